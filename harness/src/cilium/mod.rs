@@ -1,0 +1,1 @@
+//! cilium: see the module's files.

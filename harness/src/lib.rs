@@ -1,0 +1,15 @@
+//! Makes and observes Cilium BGP fabrics.
+//!
+//! What lives here: loading a lab, bringing it up, the handles to look at it. What does not: expectations
+//! (crate `fabric-suites`) and reports (crate `fabric-reports`).
+
+pub mod cilium;
+pub mod cluster;
+pub mod lab;
+pub mod node;
+pub mod probe;
+pub mod router;
+pub mod runtime;
+pub mod tools;
+pub mod twin;
+pub mod wire;

@@ -1,0 +1,1 @@
+//! probe: see the module's files.

@@ -1,0 +1,1 @@
+//! tools: see the module's files.

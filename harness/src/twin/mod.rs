@@ -1,0 +1,1 @@
+//! twin: see the module's files.

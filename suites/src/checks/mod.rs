@@ -1,0 +1,1 @@
+//! checks: see the module's files.

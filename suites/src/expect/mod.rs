@@ -1,0 +1,1 @@
+//! expect: see the module's files.

@@ -1,0 +1,6 @@
+//! Judges fabrics: the expectation language, the plan, the checks, the runner.
+
+pub mod checks;
+pub mod expect;
+pub mod plan;
+pub mod run;
