@@ -13,3 +13,4 @@ pub mod runtime;
 pub mod tools;
 pub mod twin;
 pub mod wire;
+mod world;

@@ -1,1 +1,9 @@
-//! wire: see the module's files.
+//! Links, addresses and bridges: netlink, for whichever runtime.
+
+mod addresses;
+mod links;
+mod rtnl;
+
+pub use addresses::Pool;
+pub use links::{End, LinkSpec, RouteSpec, Wire};
+pub use rtnl::{Rtnl, WireError};

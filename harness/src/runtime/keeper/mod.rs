@@ -1,0 +1,16 @@
+//! The keeper: the parent of everything that lives in a fabric.
+//!
+//! It enters the user namespace, makes the nodes, serves the twin's API and a small control socket, and writes the
+//! state file. Killing it is the teardown: its nodes end with it.
+
+mod client;
+mod control;
+mod main;
+mod protocol;
+mod state;
+
+pub use client::{Keeper, KeeperError};
+pub use protocol::{ExecResult, KeeperSpec, NodeInfo, Progress, Step, StepReport};
+pub use state::{State, StateError, states, runtime_dir};
+
+pub(crate) use main::main;

@@ -1,0 +1,142 @@
+//! What a client and a keeper say to each other: one line of JSON each way on a unix socket, progress in between.
+//!
+//! What lives here: the messages. What does not: sending them (`client`, `control`). A descriptor may ride on an
+//! answer: that is how a client gets sockets that live in a node's network namespace, and needs no helper process.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::lab::{KindCluster, Topology};
+use crate::node::SocketKind;
+
+/// All a keeper needs to know; it never reads the lab's files, which may change under it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct KeeperSpec {
+    /// The fabric's name: the lab's, or what `--name` said; unique among the user's running fabrics.
+    pub id: String,
+    /// The lab's folder, for people to read.
+    pub lab: PathBuf,
+    /// The routers and links.
+    pub topology: Topology,
+    /// The cluster, if the lab has one.
+    pub cluster: Option<KindCluster>,
+    /// Cilium's version, if the lab installs it.
+    pub cilium: Option<String>,
+    /// Unpacked packages to lay over the nodes' file systems.
+    pub layers: Vec<PathBuf>,
+    /// The keeper's own folder: state file, control socket, logs.
+    pub dir: PathBuf,
+    /// Ends with the process that started it (a test run), or stays (`fabric up`).
+    pub ephemeral: bool,
+}
+
+/// A part of bringing a fabric up, in the article's order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// The cluster's nodes, NotReady: what `kind create cluster` leaves behind.
+    Cluster,
+    /// Routers, links, the management network, the `exec:` lines: what containerlab does.
+    Underlay,
+    /// Cilium installed: the nodes turn Ready.
+    Cni,
+}
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Cluster => "cluster",
+            Self::Underlay => "underlay",
+            Self::Cni => "cni",
+        })
+    }
+}
+
+/// What a client may ask.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Request {
+    /// Do a part of bringing up; answers with [`Answer::Progress`] lines, then [`Answer::Step`].
+    Step(Step),
+    /// Open a socket in the network namespace of the node whose first process has this pid.
+    Socket { init: i32, kind: SocketKind },
+    /// Remember the phase that the fabric has reached.
+    Phase(String),
+    /// List the nodes, pods included.
+    Nodes,
+    /// End everything and the keeper itself.
+    Down,
+}
+
+/// What a keeper answers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Answer {
+    /// Done, nothing to tell.
+    Done,
+    /// Something has begun or ended.
+    Progress(Progress),
+    /// A part of bringing up is done.
+    Step(StepReport),
+    /// The descriptor that rides on this line.
+    Socket,
+    /// The nodes.
+    Nodes(Vec<NodeInfo>),
+    /// It did not work.
+    Failed { why: String },
+}
+
+/// A moment in bringing a fabric up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// What has been done.
+    pub what: String,
+    /// How long it took, in milliseconds.
+    pub took_ms: f64,
+}
+
+/// One `exec:` line as it went.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExecResult {
+    /// The node.
+    pub node: String,
+    /// The line as the lab gives it.
+    pub line: String,
+    /// Where the lab gives it: `file:line:column`.
+    pub at: String,
+    /// Exit code; -1 when the program could not be started.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error, or why the program could not be started.
+    pub stderr: String,
+    /// How long it took, in milliseconds.
+    pub took_ms: f64,
+}
+
+/// What a part of bringing up did.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct StepReport {
+    /// The parts, with their times.
+    pub parts: Vec<Progress>,
+    /// The `exec:` lines, with how they went.
+    pub exec: Vec<ExecResult>,
+    /// What did not go as asked but did not stop the step.
+    pub warnings: Vec<String>,
+}
+
+/// A node as the state file and `fabric status` show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeInfo {
+    /// Name as the lab knows it; `namespace/name` for a pod.
+    pub name: String,
+    /// Name as a container would have it (`clab-<lab>-<node>`); same as the name for cluster nodes and pods.
+    pub container: String,
+    /// `router`, `bridge`, `server` (a container in a cluster node's network), `cluster` or `pod`.
+    pub role: String,
+    /// Pid of its first process, as the host sees it.
+    pub init: i32,
+    /// Address on the management network, if it has one.
+    pub mgmt: Option<String>,
+}

@@ -1,0 +1,101 @@
+//! A command running in a node of namespaces.
+//!
+//! What lives here: starting it, its streams, its end. What does not: how a namespace is entered (`enter`).
+
+use std::ffi::CString;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+
+use async_trait::async_trait;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::process::{Child, Command as TokioCommand};
+
+use super::enter::{Entry, enter, pidfd};
+use crate::node::{Command, NodeError, Process, Reader, Writer};
+
+/// What every command finds in its environment unless it says otherwise.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// How a command's streams are set up.
+pub(super) enum Streams {
+    /// Three pipes, and a session of the command's own.
+    Piped,
+    /// The caller's own terminal.
+    Inherited,
+}
+
+/// Starts a command in the node whose first process is `init`.
+pub(super) fn start(node: &str, init: i32, userns: bool, command: &Command, streams: &Streams) -> Result<Child, NodeError> {
+    let Some((program, arguments)) = command.argv.split_first() else {
+        return Err(io_error(node, "run a command", io::Error::other("the command is empty")));
+    };
+    let init = pidfd(init).map_err(|_| NodeError::Gone { node: node.to_owned() })?;
+    let cwd = command.cwd.as_deref().unwrap_or(Path::new("/"));
+    let cwd = CString::new(cwd.as_os_str().as_bytes())
+        .map_err(|error| io_error(node, "use the working directory", io::Error::other(error)))?;
+    let detach = matches!(streams, Streams::Piped);
+    let mut std = std::process::Command::new(program);
+    std.args(arguments).env_clear().env("PATH", PATH).env("HOME", "/root").env("HOSTNAME", node);
+    if !detach && let Some(term) = std::env::var_os("TERM") {
+        std.env("TERM", term);
+    }
+    std.envs(&command.env);
+    enter(&mut std, Entry { init, userns, cwd, detach });
+    if detach {
+        std.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    }
+    let mut tokio = TokioCommand::from(std);
+    tokio.kill_on_drop(true);
+    tokio.spawn().map_err(|error| match error.raw_os_error() {
+        Some(libc::ENOENT) => NodeError::NotFound { node: node.to_owned(), program: program.clone() },
+        Some(libc::ESRCH) => NodeError::Gone { node: node.to_owned() },
+        _ => io_error(node, &format!("run `{command}`"), error),
+    })
+}
+
+/// The exit code as a shell counts it.
+pub(super) fn code(status: ExitStatus) -> i32 {
+    use std::os::unix::process::ExitStatusExt;
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+}
+
+pub(super) fn io_error(node: &str, what: &str, source: io::Error) -> NodeError {
+    NodeError::Io { node: node.to_owned(), what: what.to_owned(), source }
+}
+
+/// A running command. Dropping it kills the command.
+pub(super) struct NetnsProcess {
+    pub(super) node: String,
+    pub(super) child: Child,
+}
+
+#[async_trait]
+impl Process for NetnsProcess {
+    fn stdin(&mut self) -> Option<Writer> {
+        self.child.stdin.take().map(|stream| Box::new(stream) as Writer)
+    }
+
+    fn stdout(&mut self) -> Option<Reader> {
+        self.child.stdout.take().map(|stream| Box::new(stream) as Reader)
+    }
+
+    fn stderr(&mut self) -> Option<Reader> {
+        self.child.stderr.take().map(|stream| Box::new(stream) as Reader)
+    }
+
+    async fn wait(&mut self) -> Result<i32, NodeError> {
+        self.child.wait().await.map(code).map_err(|error| io_error(&self.node, "wait for a command", error))
+    }
+
+    fn signal(&self, signal: i32) -> Result<(), NodeError> {
+        let Some(pid) = self.child.id() else { return Ok(()) };
+        let signal = Signal::try_from(signal)
+            .map_err(|error| io_error(&self.node, &format!("send signal {signal}"), error.into()))?;
+        // SIGKILL cannot be handed on; the command dies with the process in between, which is what was meant.
+        kill(Pid::from_raw(pid.cast_signed()), signal)
+            .map_err(|error| io_error(&self.node, &format!("send {signal}"), error.into()))
+    }
+}

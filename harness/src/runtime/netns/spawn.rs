@@ -1,0 +1,120 @@
+//! Starting a node's first process, and ending it.
+//!
+//! What lives here: the keeper's side of `init`. What does not: what goes on inside the node.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Stdio;
+
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::waitpid;
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::ChildStdin;
+
+use super::rootfs::{FileSpec, MountSpec};
+use crate::runtime::hats;
+
+/// What a node's first process is to make.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct InitSpec {
+    /// The node's host name.
+    pub hostname: String,
+    /// An empty folder on the host over which the node's root is mounted, in the node's own mount namespace.
+    pub root: std::path::PathBuf,
+    /// Unpacked packages laid over the host's file system, the first one on top.
+    pub layers: Vec<std::path::PathBuf>,
+    /// True in a user namespace: overlays then keep their marks in `user.` attributes.
+    pub userns: bool,
+    /// Join the network namespace of this process instead of making one.
+    pub join_network_of: Option<i32>,
+    /// `net.` sysctls to set; `true` marks those the node cannot do without.
+    pub sysctls: Vec<(String, String, bool)>,
+    /// Host folders and files to show in the node.
+    pub mounts: Vec<MountSpec>,
+    /// Files to write before anything runs.
+    pub files: Vec<FileSpec>,
+}
+
+/// What a node's first process says while it comes up, a line of JSON each.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum InitReport {
+    /// Stage two exists.
+    Started {
+        /// Its pid as the keeper sees it.
+        pid: i32,
+    },
+    /// The node is ready for commands.
+    Ready {
+        /// What did not go as asked, but does not stop the node.
+        warnings: Vec<String>,
+    },
+    /// The node could not be made.
+    Failed {
+        /// What was tried, and the system's word.
+        why: String,
+    },
+}
+
+/// A running node's first process. Dropping it lets the leash go: the node ends.
+#[derive(Debug)]
+pub struct NodeInit {
+    /// Its pid, in the keeper's pid namespace (the host's).
+    pub pid: i32,
+    /// What did not go as asked.
+    pub warnings: Vec<String>,
+    leash: Option<ChildStdin>,
+}
+
+impl NodeInit {
+    /// Starts a node and waits until commands can run in it.
+    pub async fn start(spec: &InitSpec) -> io::Result<Self> {
+        let mut command = std::process::Command::new(hats::executable());
+        command.arg0(hats::NODE).arg(&spec.hostname);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut child = tokio::process::Command::from(command).spawn()?;
+        let (Some(mut leash), Some(out)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(io::Error::other("the node's first process has no pipes"));
+        };
+        let mut line = serde_json::to_string(spec).map_err(io::Error::other)?;
+        line.push('\n');
+        leash.write_all(line.as_bytes()).await?;
+
+        let mut reports = BufReader::new(out).lines();
+        let mut started = None;
+        let mut ended = Err(io::Error::other("the node's first process ended without a word"));
+        while let Some(line) = reports.next_line().await? {
+            match serde_json::from_str(&line).map_err(io::Error::other)? {
+                InitReport::Started { pid } => started = Some(pid),
+                InitReport::Ready { warnings } => ended = Ok(warnings),
+                InitReport::Failed { why } => ended = Err(io::Error::other(why)),
+            }
+            // The two stages write to one pipe, in either order.
+            if started.is_some() && ended.is_ok() {
+                break;
+            }
+        }
+        child.wait().await?;
+        match (started, ended) {
+            (Some(pid), Ok(warnings)) => Ok(Self { pid, warnings, leash: Some(leash) }),
+            (_, Err(error)) => Err(error),
+            (None, Ok(_)) => Err(io::Error::other("the node's first process did not say its pid")),
+        }
+    }
+
+    /// Ends the node: everything in it is killed by the kernel. Returns when the first process has gone.
+    pub async fn end(mut self) -> io::Result<()> {
+        self.leash.take();
+        let pid = Pid::from_raw(self.pid);
+        // Already gone is as good as killed.
+        let _ = kill(pid, Signal::SIGKILL);
+        tokio::task::spawn_blocking(move || waitpid(pid, None)).await.map_err(io::Error::other)?.map(|_| ()).or_else(
+            |error| match error {
+                nix::errno::Errno::ECHILD => Ok(()),
+                other => Err(other.into()),
+            },
+        )
+    }
+}

@@ -1,0 +1,269 @@
+//! Verbs on links: veth pairs between namespaces, bridges, addresses, routes.
+//!
+//! What lives here: one kernel request per verb. What does not: which links a lab has (`fabric`), addresses to hand
+//! out (`addresses`).
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::AsRawFd;
+
+use ipnet::IpNet;
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
+use netlink_packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
+use netlink_packet_route::link::{
+    InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+};
+use netlink_packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
+use netlink_packet_route::route::{
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
+};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+
+use super::rtnl::{Rtnl, WireError};
+
+/// One end of a link.
+#[derive(Debug, Clone, Copy)]
+pub struct End<'a> {
+    /// Which namespace it stands in.
+    pub wire: &'a Wire,
+    /// Interface name there.
+    pub interface: &'a str,
+    /// Its hardware address; the kernel makes one unless said.
+    pub mac: Option<[u8; 6]>,
+}
+
+/// A veth pair to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct LinkSpec<'a> {
+    /// One end.
+    pub a: End<'a>,
+    /// The other end.
+    pub b: End<'a>,
+    /// Largest packet in bytes, without the Ethernet header; the kernel's 1500 unless said.
+    pub mtu: Option<u32>,
+}
+
+/// The links of one network namespace.
+#[derive(Debug)]
+pub struct Wire {
+    name: String,
+    namespace: File,
+    rtnl: Rtnl,
+}
+
+impl Wire {
+    /// Opens the links of a namespace; `name` is for messages.
+    pub fn open(name: impl Into<String>, namespace: File) -> Result<Self, WireError> {
+        let name = name.into();
+        let rtnl = Rtnl::open(&namespace)
+            .map_err(|error| WireError::refused(format!("open a netlink socket in {name}"), error))?;
+        Ok(Self { name, namespace, rtnl })
+    }
+
+    /// The namespace itself.
+    pub fn namespace(&self) -> &File {
+        &self.namespace
+    }
+
+    /// Makes a veth pair, each end directly in its namespace, both up.
+    pub fn connect(link: &LinkSpec<'_>) -> Result<(), WireError> {
+        let what = || format!("link {}:{} to {}:{}", link.a.wire.name, link.a.interface, link.b.wire.name, link.b.interface);
+        let mut far = message(&link.b, link.mtu);
+        far.attributes.push(LinkAttribute::NetNsFd(link.b.wire.namespace.as_raw_fd()));
+        let mut near = message(&link.a, link.mtu);
+        // Only the near end may be made up: the kernel refuses a peer that is up before its partner exists.
+        near.header.flags = LinkFlags::Up;
+        near.header.change_mask = LinkFlags::Up;
+        near.attributes.push(LinkAttribute::LinkInfo(vec![
+            LinkInfo::Kind(InfoKind::Veth),
+            LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(far))),
+        ]));
+        link.a
+            .wire
+            .rtnl
+            .change(RouteNetlinkMessage::NewLink(near), NLM_F_CREATE | NLM_F_EXCL)
+            .map_err(|error| WireError::refused(what(), error))?;
+        link.b.wire.up(link.b.interface)
+    }
+
+    /// Makes a bridge that forwards from the start (no spanning tree).
+    pub fn bridge(&self, name: &str) -> Result<(), WireError> {
+        let mut bridge = LinkMessage::default();
+        bridge.header.flags = LinkFlags::Up;
+        bridge.header.change_mask = LinkFlags::Up;
+        bridge.attributes.push(LinkAttribute::IfName(name.to_owned()));
+        bridge.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Bridge)]));
+        let made = self.rtnl.change(RouteNetlinkMessage::NewLink(bridge), NLM_F_CREATE | NLM_F_EXCL);
+        made.map_err(|error| self.refused(format!("make the bridge {name}"), error))
+    }
+
+    /// Puts an interface under a bridge.
+    pub fn enslave(&self, interface: &str, bridge: &str) -> Result<(), WireError> {
+        let index = self.index(bridge)?;
+        self.set(interface, LinkAttribute::Controller(index), "put under the bridge")
+    }
+
+    /// Sets an interface up.
+    pub fn up(&self, interface: &str) -> Result<(), WireError> {
+        let mut link = LinkMessage::default();
+        link.header.flags = LinkFlags::Up;
+        link.header.change_mask = LinkFlags::Up;
+        link.attributes.push(LinkAttribute::IfName(interface.to_owned()));
+        let set = self.rtnl.change(RouteNetlinkMessage::SetLink(link), 0);
+        set.map_err(|error| self.refused(format!("set {interface} up"), error))
+    }
+
+    /// Removes an interface (and its peer).
+    pub fn remove(&self, interface: &str) -> Result<(), WireError> {
+        let mut link = LinkMessage::default();
+        link.attributes.push(LinkAttribute::IfName(interface.to_owned()));
+        let gone = self.rtnl.change(RouteNetlinkMessage::DelLink(link), 0);
+        gone.map_err(|error| self.refused(format!("remove {interface}"), error))
+    }
+
+    fn set(&self, interface: &str, attribute: LinkAttribute, what: &str) -> Result<(), WireError> {
+        let mut link = LinkMessage::default();
+        link.header.index = self.index(interface)?;
+        link.attributes.push(attribute);
+        let set = self.rtnl.change(RouteNetlinkMessage::SetLink(link), 0);
+        set.map_err(|error| self.refused(format!("{interface}: {what}"), error))
+    }
+
+    /// Gives an interface an address with its prefix length.
+    pub fn address(&self, interface: &str, address: IpNet) -> Result<(), WireError> {
+        let mut message = AddressMessage::default();
+        message.header.index = self.index(interface)?;
+        message.header.family = family(address.addr());
+        message.header.prefix_len = address.prefix_len();
+        message.header.scope = AddressScope::Universe;
+        message.attributes.push(AddressAttribute::Local(address.addr()));
+        message.attributes.push(AddressAttribute::Address(address.addr()));
+        if let IpNet::V4(v4) = address
+            && v4.prefix_len() < 31
+        {
+            message.attributes.push(AddressAttribute::Broadcast(v4.broadcast()));
+        }
+        let made = self.rtnl.change(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL);
+        made.map_err(|error| self.refused(format!("give {interface} the address {address}"), error))
+    }
+
+    /// Adds or replaces a route in the main table.
+    pub fn route(&self, route: &RouteSpec<'_>) -> Result<(), WireError> {
+        let mut message = RouteMessage::default();
+        message.header.address_family = family(route.to.addr());
+        message.header.destination_prefix_length = route.to.prefix_len();
+        message.header.table = RouteHeader::RT_TABLE_MAIN;
+        message.header.protocol = RouteProtocol::Boot;
+        message.header.kind = RouteType::Unicast;
+        message.header.scope = if route.via.is_some() { RouteScope::Universe } else { RouteScope::Link };
+        if route.to.prefix_len() > 0 {
+            message.attributes.push(RouteAttribute::Destination(route.to.network().into()));
+        }
+        message.attributes.push(RouteAttribute::Oif(self.index(route.interface)?));
+        if let Some(via) = route.via {
+            message.attributes.push(RouteAttribute::Gateway(RouteAddress::from(via)));
+        }
+        if let Some(source) = route.source {
+            message.attributes.push(RouteAttribute::PrefSource(RouteAddress::from(source)));
+        }
+        let made = self.rtnl.change(RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE | NLM_F_REPLACE);
+        made.map_err(|error| self.refused(format!("route {} by {}", route.to, route.interface), error))
+    }
+
+    /// Pins the hardware address of a neighbor on a link.
+    pub fn neighbor(&self, interface: &str, address: IpAddr, mac: &[u8]) -> Result<(), WireError> {
+        let mut message = NeighbourMessage::default();
+        message.header.family = family(address);
+        message.header.ifindex = self.index(interface)?;
+        message.header.state = NeighbourState::Permanent;
+        message.attributes.push(NeighbourAttribute::Destination(match address {
+            IpAddr::V4(v4) => NeighbourAddress::Inet(v4),
+            IpAddr::V6(v6) => NeighbourAddress::Inet6(v6),
+        }));
+        message.attributes.push(NeighbourAttribute::LinkLayerAddress(mac.to_vec()));
+        let made = self.rtnl.change(RouteNetlinkMessage::NewNeighbour(message), NLM_F_CREATE | NLM_F_REPLACE);
+        made.map_err(|error| self.refused(format!("pin the neighbor {address} on {interface}"), error))
+    }
+
+    /// The hardware address of an interface.
+    pub fn mac(&self, interface: &str) -> Result<Vec<u8>, WireError> {
+        let link = self.link(interface)?;
+        let mac = link.attributes.into_iter().find_map(|attribute| match attribute {
+            LinkAttribute::Address(mac) => Some(mac),
+            _ => None,
+        });
+        mac.ok_or_else(|| self.refused(format!("{interface} has no hardware address"), std::io::ErrorKind::NotFound.into()))
+    }
+
+    fn index(&self, interface: &str) -> Result<u32, WireError> {
+        Ok(self.link(interface)?.header.index)
+    }
+
+    fn link(&self, interface: &str) -> Result<LinkMessage, WireError> {
+        let mut by_name: HashMap<String, LinkMessage> = self.links()?;
+        by_name
+            .remove(interface)
+            .ok_or_else(|| self.refused(format!("find the interface {interface}"), std::io::ErrorKind::NotFound.into()))
+    }
+
+    fn links(&self) -> Result<HashMap<String, LinkMessage>, WireError> {
+        let all = self
+            .rtnl
+            .dump(RouteNetlinkMessage::GetLink(LinkMessage::default()))
+            .map_err(|error| self.refused("list the interfaces", error))?;
+        Ok(all
+            .into_iter()
+            .filter_map(|message| match message {
+                RouteNetlinkMessage::NewLink(link) => {
+                    let name = link.attributes.iter().find_map(|attribute| match attribute {
+                        LinkAttribute::IfName(name) => Some(name.clone()),
+                        _ => None,
+                    })?;
+                    Some((name, link))
+                }
+                _ => None,
+            })
+            .collect())
+    }
+
+    fn refused(&self, what: impl std::fmt::Display, error: std::io::Error) -> WireError {
+        WireError::refused(format!("{}: {what}", self.name), error)
+    }
+}
+
+/// A route to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct RouteSpec<'a> {
+    /// Destination.
+    pub to: IpNet,
+    /// Next hop; on the link itself unless said.
+    pub via: Option<IpAddr>,
+    /// Interface.
+    pub interface: &'a str,
+    /// Address that our own packets (and ICMP errors) along this route come from.
+    pub source: Option<IpAddr>,
+}
+
+impl<'a> RouteSpec<'a> {
+    /// The IPv4 default route.
+    pub fn default4(via: Ipv4Addr, interface: &'a str) -> Self {
+        Self { to: IpNet::V4(ipnet::Ipv4Net::default()), via: Some(IpAddr::V4(via)), interface, source: None }
+    }
+}
+
+fn family(address: IpAddr) -> AddressFamily {
+    if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
+}
+
+fn message(end: &End<'_>, mtu: Option<u32>) -> LinkMessage {
+    let mut link = LinkMessage::default();
+    link.attributes.push(LinkAttribute::IfName(end.interface.to_owned()));
+    if let Some(mtu) = mtu {
+        link.attributes.push(LinkAttribute::Mtu(mtu));
+    }
+    if let Some(mac) = end.mac {
+        link.attributes.push(LinkAttribute::Address(mac.to_vec()));
+    }
+    link
+}

@@ -1,0 +1,11 @@
+//! A fabric from the inside: what a keeper keeps.
+//!
+//! Nodes and their wires (`nodes`, `specs`), the steps of bringing up (`underlay`, `cluster`, `cni`), and the whole
+//! (`fabric`). Only keepers use it; clients see a fabric through `runtime::keeper::Keeper`.
+
+mod nodes;
+mod specs;
+mod underlay;
+mod whole;
+
+pub(crate) use whole::World;

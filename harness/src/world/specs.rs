@@ -1,0 +1,207 @@
+//! What each node of a lab is to be made of: its first process, its files, its sysctls.
+//!
+//! What lives here: from the lab's words to [`InitSpec`]s, without touching the system (the host's user list apart).
+//! What does not: starting them (`nodes`).
+
+use std::path::Path;
+
+use crate::lab::{KindNode, NetworkMode, NodeKind, NodeSpec};
+use crate::runtime::keeper::KeeperSpec;
+use crate::runtime::netns::{FileSpec, InitSpec, MountSpec};
+
+/// What a node is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A node of the topology with a network of its own.
+    Router,
+    /// A node of the topology that stands for a bridge.
+    Bridge,
+    /// A node of the topology in another node's network.
+    Server,
+    /// A node of the cluster.
+    Cluster,
+    /// A pod.
+    Pod,
+}
+
+impl Role {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Router => "router",
+            Self::Bridge => "bridge",
+            Self::Server => "server",
+            Self::Cluster => "cluster",
+            Self::Pod => "pod",
+        }
+    }
+}
+
+/// A node to be made.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    pub(crate) name: String,
+    pub(crate) container: String,
+    pub(crate) role: Role,
+    pub(crate) init: InitSpec,
+    /// Name of the node whose network it shares.
+    pub(crate) joins: Option<String>,
+}
+
+/// Every node of the lab, those whose network others share first.
+pub(crate) fn wanted(spec: &KeeperSpec, userns: bool) -> Vec<Wanted> {
+    let base = base(spec, userns);
+    let cluster = spec.cluster.iter().flat_map(|cluster| &cluster.nodes).map(|node| cluster_node(&base, node));
+    let mut all: Vec<Wanted> = cluster.collect();
+    let names: Vec<String> = all.iter().map(|node| node.name.clone()).collect();
+    for node in &spec.topology.nodes {
+        all.push(topology_node(spec, &base, node, &names));
+    }
+    all.sort_by_key(|node| node.joins.is_some());
+    all
+}
+
+/// What every node has.
+pub(crate) fn base(spec: &KeeperSpec, userns: bool) -> InitSpec {
+    InitSpec {
+        hostname: String::new(),
+        root: spec.dir.join("root"),
+        layers: spec.layers.clone(),
+        userns,
+        join_network_of: None,
+        sysctls: sysctls(),
+        mounts: Vec::new(),
+        files: users(),
+    }
+}
+
+fn cluster_node(base: &InitSpec, node: &KindNode) -> Wanted {
+    let init = InitSpec { hostname: node.name.clone(), ..base.clone() };
+    Wanted { name: node.name.clone(), container: node.name.clone(), role: Role::Cluster, init, joins: None }
+}
+
+fn topology_node(spec: &KeeperSpec, base: &InitSpec, node: &NodeSpec, cluster: &[String]) -> Wanted {
+    let joins = match &node.network_mode {
+        NetworkMode::Container(other) => {
+            spec.topology.resolve_container(spec.cluster.as_ref(), other).map(|found| lab_name(spec, &found, cluster))
+        }
+        _ => None,
+    };
+    let role = match (&node.kind, &joins) {
+        (_, Some(_)) => Role::Server,
+        (NodeKind::Bridge, None) => Role::Bridge,
+        _ => Role::Router,
+    };
+    let mut init = InitSpec { hostname: node.name.clone(), ..base.clone() };
+    init.sysctls.extend(node.sysctls.iter().map(|(name, value)| (name.clone(), value.clone(), true)));
+    init.mounts.extend(node.binds.iter().map(|bind| MountSpec {
+        source: bind.source.clone(),
+        target: bind.target.clone(),
+        read_only: bind.read_only,
+    }));
+    init.files.extend(frr_files());
+    if let Some(joined) = &joins {
+        init.hostname.clone_from(joined);
+        // The network is the other node's: its sysctls are its own.
+        init.sysctls.clear();
+    }
+    Wanted { name: node.name.clone(), container: spec.topology.container_name(&node.name), role, init, joins }
+}
+
+/// A container's name back to the name the lab knows the node by.
+fn lab_name(spec: &KeeperSpec, container: &str, cluster: &[String]) -> String {
+    if cluster.iter().any(|name| name == container) {
+        return container.to_owned();
+    }
+    let node = spec.topology.nodes.iter().find(|node| spec.topology.container_name(&node.name) == container);
+    node.map_or_else(|| container.to_owned(), |node| node.name.clone())
+}
+
+/// Network settings of every node; `true` marks those without which nothing works.
+fn sysctls() -> Vec<(String, String, bool)> {
+    [
+        ("net.ipv4.ip_forward", "1", true),
+        ("net.ipv4.conf.all.rp_filter", "0", false),
+        ("net.ipv4.conf.default.rp_filter", "0", false),
+        ("net.ipv6.conf.all.disable_ipv6", "0", false),
+        ("net.ipv6.conf.default.disable_ipv6", "0", false),
+        // Without a wait for duplicates the link-local address, and unnumbered BGP with it, is there at once.
+        ("net.ipv6.conf.all.accept_dad", "0", false),
+        ("net.ipv6.conf.default.accept_dad", "0", false),
+        // A limit on ICMP errors would make holes in a traceroute that are not holes.
+        ("net.ipv4.icmp_ratelimit", "0", false),
+        ("net.ipv6.icmp.ratelimit", "0", false),
+        // ECMP by ports too, as routers do.
+        ("net.ipv4.fib_multipath_hash_policy", "1", false),
+    ]
+    .into_iter()
+    .map(|(name, value, needed)| (name.to_owned(), value.to_owned(), needed))
+    .collect()
+}
+
+/// The host's users and groups, with FRR's as id 0: in a user namespace there is no other id to run it as.
+fn users() -> Vec<FileSpec> {
+    let host = |path: &str| std::fs::read_to_string(path).unwrap_or_else(|_| "root:x:0:0:root:/root:/bin/sh\n".into());
+    let without = |text: String, names: &[&str]| -> String {
+        let kept = text.lines().filter(|line| !names.iter().any(|name| line.starts_with(&format!("{name}:"))));
+        kept.map(|line| format!("{line}\n")).collect()
+    };
+    let passwd = without(host("/etc/passwd"), &["frr"]) + "frr:x:0:0:FRR:/run/frr:/usr/sbin/nologin\n";
+    let group = without(host("/etc/group"), &["frr", "frrvty"]) + "frr:x:0:\nfrrvty:x:0:frr\n";
+    vec![
+        FileSpec { path: "/etc/passwd".into(), mode: 0o644, text: passwd },
+        FileSpec { path: "/etc/group".into(), mode: 0o644, text: group },
+    ]
+}
+
+/// FRR's daemons beside zebra, mgmtd and staticd, which always run.
+const DAEMONS: [&str; 17] = [
+    "bgpd", "ospfd", "ospf6d", "ripd", "ripngd", "isisd", "pimd", "pim6d", "ldpd", "nhrpd", "eigrpd", "babeld", "sharpd",
+    "pbrd", "bfdd", "fabricd", "vrrpd",
+];
+
+/// `/etc/frr` as FRR's image has it before a lab changes it: every daemon off, vtysh's integrated configuration on.
+fn frr_files() -> Vec<FileSpec> {
+    let mut daemons: String = DAEMONS.iter().map(|daemon| format!("{daemon}=no\n")).collect();
+    daemons.push_str("vtysh_enable=yes\nzebra_options=\"  -A 127.0.0.1 -s 90000000\"\nmgmtd_options=\"  -A 127.0.0.1\"\n");
+    daemons.push_str("staticd_options=\"-A 127.0.0.1\"\n");
+    for daemon in DAEMONS {
+        let local = if daemon.contains('6') || daemon == "ripngd" { "::1" } else { "127.0.0.1" };
+        daemons.push_str(&format!("{daemon}_options=\"   -A {local}\"\n"));
+    }
+    let folder = |name: &str| FileSpec { path: Path::new(name).join(".keep"), mode: 0o644, text: String::new() };
+    vec![
+        FileSpec { path: "/etc/frr/daemons".into(), mode: 0o640, text: daemons },
+        folder("/run/frr"),
+        folder("/var/log/frr"),
+        folder("/var/tmp/frr"),
+    ]
+}
+
+/// FRR's own start script, which FRR's image runs when a lab gives no command.
+pub(crate) const START_FRR: &str = "/usr/lib/frr/frrinit.sh";
+
+/// The command that a node's image would run at start, if the twin knows it.
+pub(crate) fn start_command(node: &NodeSpec) -> Option<Vec<String>> {
+    match (&node.cmd, &node.entrypoint) {
+        (None, None) => {
+            let frr = node.image.as_deref().is_some_and(|image| image.contains("frr"));
+            frr.then(|| vec![START_FRR.to_owned(), "start".to_owned()])
+        }
+        (cmd, entrypoint) => {
+            let words = |text: &Option<String>| text.as_deref().and_then(|text| shell_words::split(text).ok());
+            let mut argv = words(entrypoint).unwrap_or_default();
+            argv.extend(words(cmd).unwrap_or_default());
+            // A shell or a sleep alone only keeps a container alive; a node needs no such thing.
+            let idle = argv.first().is_none_or(|program| {
+                let name = Path::new(program).file_name().map(|name| name.to_string_lossy().into_owned());
+                matches!(name.as_deref(), Some("sleep" | "tini")) || (argv.len() == 1 && is_shell(name.as_deref()))
+            });
+            (!idle).then_some(argv)
+        }
+    }
+}
+
+fn is_shell(name: Option<&str>) -> bool {
+    matches!(name, Some("bash" | "sh" | "ash" | "zsh" | "dash"))
+}
+

@@ -1,0 +1,146 @@
+//! The fabric as a whole: its steps, in order and once each, and its end.
+//!
+//! What lives here: what the control socket asks for. What does not: how each step goes (`underlay`, `cluster`, `cni`).
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::{Mutex, mpsc};
+
+use super::nodes::Births;
+use super::specs::wanted;
+use super::underlay;
+use crate::runtime::keeper::{KeeperSpec, NodeInfo, Progress, State, Step, StepReport};
+use crate::runtime::netns::socket::new_namespace;
+use crate::wire::{Wire, WireError};
+
+/// What can go wrong in a fabric.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum WorldError {
+    /// A node could not be made.
+    #[error("a node could not be made: {0}")]
+    Node(String),
+    /// The wiring failed.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// The system said no.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// The system's word.
+        source: std::io::Error,
+    },
+    /// The API endpoint or something that speaks to it failed.
+    #[error("{what}: {why}")]
+    Cluster {
+        /// What was tried.
+        what: String,
+        /// Why it did not work.
+        why: String,
+    },
+}
+
+impl WorldError {
+    pub(super) fn panicked(error: tokio::task::JoinError) -> Self {
+        Self::Io { what: "finish a piece of work".into(), source: error.into() }
+    }
+}
+
+/// Tells a waiting client what has been done.
+pub(super) struct Reporter {
+    progress: mpsc::UnboundedSender<Progress>,
+}
+
+impl Reporter {
+    /// A part is done that began at `started`.
+    pub(super) fn done(&self, report: &mut StepReport, what: String, started: Instant) {
+        let part = Progress { what, took_ms: started.elapsed().as_secs_f64() * 1e3 };
+        // A client that went away does not stop the work.
+        let _ = self.progress.send(part.clone());
+        report.parts.push(part);
+    }
+}
+
+/// A fabric, from the inside.
+#[derive(Debug)]
+pub(crate) struct World {
+    spec: KeeperSpec,
+    births: Births,
+    switches: Arc<Wire>,
+    /// The steps done so far and what they said: a step asked for again answers from here.
+    done: Mutex<Vec<(Step, StepReport)>>,
+    state: Mutex<State>,
+}
+
+impl World {
+    /// Begins: the state file is written, and all nodes are being made when this returns.
+    pub(crate) fn new(spec: KeeperSpec, userns: bool) -> Result<Arc<Self>, WorldError> {
+        let failed = |what: &str, source| WorldError::Io { what: what.to_owned(), source };
+        let births = Births::begin(wanted(&spec, userns));
+        let namespace = new_namespace().map_err(|error| failed("make a network namespace for the switches", error))?;
+        let switches = Arc::new(Wire::open("switches", namespace)?);
+        let state = State {
+            keeper: std::process::id().cast_signed(),
+            userns,
+            started: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+            phase: None,
+            nodes: Vec::new(),
+            api: None,
+            kubeconfig: None,
+            spec: spec.clone(),
+        };
+        state.write().map_err(|error| failed("write the state file", error))?;
+        Ok(Arc::new(Self { spec, births, switches, done: Mutex::new(Vec::new()), state: Mutex::new(state) }))
+    }
+
+    /// Does a step, unless it has been done.
+    pub(crate) async fn step(&self, step: Step, progress: &mpsc::UnboundedSender<Progress>) -> Result<StepReport, WorldError> {
+        let mut done = self.done.lock().await;
+        if let Some((_, report)) = done.iter().find(|(other, _)| *other == step) {
+            return Ok(report.clone());
+        }
+        let reporter = Reporter { progress: progress.clone() };
+        let mut report = StepReport::default();
+        match step {
+            Step::Cluster => {}
+            Step::Underlay => {
+                underlay::bring_up(&self.spec, &self.births, &self.switches, &mut report, &reporter).await?;
+            }
+            Step::Cni => {}
+        }
+        done.push((step, report.clone()));
+        drop(done);
+        self.remember(|state| state.phase = Some(step.to_string())).await?;
+        Ok(report)
+    }
+
+    /// Remembers the phase that was reached.
+    pub(crate) async fn reached(&self, phase: String) {
+        if let Err(error) = self.remember(|state| state.phase = Some(phase)).await {
+            tracing::warn!(%error, "the state file was not written");
+        }
+    }
+
+    async fn remember(&self, change: impl FnOnce(&mut State)) -> Result<(), WorldError> {
+        let mut state = self.state.lock().await;
+        change(&mut state);
+        state.nodes = self.nodes().await;
+        state.write().map_err(|source| WorldError::Io { what: "write the state file".into(), source })
+    }
+
+    /// The nodes that live.
+    pub(crate) async fn nodes(&self) -> Vec<NodeInfo> {
+        self.births.living().await.iter().map(|node| node.info()).collect()
+    }
+
+    /// Ends every node; what goes wrong with one does not keep the others.
+    pub(crate) async fn end(&self) {
+        let living = self.births.living().await;
+        let ended = futures::future::join_all(living.iter().map(|node| node.end())).await;
+        for (node, error) in living.iter().zip(ended).filter_map(|(node, ended)| ended.err().map(|error| (node, error))) {
+            tracing::warn!(node = %node.name, %error, "a node did not end cleanly");
+        }
+    }
+}
