@@ -12,5 +12,6 @@ pub mod router;
 pub mod runtime;
 pub mod tools;
 pub mod twin;
+pub mod wait;
 pub mod wire;
 mod world;

@@ -1,0 +1,178 @@
+use rstest::rstest;
+use serde_json::json;
+
+use super::*;
+
+/// A worker of the article's cluster.
+fn node() -> Node {
+    serde_json::from_value(json!({
+        "metadata": { "name": "worker", "labels": { "rack": "rack0", "kubernetes.io/os": "linux" } },
+        "spec": { "podCIDR": "10.1.1.0/24", "podCIDRs": ["10.1.1.0/24"] },
+        "status": { "addresses": [
+            { "type": "InternalIP", "address": "fc00::2" },
+            { "type": "InternalIP", "address": "10.0.2.2" },
+            { "type": "Hostname", "address": "worker" },
+        ] },
+    }))
+    .unwrap()
+}
+
+fn policy(name: &str, spec: serde_json::Value) -> CiliumBGPPeeringPolicy {
+    CiliumBGPPeeringPolicy::new(name, serde_json::from_value(spec).unwrap())
+}
+
+/// The article's policy of one rack.
+fn rack(name: &str, asn: i64, peer: &str) -> CiliumBGPPeeringPolicy {
+    policy(
+        name,
+        json!({
+            "nodeSelector": { "matchLabels": { "rack": name } },
+            "virtualRouters": [
+                { "localASN": asn, "exportPodCIDR": true, "neighbors": [{ "peerAddress": peer, "peerASN": asn }] },
+            ],
+        }),
+    )
+}
+
+fn with_routers(routers: serde_json::Value) -> CiliumBGPPeeringPolicy {
+    policy("p", json!({ "nodeSelector": {}, "virtualRouters": routers }))
+}
+
+#[test]
+fn the_article() {
+    let (rack0, rack1) = (rack("rack0", 65010, "10.0.0.1/32"), rack("rack1", 65011, "10.0.0.2/32"));
+    let plan = plan(&[&rack0, &rack1], &node());
+    assert_eq!((plan.problems.as_slice(), plan.keep_others), ([].as_slice(), false));
+    let [router] = plan.virtual_routers.as_slice() else { panic!("{plan:?}") };
+    assert_eq!(
+        (router.local_asn, router.router_id, router.local_port),
+        (65010, Ipv4Addr::new(10, 0, 2, 2), None)
+    );
+    assert_eq!(router.export, ["10.1.1.0/24".parse().unwrap()].into());
+    let seconds = Duration::from_secs;
+    let (address, asn) = ("10.0.0.1".parse().unwrap(), 65010);
+    let (connect_retry, hold, keepalive) = (seconds(120), seconds(90), seconds(30));
+    assert_eq!(router.neighbors, [Neighbor { address, asn, connect_retry, hold, keepalive }]);
+}
+
+#[test]
+fn no_policy_no_speaker() {
+    assert_eq!(plan(&[], &node()), Plan::default());
+    assert_eq!(plan(&[&rack("rack1", 65011, "10.0.0.2/32")], &node()), Plan::default());
+}
+
+#[test]
+fn two_policies_on_one_node_remove_everything() {
+    let everywhere = with_routers(
+        json!([{ "localASN": 1, "neighbors": [{ "peerAddress": "1.2.3.4/32", "peerASN": 1 }] }]),
+    );
+    let plan = plan(&[&rack("rack0", 65010, "10.0.0.1/32"), &everywhere], &node());
+    assert!(plan.virtual_routers.is_empty() && !plan.keep_others);
+    assert!(plan.problems[0].contains("policies rack0, p all select node worker"), "{:?}", plan.problems);
+}
+
+#[rstest]
+#[case::all(json!({}), true)]
+#[case::absent(json!(null), false)]
+#[case::expression(json!({ "matchExpressions": [{ "key": "rack", "operator": "In", "values": ["rack0"] }] }), true)]
+#[case::negation(json!({ "matchExpressions": [{ "key": "rack", "operator": "NotIn", "values": ["rack0"] }] }), false)]
+#[case::both(json!({ "matchLabels": { "rack": "rack0" }, "matchExpressions": [{ "key": "x", "operator": "Exists" }] }), false)]
+fn selects_by(#[case] selector: serde_json::Value, #[case] selected: bool) {
+    let neighbors = json!([{ "peerAddress": "10.0.0.1/32", "peerASN": 65010 }]);
+    let mut spec = json!({ "virtualRouters": [{ "localASN": 65010, "neighbors": neighbors }] });
+    if !selector.is_null() {
+        spec["nodeSelector"] = selector;
+    }
+    let policy = policy("p", spec);
+    assert_eq!(plan(&[&policy], &node()).virtual_routers.len(), usize::from(selected));
+}
+
+#[test]
+fn a_selector_that_cannot_be_selects_nothing_and_is_named() {
+    let spec = json!({
+        "nodeSelector": { "matchExpressions": [{ "key": "rack", "operator": "In" }] },
+        "virtualRouters": [{ "localASN": 1, "neighbors": [{ "peerAddress": "1.2.3.4/32", "peerASN": 1 }] }],
+    });
+    let plan = plan(&[&policy("odd", spec), &rack("rack0", 65010, "10.0.0.1/32")], &node());
+    assert_eq!(plan.virtual_routers.len(), 1);
+    assert!(plan.problems[0].starts_with("policy odd selects no node: "), "{:?}", plan.problems);
+}
+
+#[rstest]
+#[case("router-id=9.9.9.9", Ipv4Addr::new(9, 9, 9, 9), None)]
+#[case("local-port=1790", Ipv4Addr::new(10, 0, 2, 2), Some(1790))]
+#[case("router-id=9.9.9.9,local-port=179", Ipv4Addr::new(9, 9, 9, 9), Some(179))]
+fn annotations_set(#[case] value: &str, #[case] id: Ipv4Addr, #[case] port: Option<u16>) {
+    let mut node = node();
+    node.annotations_mut().insert("cilium.io/bgp-virtual-router.65010".to_owned(), value.to_owned());
+    node.annotations_mut()
+        .insert("cilium.io/bgp-virtual-router.1".to_owned(), "router-id=1.1.1.1".to_owned());
+    let plan = plan(&[&rack("rack0", 65010, "10.0.0.1/32")], &node);
+    assert_eq!((plan.virtual_routers[0].router_id, plan.virtual_routers[0].local_port), (id, port));
+}
+
+#[test]
+fn a_bad_annotation_leaves_everything_as_it_is() {
+    let mut node = node();
+    node.annotations_mut().insert("cilium.io/bgp-virtual-router.65010".to_owned(), "local-port=x".to_owned());
+    let plan = plan(&[&rack("rack0", 65010, "10.0.0.1/32")], &node);
+    assert!(plan.virtual_routers.is_empty() && plan.keep_others);
+    assert!(plan.problems[0].contains("local-port `x`"), "{:?}", plan.problems);
+}
+
+#[test]
+fn several_speakers_and_one_that_cannot_be() {
+    let policy = with_routers(json!([
+        { "localASN": 65020, "neighbors": [{ "peerAddress": "10.0.0.1/32", "peerASN": 65000 }] },
+        { "localASN": 65010, "exportPodCIDR": true, "neighbors": [{ "peerAddress": "fc00::1/128", "peerASN": 65000 }] },
+        { "localASN": 65030, "neighbors": [{ "peerAddress": "10.0.0.1", "peerASN": 65000 }] },
+    ]));
+    let plan = plan(&[&policy], &node());
+    let asns: Vec<u32> = plan.virtual_routers.iter().map(|router| router.local_asn).collect();
+    assert_eq!(asns, [65010, 65020]);
+    assert!(plan.virtual_routers[1].export.is_empty() && !plan.keep_others);
+    assert!(plan.problems[0].contains("virtualRouters[2]") && plan.problems[0].contains("10.0.0.1/32"));
+}
+
+#[test]
+fn the_second_of_one_local_asn_is_not_read() {
+    let router =
+        |peer: &str| json!({ "localASN": 65010, "neighbors": [{ "peerAddress": peer, "peerASN": 65010 }] });
+    let plan = plan(&[&with_routers(json!([router("10.0.0.1/32"), router("10.0.0.9/32")]))], &node());
+    assert_eq!(plan.virtual_routers.len(), 1);
+    assert_eq!(plan.virtual_routers[0].neighbors[0].address, "10.0.0.1".parse::<IpAddr>().unwrap());
+    assert!(plan.keep_others && plan.problems[0].contains("localASN 65010 is there twice"));
+}
+
+#[test]
+fn the_same_neighbor_twice_is_one_and_with_two_as_numbers_none() {
+    let peer = |asn: i64| json!({ "peerAddress": "10.0.0.1/32", "peerASN": asn });
+    let twice = with_routers(json!([{ "localASN": 1, "neighbors": [peer(5), peer(5)] }]));
+    assert_eq!(plan(&[&twice], &node()).virtual_routers[0].neighbors.len(), 1);
+    let torn = with_routers(json!([{ "localASN": 1, "neighbors": [peer(5), peer(6)] }]));
+    let plan = plan(&[&torn], &node());
+    assert!(plan.virtual_routers.is_empty() && plan.problems[0].contains("with AS 5 and with AS 6"));
+}
+
+#[test]
+fn without_an_address_there_is_no_router_id() {
+    let mut node = node();
+    node.status = None;
+    let plan = plan(&[&rack("rack0", 65010, "10.0.0.1/32")], &node);
+    assert!(plan.virtual_routers.is_empty());
+    assert!(plan.problems[0].contains("router-id="), "{:?}", plan.problems);
+}
+
+#[test]
+fn pod_cidrs_come_from_the_node() {
+    let mut node = node();
+    let spec = node.spec.as_mut().unwrap();
+    spec.pod_cidrs = Some(vec!["10.1.7.0/24".to_owned(), "fd00:1::/64".to_owned()]);
+    spec.pod_cidr = Some("10.1.7.0/24".to_owned());
+    assert_eq!(pod_cidrs(&node).unwrap().len(), 2);
+    node.spec.as_mut().unwrap().pod_cidrs = Some(vec!["10.1.7.0".to_owned()]);
+    let plan = plan(&[&rack("rack0", 65010, "10.0.0.1/32")], &node);
+    assert!(plan.virtual_routers.is_empty() && plan.problems[0].contains("`10.1.7.0` is no CIDR"));
+    node.spec = None;
+    assert!(pod_cidrs(&node).unwrap().is_empty());
+}
