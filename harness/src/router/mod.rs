@@ -1,1 +1,23 @@
-//! router: see the module's files.
+//! What a router says, typed: its BGP sessions, its BGP table, its kernel's table.
+//!
+//! Read through [`Router`] (FRR today) and kept up to date by [`Observer`].
+
+mod error;
+mod fib;
+mod frr;
+mod kernel;
+mod observer;
+mod rib;
+mod session;
+mod traits;
+mod vty;
+
+pub use error::RouterError;
+pub use fib::{Fib, FibNextHop, FibRoute, RouteKind};
+pub use frr::Frr;
+pub use kernel::{Kernel, KernelEvent, Link, LinkAddress, Neighbour, RouteEvents};
+pub use observer::{Change, Observer, Snapshot, Subscription, What};
+pub use rib::{NextHop, Origin, Path, PathPeer, PathSource, Rib};
+pub use session::{Family, FamilyState, Reset, Session, SessionState, SessionType, Sessions};
+pub use traits::{Pulse, Router, ZebraRoute};
+pub use vty::{Daemon, Vty};

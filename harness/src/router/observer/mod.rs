@@ -1,0 +1,136 @@
+//! One watcher per router: keeps the latest reading of sessions, RIB and FIB, and tells those who wait when it changes.
+//!
+//! While nobody listens it does nothing at all.
+
+mod history;
+mod task;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::{Notify, watch};
+use tokio_util::task::AbortOnDropHandle;
+
+pub use history::{Change, What};
+
+use self::history::History;
+use super::fib::Fib;
+use super::rib::Rib;
+use super::session::Sessions;
+use super::traits::Router;
+
+/// What one router was seen to say. A part that could not be read holds the reason as text.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Grows with every change of content, never otherwise.
+    pub version: u64,
+    /// When the router last confirmed this content.
+    pub taken_at: Instant,
+    /// When it was read whole: running timers in `sessions` are of this moment.
+    pub read_at: Instant,
+    /// The sessions.
+    pub sessions: Result<Arc<Sessions>, String>,
+    /// The BGP table, with session keys filled in.
+    pub rib: Result<Arc<Rib>, String>,
+    /// The kernel's table; readable also while the daemon is dead.
+    pub fib: Result<Arc<Fib>, String>,
+}
+
+impl Snapshot {
+    fn nothing_yet() -> Self {
+        let why = "not read yet".to_owned();
+        let now = Instant::now();
+        Self {
+            version: 0,
+            taken_at: now,
+            read_at: now,
+            sessions: Err(why.clone()),
+            rib: Err(why.clone()),
+            fib: Err(why),
+        }
+    }
+}
+
+/// What the task and its listeners share.
+#[derive(Debug)]
+struct Shared {
+    router: Arc<dyn Router>,
+    latest: watch::Sender<Arc<Snapshot>>,
+    /// Rung when somebody wants a reading now.
+    bell: Notify,
+    history: Mutex<History>,
+}
+
+/// The watcher of one router. Dropping it ends the watching.
+#[derive(Debug)]
+pub struct Observer {
+    shared: Arc<Shared>,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Observer {
+    /// Starts watching a router. Must be called within a tokio runtime.
+    pub fn start(router: Arc<dyn Router>) -> Self {
+        let (latest, _) = watch::channel(Arc::new(Snapshot::nothing_yet()));
+        let history = Mutex::new(History::default());
+        let shared = Arc::new(Shared { router, latest, bell: Notify::new(), history });
+        let task = tokio::spawn(task::watch(Arc::clone(&shared)));
+        Self { shared, _task: AbortOnDropHandle::new(task) }
+    }
+
+    /// The router that is watched.
+    pub fn router(&self) -> &Arc<dyn Router> {
+        &self.shared.router
+    }
+
+    /// Begins to listen; the router is read at once.
+    pub fn subscribe(&self) -> Subscription {
+        let subscription =
+            Subscription { latest: self.shared.latest.subscribe(), since: Instant::now(), seen: None };
+        self.shared.bell.notify_one();
+        subscription
+    }
+
+    /// A reading that began after this call.
+    pub async fn now(&self) -> Arc<Snapshot> {
+        self.subscribe().next().await
+    }
+
+    /// What changed while somebody listened, oldest first; the last thousand or so.
+    pub fn changes(&self) -> Vec<Change> {
+        self.shared.history.lock().unwrap_or_else(PoisonError::into_inner).all()
+    }
+}
+
+/// Somebody who listens. While one lives, the router is watched.
+#[derive(Debug)]
+pub struct Subscription {
+    latest: watch::Receiver<Arc<Snapshot>>,
+    since: Instant,
+    seen: Option<u64>,
+}
+
+impl Subscription {
+    /// The first time: a reading taken after the subscription. From then on: the next one that differs.
+    /// After the observer was dropped it never returns.
+    pub async fn next(&mut self) -> Arc<Snapshot> {
+        let (since, seen) = (self.since, self.seen);
+        let fresh =
+            |snapshot: &Arc<Snapshot>| snapshot.read_at >= since && seen.is_none_or(|v| v != snapshot.version);
+        match self.latest.wait_for(fresh).await.map(|snapshot| Arc::clone(&snapshot)) {
+            Ok(snapshot) => {
+                self.seen = Some(snapshot.version);
+                snapshot
+            }
+            Err(_closed) => std::future::pending().await,
+        }
+    }
+
+    /// The latest reading, without waiting; it may be older than the subscription.
+    pub fn latest(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.latest.borrow())
+    }
+}
+
+#[cfg(test)]
+mod tests;
