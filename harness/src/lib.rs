@@ -12,4 +12,5 @@ pub mod router;
 pub mod runtime;
 pub mod tools;
 pub mod twin;
+pub mod wait;
 pub mod wire;
