@@ -1,1 +1,34 @@
-//! checks: see the module's files.
+//! Judgement: what was wanted against what was seen. Pure functions, one file per kind of check.
+//!
+//! What lives here: no I/O, no waiting, no names of tests. Observing is the runner's business, and so is asking again.
+
+mod fib;
+mod interfaces;
+mod lines;
+mod nodes;
+mod path;
+mod pods;
+mod prefixes;
+mod reach;
+mod rib;
+mod same;
+mod session;
+mod verdict;
+
+#[cfg(test)]
+mod recorded;
+#[cfg(test)]
+mod tests;
+
+pub use fib::{FibFact, FibSpec, judge_fib};
+pub use interfaces::{InterfaceFact, InterfaceSpec, judge_interface};
+pub use lines::{LineSeen, LinesSpec, judge_lines};
+pub use nodes::{NodeFact, NodeSpec, judge_nodes};
+pub use path::{PathSpec, judge_path};
+pub use pods::{PodFact, PodSpec, judge_pod};
+pub use reach::{ReachFact, ReachSpec, judge_reach};
+pub use rib::{RibFact, RibSpec, judge_rib};
+pub use same::same_node;
+use same::label_difference;
+pub use session::{SessionFact, SessionSpec, judge_session};
+pub use verdict::{Outcome, Verdict};

@@ -1,1 +1,32 @@
-//! expect: see the module's files.
+//! The expectation language of lab.yaml.
+//!
+//! What lives here: what a user can say, and reading it. What does not: making checks of it (`plan`), holding it against
+//! what was seen (`checks`), and knowing what a symbol stands for on a live fabric (whoever implements [`Resolver`]).
+
+mod hop;
+mod interfaces;
+mod language;
+mod nodes;
+mod patience;
+mod reach;
+mod read;
+mod resolver;
+mod routes;
+mod sessions;
+mod symbol;
+
+#[cfg(test)]
+mod tests;
+
+pub use hop::Hop;
+pub use interfaces::{BoxInterfaces, InterfaceExpect, WantedLink};
+pub use language::Expect;
+pub use nodes::{NodeExpect, NodesExpect, PodCidrs, PodExpect, WantedPhase};
+pub use patience::Patience;
+pub use reach::{PathsExpect, Prober, ReachExpect, Via};
+pub use resolver::{Named, Resolver, Unresolved, known_as, prefix_known_as};
+pub use routes::{PrefixExpect, RouterRoutes, WantedFib, WantedOrigin, WantedPath, WantedSource};
+pub use sessions::{
+    FamilyExpect, Neighbor, RouterSessions, SessionExpect, WantedFamily, WantedKind, WantedState,
+};
+pub use symbol::{Place, PodName, Select, Symbol, SymbolError};

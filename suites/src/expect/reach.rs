@@ -1,0 +1,183 @@
+//! `reach:` and `paths:` of lab.yaml: what packets must do.
+//!
+//! ```yaml
+//! reach: [{ from: pod/nettool-1, to: pod/nettool-2, both: true, ttl: [57, 58, 59] }]
+//! paths:
+//!   - { from: pod/nettool-1, to: pod/nettool-2, both: true,
+//!       hops: ["*?", "node(nettool-1):cilium_host", gateway(nettool-1), router0:lo, "*?", pod/nettool-2] }
+//! ```
+
+use fabric_harness::lab::yaml::{Diagnostics, Fields, FromTree, Location, Node, choice};
+
+use super::hop::Hop;
+use super::patience::Patience;
+use super::read;
+use super::symbol::{Place, Symbol};
+
+/// That one end reaches the other, or does not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReachExpect {
+    /// Where it is written.
+    pub at: Location,
+    /// Who sends.
+    pub from: Symbol,
+    /// Who answers.
+    pub to: Symbol,
+    /// The other way round as well.
+    pub both: bool,
+    /// False when every request must stay without an answer.
+    pub reachable: bool,
+    /// Requests per attempt.
+    pub count: u32,
+    /// How many of them may be lost, in percent.
+    pub loss: u8,
+    /// The TTLs with which the answers may arrive; empty for any.
+    pub ttl: Vec<u8>,
+    /// Who probes.
+    pub via: Via,
+    /// `within` and `holds`.
+    pub patience: Patience,
+}
+
+/// That packets take a path.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PathsExpect {
+    /// Where it is written.
+    pub at: Location,
+    /// Who sends.
+    pub from: Symbol,
+    /// Where to.
+    pub to: Symbol,
+    /// The way there.
+    pub hops: Vec<Hop>,
+    /// The way back: given, or with `both: true` the way there with the two ends exchanged.
+    pub back: Option<Vec<Hop>>,
+    /// Who probes.
+    pub via: Via,
+    /// `within` and `holds`.
+    pub patience: Patience,
+}
+
+/// Who sends probes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Via {
+    /// This program, from inside the sender's network namespace.
+    Native,
+    /// The sender's own `ping` or `traceroute`.
+    Own,
+    /// Both, as two checks.
+    Both,
+}
+
+const VIAS: [(&str, Via); 5] = [
+    ("native", Via::Native),
+    ("own", Via::Own),
+    ("ping", Via::Own),
+    ("traceroute", Via::Own),
+    ("both", Via::Both),
+];
+
+impl Via {
+    /// The probers, each to become a check of its own.
+    pub fn probers(self) -> &'static [Prober] {
+        match self {
+            Self::Native => &[Prober::Native],
+            Self::Own => &[Prober::Own],
+            Self::Both => &[Prober::Native, Prober::Own],
+        }
+    }
+}
+
+/// One who sends probes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Prober {
+    /// This program, from inside the sender's network namespace.
+    Native,
+    /// The sender's own `ping` or `traceroute`.
+    Own,
+}
+
+impl FromTree for ReachExpect {
+    fn from_tree(node: &Node, ctx: &mut Diagnostics) -> Option<Self> {
+        let mut fields = Fields::of(node, "a reach", ctx)?;
+        let ends = ends(&mut fields, ctx);
+        let both = fields.optional("both", ctx).unwrap_or(false);
+        let reachable = fields.optional("reachable", ctx).unwrap_or(true);
+        let count = fields.optional("count", ctx).unwrap_or(3);
+        let loss = fields.optional("loss", ctx).unwrap_or(0);
+        let ttl = fields.node("ttl").map_or(Some(Vec::new()), |node| read::one_or_more::<u8>(node, ctx));
+        let via = fields.node("via").map_or(Some(Via::Both), |node| choice(node, "a way to probe", &VIAS, ctx));
+        let patience = Patience::read(&mut fields, ctx);
+        let at = fields.at().clone();
+        fields.finish(ctx);
+        if count == 0 || loss > 99 {
+            ctx.error(&at, "a check that can only pass says nothing")
+                .help("write a `count` of 1 or more and a `loss` below 100; `reachable: false` for no answer at all");
+            return None;
+        }
+        let ((from, to), ttl) = (ends?, ttl?);
+        if !reachable && !ttl.is_empty() {
+            ctx.error(&at, "no answer is wanted, so none has a TTL").help("remove `ttl`");
+            return None;
+        }
+        Some(Self { at, from, to, both, reachable, count, loss, ttl, via: via?, patience })
+    }
+}
+
+impl FromTree for PathsExpect {
+    fn from_tree(node: &Node, ctx: &mut Diagnostics) -> Option<Self> {
+        let mut fields = Fields::of(node, "a path", ctx)?;
+        let ends = ends(&mut fields, ctx);
+        let hops: Option<Vec<Hop>> = fields.required("hops", ctx);
+        let both = fields.optional("both", ctx).unwrap_or(false);
+        let back: Option<Vec<Hop>> = fields.optional("back", ctx);
+        let via = fields.node("via").map_or(Some(Via::Both), |node| choice(node, "a way to probe", &VIAS, ctx));
+        let patience = Patience::read(&mut fields, ctx);
+        let at = fields.at().clone();
+        fields.finish(ctx);
+        let ((from, to), hops) = (ends?, hops?);
+        if !hops.iter().any(|hop| matches!(hop, Hop::Responder(_))) {
+            ctx.error(&at, "a path needs a hop that answers").help("write at least the far end: hops: [pod/nettool-2]");
+            return None;
+        }
+        if both && back.is_some() {
+            ctx.error(&at, "`both: true` makes the way back from the way there, and `back` gives it")
+                .help("keep one of the two");
+            return None;
+        }
+        let back = match (back, both) {
+            (None, true) => {
+                let (left, right) = (end_name(&from), end_name(&to));
+                Some(hops.iter().map(|hop| hop.exchanged(&left, &right)).collect())
+            }
+            (given, _) => given,
+        };
+        Some(Self { at, from, to, hops, back, via: via?, patience })
+    }
+}
+
+/// The two ends, `from` and `to`.
+fn ends(fields: &mut Fields<'_>, ctx: &mut Diagnostics) -> Option<(Symbol, Symbol)> {
+    let [from, to] = ["from", "to"].map(|key| fields.required::<Node>(key, ctx));
+    let to = to.and_then(|node| read::address(&node, ctx));
+    let node = from?;
+    let from = read::address(&node, ctx)?;
+    if !matches!(from, Symbol::Pod(_) | Symbol::Node(_) | Symbol::Interface { .. }) {
+        ctx.error(&node.at, format!("`{from}` cannot send: it does not say from which box"))
+            .help("write pod/nettool-1, node/worker, or a box with its interface (router0:lo)");
+        return None;
+    }
+    Some((from, to?))
+}
+
+/// The name that is exchanged when a path is seen from its other end.
+fn end_name(end: &Symbol) -> String {
+    match end {
+        Symbol::Pod(pod) => pod.name.clone(),
+        Symbol::Node(whose) | Symbol::Gateway(whose) => whose.clone(),
+        Symbol::Interface { place, .. } => match place {
+            Place::Device(name) | Place::NodeOf(name) | Place::TorOf(name) => name.clone(),
+        },
+        other => other.to_string(),
+    }
+}
