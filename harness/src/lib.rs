@@ -5,6 +5,7 @@
 
 pub mod cilium;
 pub mod cluster;
+pub mod fabric;
 pub mod lab;
 pub mod node;
 pub mod probe;

@@ -1,1 +1,7 @@
-//! cluster: see the module's files.
+//! The Kubernetes side of a fabric, always seen through one `kube::Client`, whoever serves it.
+
+mod client;
+mod objects;
+
+pub use client::{ClusterError, connect};
+pub use objects::Objects;

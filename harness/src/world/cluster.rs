@@ -1,0 +1,222 @@
+//! What `kind create cluster` leaves behind: nodes on kind's network, an API endpoint, Node objects, NotReady.
+//!
+//! What lives here: the order of it, and the Node objects. What does not: the endpoint (`twin::api`), pods
+//! (`twin::kubelet`, `pods`).
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
+
+use ipnet::{IpNet, Ipv4Net};
+use k8s_openapi::api::core::v1::Node;
+use kube::api::{Api, PostParams};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::nodes::Births;
+use super::pods::Pods;
+use super::underlay::plug;
+use super::whole::{Reporter, WorldError};
+use crate::lab::{KindCluster, KindNode, Role};
+use crate::runtime::keeper::{KeeperSpec, StepReport};
+use crate::twin::api::{PodRuntime, VERSION, serve};
+use crate::twin::kubelet::{Kubelet, Sandboxes};
+use crate::twin::store::Store;
+use crate::wire::{Pool, RouteSpec, Wire};
+
+/// kind's docker network, as docker hands out its first two pools: the first is docker's own bridge.
+const KIND_NETWORK: [Ipv4Net; 2] = [
+    Ipv4Net::new_assert(std::net::Ipv4Addr::new(172, 18, 0, 0), 16),
+    Ipv4Net::new_assert(std::net::Ipv4Addr::new(172, 19, 0, 0), 16),
+];
+const KIND_BRIDGE: &str = "br-kind";
+
+/// The cluster's control plane, once it is there.
+pub(super) struct ControlPlane {
+    pub(super) client: kube::Client,
+    pub(super) url: String,
+    pub(super) kubeconfig: PathBuf,
+}
+
+/// Brings the cluster's nodes and its endpoint up.
+pub(super) async fn bring_up(
+    spec: &KeeperSpec,
+    cluster: &KindCluster,
+    births: &Births,
+    switches: &Arc<Wire>,
+    pods: &Arc<Pods>,
+    report: &mut StepReport,
+    reporter: &Reporter,
+) -> Result<ControlPlane, WorldError> {
+    let started = Instant::now();
+    let failed = |what: &str, why: String| WorldError::Cluster { what: what.to_owned(), why };
+    let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await.map_err(|source| WorldError::Io {
+        what: "listen on 127.0.0.1 for the API endpoint".into(),
+        source,
+    })?;
+    let runtime: Arc<dyn PodRuntime> = Arc::clone(pods) as _;
+    let endpoint = serve(Store::new(), runtime, listener)
+        .await
+        .map_err(|error| failed("serve the API endpoint", error.to_string()))?;
+    let kubeconfig = spec.dir.join("kubeconfig");
+    write_private(&kubeconfig, &endpoint.kubeconfig(&cluster.name))
+        .map_err(|source| WorldError::Io { what: format!("write {}", kubeconfig.display()), source })?;
+    let client = endpoint.client().map_err(|error| failed("make a client for the API endpoint", error.to_string()))?;
+    reporter.done(report, "API endpoint".into(), started);
+
+    let started = Instant::now();
+    let members = attach(spec, cluster, births, switches).await?;
+    let api: Api<Node> = Api::all(client.clone());
+    let podcidrs = pod_cidrs(cluster);
+    let registered = cluster.nodes.iter().enumerate().map(|(number, node)| {
+        let address = members.get(&node.name).copied();
+        let cidrs: Vec<IpNet> = podcidrs.iter().filter_map(|family| family.get(number).copied()).collect();
+        let (api, object) = (api.clone(), node_object(cluster, node, address, &cidrs));
+        async move {
+            let object: Node = serde_json::from_value(object).map_err(|error| error.to_string())?;
+            api.create(&PostParams::default(), &object).await.map_err(|error| error.to_string())
+        }
+    });
+    futures::future::try_join_all(registered).await.map_err(|why| failed("register the cluster's nodes", why))?;
+    let sandboxes: Arc<dyn Sandboxes> = Arc::clone(pods) as _;
+    pods.keep(Kubelet::new(client.clone(), sandboxes, pods.logs().clone()).run());
+    reporter.done(report, format!("{} nodes of the cluster, NotReady", cluster.nodes.len()), started);
+    Ok(ControlPlane { client, url: endpoint.url.clone(), kubeconfig })
+}
+
+/// eth0 of every cluster node, on kind's network.
+async fn attach(
+    spec: &KeeperSpec,
+    cluster: &KindCluster,
+    births: &Births,
+    switches: &Arc<Wire>,
+) -> Result<BTreeMap<String, IpAddr>, WorldError> {
+    let mut nodes = Vec::new();
+    for node in &cluster.nodes {
+        nodes.push(births.get(&node.name).await.map_err(WorldError::Node)?);
+    }
+    let mgmt = spec.topology.mgmt.ipv4_subnet;
+    let free = KIND_NETWORK.into_iter().find(|net| mgmt.is_none_or(|mgmt| !net.contains(&mgmt) && !mgmt.contains(net)));
+    let network = free.unwrap_or(KIND_NETWORK[0]);
+    let switches = Arc::clone(switches);
+    let wired = tokio::task::spawn_blocking(move || {
+        let mut pool = Pool::new(network, None);
+        switches.bridge(KIND_BRIDGE)?;
+        switches.address(KIND_BRIDGE, IpNet::V4(pool.on_link(pool.gateway())))?;
+        let mut members = BTreeMap::new();
+        for (number, live) in nodes.iter().enumerate() {
+            let address = pool.next(&live.name)?;
+            plug(&switches, KIND_BRIDGE, &format!("k{number}"), &live.wire, "eth0", None)?;
+            live.wire.address("eth0", IpNet::V4(pool.on_link(address)))?;
+            live.wire.route(&RouteSpec::default4(pool.gateway(), "eth0"))?;
+            *live.mgmt.lock().unwrap_or_else(PoisonError::into_inner) = Some(address.to_string());
+            members.insert(live.name.clone(), IpAddr::V4(address));
+        }
+        Ok::<_, WorldError>(members)
+    });
+    wired.await.map_err(WorldError::panicked)?
+}
+
+/// The pod CIDRs of each pod subnet, in the order in which nodes get them: /24s, and /64s of IPv6, as
+/// kube-controller-manager cuts them by default.
+fn pod_cidrs(cluster: &KindCluster) -> Vec<Vec<IpNet>> {
+    let cut = |subnet: &IpNet| -> Vec<IpNet> {
+        let length = if subnet.addr().is_ipv4() { 24 } else { 64 };
+        match subnet.subnets(length) {
+            Ok(subnets) => subnets.take(cluster.nodes.len()).collect(),
+            Err(_) => vec![*subnet],
+        }
+    };
+    cluster.pod_subnets.iter().map(cut).collect()
+}
+
+/// A Node object as a kubelet registers it before there is a CNI.
+fn node_object(cluster: &KindCluster, node: &KindNode, kind_address: Option<IpAddr>, cidrs: &[IpNet]) -> Value {
+    let control_plane = node.role == Role::ControlPlane;
+    let mut labels: BTreeMap<String, String> = node.labels.clone();
+    for (key, value) in
+        [("beta.kubernetes.io/arch", ARCH), ("beta.kubernetes.io/os", "linux"), ("kubernetes.io/arch", ARCH), ("kubernetes.io/os", "linux")]
+    {
+        labels.insert(key.into(), value.into());
+    }
+    labels.insert("kubernetes.io/hostname".into(), node.name.clone());
+    if control_plane {
+        labels.insert("node-role.kubernetes.io/control-plane".into(), String::new());
+        labels.insert("node.kubernetes.io/exclude-from-external-load-balancers".into(), String::new());
+    }
+    let mut taints: Vec<Value> =
+        node.taints.iter().map(|taint| json!({"key": taint.key, "value": taint.value, "effect": taint.effect})).collect();
+    taints.push(json!({"key": NOT_READY, "effect": "NoSchedule"}));
+    let addresses: Vec<IpAddr> = if node.node_ips.is_empty() { kind_address.into_iter().collect() } else { node.node_ips.clone() };
+    let mut listed: Vec<Value> = addresses.iter().map(|ip| json!({"type": "InternalIP", "address": ip})).collect();
+    listed.push(json!({"type": "Hostname", "address": node.name}));
+    let cidrs: Vec<String> = cidrs.iter().map(ToString::to_string).collect();
+    json!({
+        "apiVersion": "v1", "kind": "Node",
+        "metadata": {"name": node.name, "labels": labels},
+        "spec": {
+            "podCIDR": cidrs.first(), "podCIDRs": cidrs, "taints": taints,
+            "providerID": format!("kind://fabric/{}/{}", cluster.name, node.name),
+        },
+        "status": {
+            "addresses": listed,
+            "conditions": conditions(false),
+            "capacity": {"pods": "110"}, "allocatable": {"pods": "110"},
+            "nodeInfo": {
+                "architecture": ARCH, "bootID": "", "containerRuntimeVersion": "fabric://namespaces",
+                "kernelVersion": kernel(), "kubeProxyVersion": VERSION, "kubeletVersion": VERSION, "machineID": "",
+                "operatingSystem": "linux", "osImage": os(), "systemUUID": "",
+            },
+        },
+    })
+}
+
+/// The taint of a node without a CNI.
+pub(super) const NOT_READY: &str = "node.kubernetes.io/not-ready";
+
+/// A kubelet's conditions, with and without a CNI.
+pub(super) fn conditions(ready: bool) -> Value {
+    let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    let condition = |kind: &str, status: &str, reason: &str, message: &str| {
+        json!({"type": kind, "status": status, "reason": reason, "message": message,
+               "lastHeartbeatTime": now, "lastTransitionTime": now})
+    };
+    let (status, reason, message) = if ready {
+        ("True", "KubeletReady", "kubelet is posting ready status")
+    } else {
+        let why = "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady \
+                   message:Network plugin returns error: cni plugin not initialized";
+        ("False", "KubeletNotReady", why)
+    };
+    json!([
+        condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+        condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+        condition("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+        condition("Ready", status, reason, message),
+    ])
+}
+
+const ARCH: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+
+fn kernel() -> String {
+    let text = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    text.trim().to_owned()
+}
+
+fn os() -> String {
+    let text = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let pretty = text.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
+    pretty.map_or_else(|| "Linux".into(), |name| name.trim_matches('"').to_owned())
+}
+
+/// Writes what only the user may read.
+fn write_private(path: &std::path::Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = std::fs::File::options().create(true).write(true).truncate(true).mode(0o600).open(path)?;
+    file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+    file.write_all(text.as_bytes())
+}

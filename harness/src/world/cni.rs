@@ -1,0 +1,138 @@
+//! What installing Cilium leaves behind: its CRDs, cilium_host on every node, an agent each, and nodes that are Ready.
+//!
+//! What lives here: the order of it. What does not: the agent (`twin::agent`), a pod's own link (`pods`). The eBPF
+//! datapath is not modelled: the kernel's routing does the forwarding.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ipnet::IpNet;
+use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
+use kube::{Client, ResourceExt};
+use serde_json::json;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::cluster::{NOT_READY, conditions};
+use super::nodes::{Births, Live};
+use super::pods::{NodeNet, Pods};
+use super::whole::{Reporter, WorldError};
+use crate::cilium::{CiliumVersion, crds};
+use crate::runtime::keeper::StepReport;
+use crate::runtime::netns::socket::inside;
+use crate::twin::agent::{self, AgentStatus};
+use crate::wire::{End, LinkSpec, RouteSpec, Wire, WireError};
+
+/// An agent at work.
+pub(super) struct Agent {
+    pub(super) stop: CancellationToken,
+    pub(super) task: tokio::task::JoinHandle<()>,
+    #[allow(dead_code, reason = "keeps the channel open: the agent reports into it")]
+    pub(super) status: watch::Receiver<AgentStatus>,
+}
+
+/// Installs Cilium on every node of the cluster.
+pub(super) async fn bring_up(
+    version: &str,
+    client: &Client,
+    births: &Births,
+    pods: &Arc<Pods>,
+    report: &mut StepReport,
+    reporter: &Reporter,
+) -> Result<Vec<Agent>, WorldError> {
+    let failed = |what: &str, why: String| WorldError::Cluster { what: what.to_owned(), why };
+    let version: CiliumVersion =
+        version.parse().map_err(|error| failed("read Cilium's version", format!("{error}")))?;
+
+    let started = Instant::now();
+    let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
+    for definition in crds(&version) {
+        let made = definitions.create(&PostParams::default(), &definition).await;
+        made.map_err(|error| failed("create Cilium's CRDs", error.to_string()))?;
+    }
+    let nodes: Api<Node> = Api::all(client.clone());
+    let listed = nodes.list(&ListParams::default()).await.map_err(|error| failed("list the nodes", error.to_string()))?;
+    let mut lives = Vec::new();
+    for node in &listed {
+        lives.push((births.get(&node.name_any()).await.map_err(WorldError::Node)?, cidrs(node)));
+    }
+    let wiring = lives.clone();
+    let wired = tokio::task::spawn_blocking(move || {
+        wiring.iter().map(|(live, cidrs)| Ok((live.name.clone(), cilium_host(live, cidrs)?))).collect::<Result<_, WorldError>>()
+    });
+    let nets: BTreeMap<String, NodeNet> = wired.await.map_err(WorldError::panicked)??;
+    pods.network_is_up(nets);
+    reporter.done(report, "cilium_host on every node".into(), started);
+
+    let started = Instant::now();
+    let mut agents = Vec::new();
+    for (live, _) in &lives {
+        agents.push(start_agent(client, live, &version));
+    }
+    let ready = listed.iter().map(|node| ready(&nodes, node));
+    futures::future::try_join_all(ready).await.map_err(|error| failed("make the nodes Ready", error.to_string()))?;
+    reporter.done(report, format!("{} agents, nodes Ready", agents.len()), started);
+    Ok(agents)
+}
+
+fn start_agent(client: &Client, live: &Arc<Live>, version: &CiliumVersion) -> Agent {
+    let stop = CancellationToken::new();
+    let (said, status) = watch::channel(AgentStatus::default());
+    let (client, name, node) = (client.clone(), live.name.clone(), Arc::clone(&live.node));
+    let (version, stopped) = (version.clone(), stop.clone());
+    let task = tokio::spawn(async move {
+        if let Err(error) = agent::run(client, name.clone(), node, version, said, stopped).await {
+            tracing::error!(node = %name, %error, "the agent ended");
+        }
+    });
+    Agent { stop, task, status }
+}
+
+fn cidrs(node: &Node) -> Vec<IpNet> {
+    let all = node.spec.as_ref().and_then(|spec| spec.pod_cidrs.clone()).unwrap_or_default();
+    all.iter().filter_map(|cidr| cidr.parse().ok()).collect()
+}
+
+/// cilium_host and cilium_net, the node's own address among its pods, and the route to its pods.
+fn cilium_host(live: &Live, cidrs: &[IpNet]) -> Result<NodeNet, WorldError> {
+    let mut net = NodeNet::new(cidrs);
+    Wire::connect(&LinkSpec {
+        a: End { wire: &live.wire, interface: "cilium_net", mac: None },
+        b: End { wire: &live.wire, interface: "cilium_host", mac: None },
+        mtu: None,
+    })?;
+    // A packet for a pod that is not there ends here instead of going round the pair.
+    inside(live.wire.namespace(), || std::fs::write("/proc/sys/net/ipv4/conf/cilium_net/forwarding", "0")).map_err(
+        |source| WorldError::Io { what: format!("{}: stop forwarding on cilium_net", live.name), source },
+    )?;
+    for cidr in cidrs {
+        let Some(address) = net.take(*cidr, "cilium_host") else {
+            return Err(WireError::NoAddress { network: cidr.to_string(), node: live.name.clone() }.into());
+        };
+        live.wire.address("cilium_host", IpNet::from(address))?;
+        live.wire.route(&RouteSpec { to: *cidr, via: None, interface: "cilium_host", source: Some(address) })?;
+        net.host.push(address);
+    }
+    Ok(net)
+}
+
+async fn ready(api: &Api<Node>, node: &Node) -> Result<(), kube::Error> {
+    let name = node.name_any();
+    let kept: Vec<_> = node
+        .spec
+        .iter()
+        .flat_map(|spec| spec.taints.iter().flatten())
+        .filter(|taint| taint.key != NOT_READY)
+        .cloned()
+        .collect();
+    let status = json!({"status": {"conditions": conditions(true)}});
+    api.patch_status(&name, &PatchParams::default(), &Patch::Merge(status)).await?;
+    let spec = json!({"spec": {"taints": if kept.is_empty() { serde_json::Value::Null } else { json!(kept) }}});
+    api.patch(&name, &PatchParams::default(), &Patch::Merge(spec)).await?;
+    Ok(())
+}
+

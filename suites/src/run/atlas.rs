@@ -1,0 +1,282 @@
+//! What symbols stand for on a running fabric, at one moment.
+//!
+//! What lives here: [`Resolver`] over a snapshot of interfaces, Node and Pod objects. What does not: taking the
+//! snapshot (`view`).
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use fabric_harness::lab::{Endpoint, KindCluster, NetworkMode, Topology};
+use fabric_harness::router::{Link, LinkAddress};
+use ipnet::IpNet;
+use k8s_openapi::api::core::v1::{Node, Pod};
+
+use crate::checks::same_node;
+use crate::expect::{Named, Place, PodName, Resolver, Select, Symbol, Unresolved};
+
+/// Interfaces of one box.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Interfaces {
+    pub(super) links: Vec<Link>,
+    pub(super) addresses: Vec<LinkAddress>,
+}
+
+/// A snapshot of everything that has a name.
+#[derive(Debug, Clone)]
+pub(super) struct Atlas {
+    pub(super) topology: Arc<Topology>,
+    pub(super) cluster: Option<Arc<KindCluster>>,
+    /// By box: nodes of the topology, and of the cluster by their full names.
+    pub(super) interfaces: BTreeMap<String, Interfaces>,
+    /// The cluster's Node objects; `None` until they could be read.
+    pub(super) nodes: Option<Vec<Node>>,
+    pub(super) pods: Option<Vec<Pod>>,
+}
+
+impl Atlas {
+    /// The pod of that name.
+    pub(super) fn pod(&self, wanted: &PodName) -> Option<&Pod> {
+        self.pods.iter().flatten().find(|pod| {
+            pod.metadata.name.as_deref() == Some(&wanted.name)
+                && pod.metadata.namespace.as_deref().unwrap_or("default") == wanted.namespace
+        })
+    }
+
+    /// Full name of the cluster node that `whose` means: the node of a pod, or a node itself.
+    pub(super) fn cluster_node(&self, symbol: &Symbol, whose: &str) -> Result<String, Unresolved> {
+        let known: Vec<&str> = self.cluster.iter().flat_map(|cluster| &cluster.nodes).map(|node| node.name.as_str()).collect();
+        if let Some(name) = known.iter().find(|name| same_node(name, whose)) {
+            return Ok((*name).to_owned());
+        }
+        let (namespace, name) = whose.split_once('/').unwrap_or(("default", whose));
+        let wanted = PodName { namespace: namespace.into(), name: name.into() };
+        let on = self.pod(&wanted).and_then(|pod| pod.spec.as_ref()?.node_name.clone());
+        on.ok_or_else(|| not_yet(symbol, format!("no pod {whose} is on a node, and no node is called so")))
+    }
+
+    /// The link of a cluster node into the topology: the router's name and interface at its other end.
+    fn uplink(&self, symbol: &Symbol, node: &str) -> Result<(String, String), Unresolved> {
+        let topology = &self.topology;
+        let shares = |mode: &NetworkMode| match mode {
+            NetworkMode::Container(other) => {
+                topology.resolve_container(self.cluster.as_deref(), other).as_deref() == Some(node)
+            }
+            _ => false,
+        };
+        let servers: Vec<&str> = topology
+            .nodes
+            .iter()
+            .filter(|server| server.name == node || shares(&server.network_mode))
+            .map(|server| server.name.as_str())
+            .collect();
+        let at = |end: &Endpoint| match end {
+            Endpoint::Node { node, interface, .. } => Some((node.clone(), interface.clone())),
+            _ => None,
+        };
+        let far = topology.links.iter().find_map(|link| {
+            let (a, b) = (at(&link.a)?, at(&link.b)?);
+            if servers.contains(&a.0.as_str()) {
+                Some(b)
+            } else if servers.contains(&b.0.as_str()) {
+                Some(a)
+            } else {
+                None
+            }
+        });
+        far.ok_or_else(|| never(symbol, format!("no link of the topology ends at {node}")))
+    }
+
+    /// The box and interface that a symbol names.
+    fn interface(&self, symbol: &Symbol, place: &Place, interface: &str) -> Result<(String, String), Unresolved> {
+        let place = match place {
+            Place::Device(device) => {
+                let known = self.topology.nodes.iter().any(|node| node.name == *device);
+                if !known {
+                    let names: Vec<&str> = self.topology.nodes.iter().map(|node| node.name.as_str()).collect();
+                    return Err(never(symbol, format!("the topology has no node {device}; it has {}", names.join(", "))));
+                }
+                device.clone()
+            }
+            Place::NodeOf(whose) => self.cluster_node(symbol, whose)?,
+            Place::TorOf(whose) => self.uplink(symbol, &self.cluster_node(symbol, whose)?)?.0,
+        };
+        Ok((place, interface.to_owned()))
+    }
+
+    fn interface_addresses(&self, symbol: &Symbol, place: &str, interface: &str) -> Result<Vec<IpNet>, Unresolved> {
+        let found = self.interfaces.get(place).map(|seen| &seen.addresses);
+        let all: Vec<IpNet> = found
+            .into_iter()
+            .flatten()
+            .filter(|address| address.dev == interface && !address.address.addr().is_loopback())
+            .map(|address| address.address)
+            .collect();
+        if all.is_empty() { Err(not_yet(symbol, format!("{place} has no address on {interface}"))) } else { Ok(all) }
+    }
+
+    fn selected(&self, symbol: &Symbol, select: &Select) -> Result<Vec<&Node>, Unresolved> {
+        let all = self.nodes.as_ref().ok_or_else(|| not_yet(symbol, "the cluster has not been asked".into()))?;
+        let chosen: Vec<&Node> = match select {
+            Select::All => all.iter().collect(),
+            Select::Of(whose) => {
+                let name = self.cluster_node(symbol, whose)?;
+                all.iter().filter(|node| node.metadata.name.as_deref() == Some(name.as_str())).collect()
+            }
+            Select::Labels(wanted) => all.iter().filter(|node| wanted.iter().all(|label| carries(node, label))).collect(),
+        };
+        if chosen.is_empty() { Err(not_yet(symbol, "it selects no node".into())) } else { Ok(chosen) }
+    }
+
+    fn short<'a>(&self, node: &'a str) -> &'a str {
+        let cluster = self.cluster.as_ref().map(|cluster| format!("{}-", cluster.name)).unwrap_or_default();
+        node.strip_prefix(&cluster).unwrap_or(node)
+    }
+
+    /// The name of a box's interface, as lab.yaml would write it.
+    fn interface_name(&self, place: &str, interface: &str) -> String {
+        let of_cluster = self.cluster.iter().any(|cluster| cluster.nodes.iter().any(|node| node.name == place));
+        if of_cluster { format!("node({}):{interface}", self.short(place)) } else { format!("{place}:{interface}") }
+    }
+}
+
+fn carries(node: &Node, (key, value): &(String, String)) -> bool {
+    let labels = node.metadata.labels.clone().unwrap_or_default();
+    if key == "role" && !labels.contains_key("role") {
+        let control_plane = labels.contains_key("node-role.kubernetes.io/control-plane");
+        return value == if control_plane { "control-plane" } else { "worker" };
+    }
+    labels.get(key) == Some(value)
+}
+
+fn not_yet(symbol: &Symbol, why: String) -> Unresolved {
+    Unresolved::NotYet { symbol: symbol.clone(), why }
+}
+
+fn never(symbol: &Symbol, why: String) -> Unresolved {
+    Unresolved::Never { symbol: symbol.clone(), why }
+}
+
+fn named<T: ToString>(value: T, symbol: &Symbol) -> Named<T> {
+    Named { value, name: symbol.to_string() }
+}
+
+impl Resolver for Atlas {
+    fn prefixes(&self, symbol: &Symbol) -> Result<Vec<Named<IpNet>>, Unresolved> {
+        match symbol {
+            Symbol::Prefix(prefix) => Ok(vec![named(*prefix, symbol)]),
+            Symbol::Address(address) => Ok(vec![named(IpNet::from(*address), symbol)]),
+            Symbol::Default => Ok(vec![named(IpNet::V4(ipnet::Ipv4Net::default()), symbol)]),
+            Symbol::Management => {
+                let subnet = self.topology.mgmt.ipv4_subnet;
+                let subnet = subnet.ok_or_else(|| never(symbol, "the lab has no IPv4 management network".into()))?;
+                Ok(vec![named(IpNet::V4(subnet), symbol)])
+            }
+            Symbol::PodCidr(select) => {
+                let mut all = Vec::new();
+                for node in self.selected(symbol, select)? {
+                    let name = node.metadata.name.clone().unwrap_or_default();
+                    let cidrs = node.spec.as_ref().and_then(|spec| spec.pod_cidrs.clone()).unwrap_or_default();
+                    if cidrs.is_empty() {
+                        return Err(not_yet(symbol, format!("{name} has no pod CIDR")));
+                    }
+                    for cidr in cidrs.iter().filter_map(|cidr| cidr.parse().ok()) {
+                        all.push(Named { value: cidr, name: format!("podCIDR({})", self.short(&name)) });
+                    }
+                }
+                Ok(all)
+            }
+            Symbol::Interface { place, interface } => {
+                let (place, interface) = self.interface(symbol, place, interface)?;
+                let addresses = self.interface_addresses(symbol, &place, &interface)?;
+                let routable = addresses.into_iter().filter(|address| !is_link_local(address.addr()));
+                Ok(routable.map(|address| named(address.trunc(), symbol)).collect())
+            }
+            Symbol::Pod(_) | Symbol::Node(_) | Symbol::Gateway(_) => {
+                let addresses = self.addresses(symbol)?;
+                Ok(addresses.into_iter().map(|address| Named { value: IpNet::from(address.value), name: address.name }).collect())
+            }
+        }
+    }
+
+    fn addresses(&self, symbol: &Symbol) -> Result<Vec<Named<IpAddr>>, Unresolved> {
+        match symbol {
+            Symbol::Address(address) => Ok(vec![named(*address, symbol)]),
+            Symbol::Pod(wanted) => {
+                let pod = self.pod(wanted).ok_or_else(|| not_yet(symbol, "there is no such pod".into()))?;
+                let ips = pod.status.as_ref().and_then(|status| status.pod_ips.clone()).unwrap_or_default();
+                let ips: Vec<_> = ips.iter().filter_map(|ip| ip.ip.parse().ok()).map(|ip| named(ip, symbol)).collect();
+                if ips.is_empty() { Err(not_yet(symbol, "the pod has no address".into())) } else { Ok(ips) }
+            }
+            Symbol::Node(whose) => {
+                let name = self.cluster_node(symbol, whose)?;
+                let node = self.nodes.iter().flatten().find(|node| node.metadata.name.as_ref() == Some(&name));
+                let addresses = node.and_then(|node| node.status.as_ref()?.addresses.clone()).unwrap_or_default();
+                let internal = addresses.iter().filter(|address| address.type_ == "InternalIP");
+                let ips: Vec<_> = internal.filter_map(|a| a.address.parse().ok()).map(|ip| named(ip, symbol)).collect();
+                if ips.is_empty() { Err(not_yet(symbol, format!("{name} has no InternalIP"))) } else { Ok(ips) }
+            }
+            Symbol::Gateway(whose) => {
+                let (router, interface) = self.uplink(symbol, &self.cluster_node(symbol, whose)?)?;
+                let addresses = self.interface_addresses(symbol, &router, &interface)?;
+                Ok(addresses.into_iter().map(|address| named(address.addr(), symbol)).collect())
+            }
+            Symbol::Interface { place, interface } => {
+                let (place, interface) = self.interface(symbol, place, interface)?;
+                let addresses = self.interface_addresses(symbol, &place, &interface)?;
+                Ok(addresses.into_iter().map(|address| named(address.addr(), symbol)).collect())
+            }
+            Symbol::Prefix(_) | Symbol::Management | Symbol::Default | Symbol::PodCidr(_) => {
+                Err(never(symbol, "it names a prefix; an address is wanted here".into()))
+            }
+        }
+    }
+
+    fn name_of_prefix(&self, prefix: IpNet) -> Option<String> {
+        for node in self.nodes.iter().flatten() {
+            let cidrs = node.spec.as_ref().and_then(|spec| spec.pod_cidrs.clone()).unwrap_or_default();
+            if cidrs.iter().any(|cidr| cidr.parse() == Ok(prefix)) {
+                let name = node.metadata.name.clone().unwrap_or_default();
+                return Some(format!("podCIDR({})", self.short(&name)));
+            }
+        }
+        if self.topology.mgmt.ipv4_subnet.map(IpNet::V4) == Some(prefix) {
+            return Some("mgmt".into());
+        }
+        self.interfaces.iter().find_map(|(place, seen)| {
+            let found = seen.addresses.iter().find(|address| address.address.trunc() == prefix)?;
+            Some(self.interface_name(place, &found.dev))
+        })
+    }
+
+    fn name_of_address(&self, address: IpAddr) -> Option<String> {
+        let pod = self.pods.iter().flatten().find(|pod| {
+            let ips = pod.status.as_ref().and_then(|status| status.pod_ips.as_ref());
+            ips.into_iter().flatten().any(|ip| ip.ip.parse() == Ok(address))
+        });
+        if let Some(pod) = pod {
+            let name = PodName {
+                namespace: pod.metadata.namespace.clone().unwrap_or_default(),
+                name: pod.metadata.name.clone().unwrap_or_default(),
+            };
+            return Some(format!("pod/{}", name.short()));
+        }
+        // A container in a cluster node's network shows the node's interfaces: the node is the better name.
+        let boxes = self.interfaces.iter().map(|(place, seen)| (self.interface_name(place, ""), place, seen));
+        let mut found: Vec<String> = boxes
+            .filter_map(|(_, place, seen)| {
+                let at = seen.addresses.iter().find(|seen| seen.address.addr() == address)?;
+                Some(self.interface_name(place, &at.dev))
+            })
+            .collect();
+        found.sort_by_key(|name| !name.starts_with("node("));
+        found.into_iter().next()
+    }
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    }
+}

@@ -1,0 +1,48 @@
+//! The timers of a fabric as they are on it, from which deadlines are computed.
+//!
+//! What lives here: reading them off the routers. What does not: the arithmetic (`plan::deadline`, `harness::wait`).
+
+use fabric_harness::cilium::{CiliumVersion, promises};
+use fabric_harness::fabric::Fabric;
+use fabric_harness::router::Session;
+use fabric_harness::wait::{CiliumEnd, FrrEnd};
+
+use crate::plan::Timers;
+
+/// Reads the timers of every router that is being observed; a router that does not answer keeps FRR's defaults.
+pub(super) async fn read(fabric: &Fabric, routers: &[String], cilium: Option<&str>) -> Timers {
+    let version: Option<CiliumVersion> = cilium.and_then(|version| version.parse().ok());
+    let cilium = version.and_then(|version| promises(&version).ok()).map(CiliumEnd::new);
+    let mut timers = Timers { cilium, ..Timers::default() };
+    for router in routers {
+        let Ok(observer) = fabric.observer(router).await else { continue };
+        if let Ok(sessions) = &observer.now().await.sessions
+            && let Some(end) = end(sessions.values())
+        {
+            timers.routers.insert(router.clone(), end);
+        }
+    }
+    timers
+}
+
+/// The slowest of a router's sessions speaks for it.
+fn end<'a>(sessions: impl Iterator<Item = &'a Session>) -> Option<FrrEnd> {
+    let mut slowest: Option<FrrEnd> = None;
+    for session in sessions {
+        let known = FrrEnd::traditional();
+        let end = FrrEnd {
+            connect_retry: session.connect_retry.unwrap_or(known.connect_retry),
+            hold: session.configured_hold.unwrap_or(known.hold),
+            ..known
+        };
+        slowest = Some(match slowest {
+            None => end,
+            Some(other) => FrrEnd {
+                connect_retry: other.connect_retry.max(end.connect_retry),
+                hold: other.hold.max(end.hold),
+                ..other
+            },
+        });
+    }
+    slowest
+}

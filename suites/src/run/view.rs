@@ -1,0 +1,132 @@
+//! A living snapshot: the atlas, kept up to date by the kernel's and the API's own events.
+//!
+//! What lives here: one task per box and per kind of object, each waiting for events. What does not: what symbols
+//! mean (`atlas`).
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use fabric_harness::fabric::Fabric;
+use fabric_harness::router::{KernelEvent, RouteEvents};
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::runtime::watcher::{Config, Event, watcher};
+use kube::{Api, Client, ResourceExt};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::atlas::{Atlas, Interfaces};
+
+/// The atlas as it changes. Dropping it ends the watching.
+#[derive(Debug)]
+pub(super) struct View {
+    atlas: watch::Sender<Arc<Atlas>>,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+impl View {
+    /// A view of nothing yet.
+    pub(super) fn new(fabric: &Fabric) -> Arc<Self> {
+        let atlas = Atlas {
+            topology: Arc::new(fabric.topology().clone()),
+            cluster: fabric.cluster().cloned().map(Arc::new),
+            interfaces: BTreeMap::new(),
+            nodes: None,
+            pods: None,
+        };
+        Arc::new(Self { atlas: watch::Sender::new(Arc::new(atlas)), tasks: Mutex::default() })
+    }
+
+    /// The atlas, and being told when it changes.
+    pub(super) fn subscribe(&self) -> watch::Receiver<Arc<Atlas>> {
+        self.atlas.subscribe()
+    }
+
+    /// The atlas now.
+    pub(super) fn now(&self) -> Arc<Atlas> {
+        Arc::clone(&self.atlas.borrow())
+    }
+
+    /// Begins to follow the interfaces of these boxes; each has been read once when this returns.
+    pub(super) async fn follow_boxes(self: &Arc<Self>, fabric: &Arc<Fabric>, boxes: Vec<String>) {
+        let followed = boxes.into_iter().map(|place| self.follow_box(Arc::clone(fabric), place));
+        futures::future::join_all(followed).await;
+    }
+
+    async fn follow_box(self: &Arc<Self>, fabric: Arc<Fabric>, place: String) {
+        let Ok(node) = fabric.node(&place).await else { return };
+        // Listening first: what changes while the first reading runs is told too.
+        let Ok(mut events) = RouteEvents::subscribe(node).await else { return };
+        self.read_box(&fabric, &place).await;
+        let view = Arc::downgrade(self);
+        let follow = async move {
+            while let Ok(news) = events.next().await {
+                let routes_only = news.iter().all(|event| matches!(event, KernelEvent::Route { .. }));
+                let Some(view) = view.upgrade() else { return };
+                if !routes_only {
+                    view.read_box(&fabric, &place).await;
+                }
+            }
+        };
+        self.spawn(follow);
+    }
+
+    async fn read_box(&self, fabric: &Fabric, place: &str) {
+        let Ok(kernel) = fabric.kernel(place).await else { return };
+        let links = kernel.links().await.unwrap_or_default();
+        let addresses = kernel.addresses().await.unwrap_or_default();
+        let seen = Interfaces { links, addresses };
+        self.change(|atlas| {
+            atlas.interfaces.insert(place.to_owned(), seen);
+        });
+    }
+
+    /// Begins to follow the cluster's nodes and pods.
+    pub(super) fn follow_cluster(self: &Arc<Self>, client: &Client) {
+        let (nodes, pods) = (Api::<Node>::all(client.clone()), Api::<Pod>::all(client.clone()));
+        self.follow(nodes, |atlas, all| atlas.nodes = Some(all));
+        self.follow(pods, |atlas, all| atlas.pods = Some(all));
+    }
+
+    fn follow<K>(self: &Arc<Self>, api: Api<K>, put: fn(&mut Atlas, Vec<K>))
+    where
+        K: kube::Resource + Clone + std::fmt::Debug + Send + Sync + 'static + for<'de> serde::Deserialize<'de>,
+        K::DynamicType: Default,
+    {
+        let view = Arc::downgrade(self);
+        let follow = async move {
+            let mut events = watcher(api, Config::default()).boxed();
+            let mut all: BTreeMap<(Option<String>, String), K> = BTreeMap::new();
+            let mut whole = false;
+            while let Some(event) = events.next().await {
+                match event {
+                    Ok(Event::Init) => {
+                        all.clear();
+                        whole = false;
+                    }
+                    Ok(Event::InitDone) => whole = true,
+                    Ok(Event::Apply(object) | Event::InitApply(object)) => {
+                        all.insert((object.namespace(), object.name_any()), object);
+                    }
+                    Ok(Event::Delete(object)) => {
+                        all.remove(&(object.namespace(), object.name_any()));
+                    }
+                    Err(error) => tracing::debug!(%error, "a watch is made again"),
+                }
+                let Some(view) = view.upgrade() else { return };
+                if whole {
+                    view.change(|atlas| put(atlas, all.values().cloned().collect()));
+                }
+            }
+        };
+        self.spawn(follow);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Atlas)) {
+        self.atlas.send_modify(|atlas| change(Arc::make_mut(atlas)));
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).spawn(task);
+    }
+}
