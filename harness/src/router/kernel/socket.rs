@@ -6,6 +6,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use nix::sys::socket::{self, MsgFlags, NetlinkAddr};
 use tokio::io::unix::AsyncFd;
 
+use crate::probe::socket::watched;
+
 /// The kernel sends at most 32 KiB at once to a reader with room for it (`netlink_dump`).
 const ROOM: usize = 64 * 1024;
 
@@ -18,7 +20,7 @@ pub(super) struct NetlinkSocket {
 
 impl NetlinkSocket {
     pub(super) fn new(fd: OwnedFd) -> io::Result<Self> {
-        Ok(Self { fd: AsyncFd::register(fd)?, room: vec![0; ROOM] })
+        Ok(Self { fd: watched(fd)?, room: vec![0; ROOM] })
     }
 
     /// Joins multicast groups, as the old bit mask of `RTMGRP_*`.
