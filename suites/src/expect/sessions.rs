@@ -52,6 +52,8 @@ pub struct SessionExpect {
     pub hostname: Option<String>,
     /// Part of the router's own words for why the session last went down: `Peer De-configured`.
     pub last_reset: Option<String>,
+    /// How often the session was lost since the router came up. A flap that ends well is seen by this alone.
+    pub drops: Option<u64>,
     /// `within` and `holds` of this session.
     pub patience: Patience,
 }
@@ -160,6 +162,7 @@ impl SessionExpect {
         expect.keepalive = fields.optional("keepalive", ctx);
         expect.hostname = fields.optional("hostname", ctx);
         expect.last_reset = fields.optional("last-reset", ctx);
+        expect.drops = fields.optional("drops", ctx);
         expect.patience = Patience::read(&mut fields, ctx);
         let (received, sent) = (fields.optional("received", ctx), fields.optional("sent", ctx));
         if received.is_some() || sent.is_some() {
@@ -185,6 +188,7 @@ impl SessionExpect {
             families: Vec::new(),
             hostname: None,
             last_reset: None,
+            drops: None,
             patience: Patience::default(),
         }
     }

@@ -1,1 +1,21 @@
-//! plan: see the module's files.
+//! The plan: a lab's phases, and in each of them one check per statement that can be false alone.
+//!
+//! What lives here: making checks and their names out of the files. What does not: running anything (`run`), and
+//! judging (`checks`).
+
+mod deadline;
+mod fabric;
+mod packets;
+mod phases;
+mod planned;
+mod review;
+mod routes;
+mod sessions;
+
+#[cfg(test)]
+mod tests;
+
+pub use deadline::{Timers, deadline};
+pub use phases::{Action, PlannedPhase, plan};
+pub use planned::{CheckKind, CheckSpec, PlannedCheck};
+pub use review::review;

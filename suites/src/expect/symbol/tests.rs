@@ -39,7 +39,7 @@ fn reads_what_it_writes(#[case] text: &str, #[case] symbol: Symbol) {
 #[case("10.0.1.1/24", 1, "an address with a length")]
 #[case("10.0.0.300/24", 1, "neither an IPv4 address nor a prefix")]
 #[case("svc/web", 1, "no kind of thing")]
-#[case("mgmt now", 5, "cannot follow")]
+#[case("mgmt now", 5, "after the end of `mgmt`")]
 #[case("router0:lo x", 11, "after the end of `router0:lo`")]
 #[case("größe:lo", 3, "cannot follow `gr`")]
 fn says_where_it_goes_wrong(#[case] text: &str, #[case] column: usize, #[case] part: &str) {

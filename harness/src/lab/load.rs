@@ -1,0 +1,385 @@
+//! The whole lab: finds the files, reads them, and checks what only shows when all are known.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::cluster::{self, KindCluster};
+use super::discover;
+use super::error::LoadError;
+use super::file::{LabFile, NodeCommand, NodeLabels, Step};
+use super::manifests::{self, Manifest};
+use super::topology::{self, NodeKind, Topology};
+use super::values::{self, Values};
+use super::yaml::{self, Diagnostic, Diagnostics, FromTree, Location, Spanned, nearest};
+
+/// A lab: everything the user wrote, read and checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lab<E> {
+    /// Its folder, absolute.
+    pub dir: PathBuf,
+    /// Its name: lab.yaml's, else the topology's.
+    pub name: String,
+    /// What it is for, if lab.yaml says so.
+    pub description: Option<String>,
+    /// The containerlab topology.
+    pub topology: Topology,
+    /// The kind cluster, if it has one.
+    pub cluster: Option<KindCluster>,
+    /// Cilium, if it has one.
+    pub cilium: Option<Cilium>,
+    /// The phases, in order; none without a lab.yaml.
+    pub phases: Vec<LoadedPhase<E>>,
+    /// What of the files is not honoured, and the like.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Which Cilium, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cilium {
+    /// Its version, without a leading `v`.
+    pub version: String,
+    /// Where the version is written.
+    pub version_at: Location,
+    /// The helm values; all unset without a values file.
+    pub values: Values,
+}
+
+/// A phase whose manifests are read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoadedPhase<E> {
+    /// Its name.
+    pub name: String,
+    /// The part of the lab that it brings up.
+    pub up: Option<Step>,
+    /// The objects it applies, in order.
+    pub apply: Vec<Manifest>,
+    /// The objects it deletes, in the order of the files.
+    pub delete: Vec<Manifest>,
+    /// The labels it sets or removes; nodes by kind's full names.
+    pub label: Vec<NodeLabels>,
+    /// The commands it runs; nodes as [`Lab::resolve_node`] gives them.
+    pub run: Vec<NodeCommand>,
+    /// What must then be true.
+    pub expect: E,
+    /// Where it is written.
+    pub at: Location,
+}
+
+impl<E> Lab<E> {
+    /// The node a word of the user's means: a node of the topology by its name in the file, or one of the cluster's by
+    /// kind's name for it or that name without the cluster's in front (`worker2`). The answer is the full name.
+    pub fn resolve_node(&self, word: &str) -> Option<String> {
+        resolve_node(&self.topology, self.cluster.as_ref(), word)
+    }
+}
+
+fn resolve_node(topology: &Topology, cluster: Option<&KindCluster>, word: &str) -> Option<String> {
+    let own = topology.node(word).map(|node| node.name.clone());
+    own.or_else(|| cluster?.node(word).map(|node| node.name.clone()))
+}
+
+/// Loads a lab: a folder with a lab.yaml; a folder without one, which then holds exactly one containerlab topology and
+/// at most one kind configuration; or a topology file itself. Without a lab.yaml there are no phases.
+///
+/// The result's warnings are for the user's eyes. All that can be found wrong in one go is in [`LoadError::Invalid`].
+pub fn load<E: FromTree + Default>(path: &Path) -> Result<Lab<E>, LoadError> {
+    let mut loader = Loader::new(path)?;
+    let lab = loader.lab()?;
+    let failed = loader.ctx.has_errors();
+    let diagnostics = loader.ctx.into_sorted();
+    match lab {
+        Some(lab) if !failed => Ok(Lab { warnings: diagnostics, ..lab }),
+        _ => Err(LoadError::Invalid { diagnostics }),
+    }
+}
+
+struct Loader {
+    /// The folder as the user named it: what files are shown under.
+    shown: PathBuf,
+    /// The folder, absolute.
+    dir: PathBuf,
+    /// The topology file, when the user named that.
+    topology: Option<PathBuf>,
+    ctx: Diagnostics,
+}
+
+/// The name of a file in the lab, and where it is written; no place when it was found in the folder.
+type Named = Spanned<PathBuf>;
+
+impl Loader {
+    fn new(path: &Path) -> Result<Self, LoadError> {
+        let real = fs::canonicalize(path).map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => LoadError::NotFound { path: path.to_path_buf() },
+            _ => LoadError::Unreadable { path: path.to_path_buf(), source },
+        })?;
+        let ctx = Diagnostics::new();
+        if real.is_dir() {
+            return Ok(Self { shown: path.to_path_buf(), dir: real, topology: None, ctx });
+        }
+        let dir = real.parent().map(Path::to_path_buf).unwrap_or_default();
+        let shown = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        let name = path.file_name().map(PathBuf::from);
+        // lab.yaml itself stands for its folder.
+        let topology = name.filter(|name| !discover::LAB_FILES.iter().any(|file| name == Path::new(file)));
+        Ok(Self { shown, dir, topology, ctx })
+    }
+
+    fn lab<E: FromTree + Default>(&mut self) -> Result<Option<Lab<E>>, LoadError> {
+        let lab_file =
+            discover::LAB_FILES.iter().find(|name| self.topology.is_none() && self.dir.join(name).is_file());
+        let file: Option<LabFile<E>> = match lab_file {
+            Some(name) => {
+                let path = PathBuf::from(name);
+                let Some((shown, text)) = self.read(&Spanned { value: path, at: Location::default() })?
+                else {
+                    return Ok(None);
+                };
+                let tree = yaml::parse(&shown, &text, &mut self.ctx);
+                let file = tree.and_then(|tree| LabFile::from_tree(&tree, &mut self.ctx));
+                // Which files are meant is not known then: what is wrong with lab.yaml comes first.
+                let Some(file) = file else { return Ok(None) };
+                Some(file)
+            }
+            None => None,
+        };
+        let discovered = |value: String| Spanned { value: PathBuf::from(value), at: Location::default() };
+        let topology_name: Named =
+            match (&self.topology, file.as_ref().and_then(|file| file.topology.clone())) {
+                (Some(name), _) => Spanned { value: name.clone(), at: Location::default() },
+                (None, Some(named)) => named,
+                (None, None) => {
+                    discovered(discover::topology(&self.dir).map_err(|error| self.as_named(error))?)
+                }
+            };
+        let topology = self.topology_file(&topology_name)?;
+        let of_node = topology.as_ref().and_then(cluster_of_node);
+        let (cluster_name, renamed) = match (file.as_ref(), of_node) {
+            (Some(LabFile { cluster: Some(named), .. }), _) => (Some(named.clone()), None),
+            (_, Some((named, name))) => (Some(named), Some(name)),
+            (Some(_), None) => (None, None),
+            (None, None) => {
+                (discover::cluster(&self.dir).map_err(|error| self.as_named(error))?.map(discovered), None)
+            }
+        };
+        let cluster = self.cluster_file(cluster_name.as_ref(), renamed.as_deref())?;
+        let cluster_read = cluster.is_some() || cluster_name.is_none();
+        if let Some(topology) = &topology
+            && cluster_read
+        {
+            topology::check_containers(topology, cluster.as_ref(), &mut self.ctx);
+        }
+        let cilium = self.cilium(file.as_ref())?;
+        let (name, description, phases) = match file {
+            Some(file) => (file.name, file.description, file.phases),
+            None => (None, None, Vec::new()),
+        };
+        let mut loaded = Vec::new();
+        for phase in phases {
+            let apply = self.manifests(&phase.apply)?;
+            let delete = self.manifests(&phase.delete)?;
+            if let Some(topology) = topology.as_ref().filter(|_| cluster_read) {
+                self.check_phase(topology, cluster.as_ref(), cilium.is_some(), &phase);
+            }
+            let full = |node: &str| {
+                let topology = topology.as_ref()?;
+                resolve_node(topology, cluster.as_ref(), node)
+            };
+            let label = phase.label.into_iter().map(|mut label| {
+                label.node = full(&label.node).unwrap_or(label.node);
+                label
+            });
+            let run = phase.run.into_iter().map(|mut command| {
+                command.node.value = full(&command.node).unwrap_or(command.node.value);
+                command
+            });
+            loaded.push(LoadedPhase {
+                name: phase.name,
+                up: phase.up.map(|up| up.value),
+                apply,
+                delete,
+                label: label.collect(),
+                run: run.collect(),
+                expect: phase.expect,
+                at: phase.at,
+            });
+        }
+        let Some(topology) = topology else { return Ok(None) };
+        let name = name.unwrap_or_else(|| topology.name.clone());
+        let (dir, warnings) = (self.dir.clone(), Vec::new());
+        Ok(Some(Lab { dir, name, description, topology, cluster, cilium, phases: loaded, warnings }))
+    }
+
+    /// Errors about the folder speak of it as the user named it.
+    fn as_named(&self, error: LoadError) -> LoadError {
+        let shown = if self.shown.as_os_str().is_empty() { PathBuf::from(".") } else { self.shown.clone() };
+        match error {
+            LoadError::NoTopology { .. } => LoadError::NoTopology { dir: shown },
+            LoadError::Several { what, key, candidates, .. } => {
+                LoadError::Several { dir: shown, what, key, candidates }
+            }
+            other => other,
+        }
+    }
+
+    /// The text of a file of the lab, and its name in messages. A file that cannot be read is an error at the place that
+    /// names it, or of the whole lab when nothing names it.
+    fn read(&mut self, named: &Named) -> Result<Option<(PathBuf, String)>, LoadError> {
+        let (path, shown) = (self.dir.join(&named.value), self.shown.join(&named.value));
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Some((shown, text))),
+            Err(source) if named.at == Location::default() => {
+                Err(LoadError::Unreadable { path: shown, source })
+            }
+            Err(source) => {
+                self.unreadable(named, &source);
+                Ok(None)
+            }
+        }
+    }
+
+    fn unreadable(&mut self, named: &Named, source: &std::io::Error) {
+        let name = named.value.display();
+        let files = discover::yaml_files(&self.dir).unwrap_or_default();
+        let near = nearest(&name.to_string(), files.iter().map(String::as_str)).map(str::to_owned);
+        let noted = match source.kind() {
+            std::io::ErrorKind::NotFound => self.ctx.error(&named.at, format!("there is no file {name}")),
+            _ => self.ctx.error(&named.at, format!("cannot read {name}: {source}")),
+        };
+        noted.help(match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("paths are taken from {}", self.dir.display()),
+        });
+    }
+
+    fn topology_file(&mut self, named: &Named) -> Result<Option<Topology>, LoadError> {
+        let Some((shown, text)) = self.read(named)? else { return Ok(None) };
+        let path = self.dir.join(&named.value);
+        let dir = path.parent().unwrap_or(&self.dir);
+        Ok(topology::read(&shown, &text, dir, &|name| std::env::var(name).ok(), &mut self.ctx))
+    }
+
+    fn cluster_file(
+        &mut self,
+        named: Option<&Named>,
+        renamed: Option<&str>,
+    ) -> Result<Option<KindCluster>, LoadError> {
+        let Some(named) = named else { return Ok(None) };
+        let Some((shown, text)) = self.read(named)? else { return Ok(None) };
+        Ok(cluster::read(&shown, &text, renamed, &mut self.ctx))
+    }
+
+    fn cilium<E>(&mut self, file: Option<&LabFile<E>>) -> Result<Option<Cilium>, LoadError> {
+        let Some(spec) = file.and_then(|file| file.cilium.as_ref()) else { return Ok(None) };
+        let values = match &spec.values {
+            Some(named) => match self.read(named)? {
+                Some((shown, text)) => values::read(&shown, &text, &mut self.ctx),
+                None => None,
+            },
+            None => Some(Values::default()),
+        };
+        let version = spec.version.clone();
+        Ok(Some(Cilium {
+            version: version.value,
+            version_at: version.at,
+            values: values.unwrap_or_default(),
+        }))
+    }
+
+    fn manifests(&mut self, paths: &[Named]) -> Result<Vec<Manifest>, LoadError> {
+        let mut manifests = Vec::new();
+        for named in paths {
+            let path = self.dir.join(&named.value);
+            let files: Vec<Named> = if path.is_dir() {
+                let inside = discover::yaml_files(&path)?;
+                inside
+                    .iter()
+                    .map(|name| Spanned { value: named.value.join(name), at: named.at.clone() })
+                    .collect()
+            } else {
+                vec![named.clone()]
+            };
+            for file in &files {
+                if let Some((shown, text)) = self.read(file)? {
+                    manifests.extend(manifests::read(&shown, &text, &mut self.ctx).unwrap_or_default());
+                }
+            }
+        }
+        Ok(manifests)
+    }
+
+    /// What a phase refers to must be there.
+    fn check_phase<E>(
+        &mut self,
+        topology: &Topology,
+        cluster: Option<&KindCluster>,
+        cilium: bool,
+        phase: &super::file::Phase<E>,
+    ) {
+        let no_cluster = "name the kind configuration at the top (`cluster: cluster.yaml`)";
+        if let Some(up) = &phase.up {
+            match up.value {
+                Step::Cluster if cluster.is_none() => {
+                    self.ctx.error(&up.at, "this lab has no cluster to bring up").help(no_cluster);
+                }
+                Step::Cni if !cilium => {
+                    self.ctx
+                        .error(&up.at, "this lab has no Cilium to install")
+                        .help("say which at the top (`cilium: { version: 1.12.1, values: values.yaml }`)");
+                }
+                _ => {}
+            }
+        }
+        if let Some(first) = phase.apply.iter().chain(&phase.delete).next()
+            && cluster.is_none()
+        {
+            self.ctx
+                .error(&first.at, "this lab has no cluster to which objects could be applied")
+                .help(no_cluster);
+        }
+        let mut cluster_names: Vec<&str> = Vec::new();
+        for node in cluster.iter().flat_map(|cluster| &cluster.nodes) {
+            cluster_names.push(&node.name);
+            cluster_names
+                .extend(cluster.and_then(|cluster| node.name.strip_prefix(&cluster.name)?.strip_prefix('-')));
+        }
+        for label in &phase.label {
+            if !cluster_names.contains(&label.node.as_str()) {
+                self.unknown_node(
+                    &label.node,
+                    &label.at,
+                    "the cluster has no node",
+                    cluster_names.iter().copied(),
+                );
+            }
+        }
+        let all =
+            || topology.nodes.iter().map(|node| node.name.as_str()).chain(cluster_names.iter().copied());
+        for command in &phase.run {
+            if !all().any(|name| name == command.node.value) {
+                self.unknown_node(&command.node, &command.node.at, "the lab has no node", all());
+            }
+        }
+    }
+
+    fn unknown_node<'n>(
+        &mut self,
+        name: &str,
+        at: &Location,
+        what: &str,
+        known: impl Iterator<Item = &'n str>,
+    ) {
+        let known: Vec<&str> = known.collect();
+        let help = match nearest(name, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("there are {}", known.join(", ")),
+        };
+        self.ctx.error(at, format!("{what} `{name}`")).help(help);
+    }
+}
+
+/// The kind configuration that a node of kind `k8s-kind` names, and the name it gives the cluster: its own.
+fn cluster_of_node(topology: &Topology) -> Option<(Named, String)> {
+    let node = topology.nodes.iter().find(|node| node.kind == NodeKind::K8sKind)?;
+    let path = node.startup_config.clone()?;
+    Some((Spanned { value: path, at: node.at.clone() }, node.name.clone()))
+}

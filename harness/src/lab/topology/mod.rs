@@ -1,0 +1,22 @@
+//! containerlab's topology file, typed: inheritance applied, every command split, every link's ends checked.
+
+mod bind;
+mod check;
+mod definition;
+mod env;
+mod kinds;
+mod link;
+mod read;
+mod stages;
+mod types;
+
+pub use read::read;
+pub use types::{
+    Bind, Endpoint, ExecLine, Link, Mgmt, NetworkMode, NodeKind, NodeSpec, Stage, StageName, Stages,
+    Topology, WaitFor,
+};
+
+pub(crate) use check::check_containers;
+
+#[cfg(test)]
+mod tests;
