@@ -7,3 +7,6 @@ pub mod annotations;
 pub mod gobgp;
 pub mod plan;
 pub mod selector;
+pub mod speaker;
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,443 @@
+//! One real gobgpd per virtual router, in the node's own namespaces.
+//!
+//! What lives here: starting, changing, reading and ending one speaker through the [`Node`] seam. What does not: when
+//! to do so (`reconcile`), the formats (`gobgp`).
+//!
+//! Neighbors are changed by rewriting the configuration and SIGHUP: gobgpd applies the difference, and sessions that
+//! did not change stay up. Routes are added and withdrawn with the `gobgp` command over a unix socket of the node's.
+//! What happens is known from gobgpd's log, line by line, so that nothing has to be polled.
+
+mod view;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use ipnet::IpNet;
+use nix::sys::signal::Signal;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::gobgp::{self, NeighborState, Rib};
+use super::plan::{Neighbor, VirtualRouter};
+use crate::cilium::AgentStop;
+use crate::node::{Command, NodeError, NodeRef, Process};
+use crate::wait::{Deadline, until};
+
+pub use view::{PeerView, SpeakerView};
+
+/// How long gobgpd may take to read its configuration, and `gobgp` to answer: both take milliseconds on an idle
+/// machine, so this only ends what hangs.
+const ANSWER: Duration = Duration::from_secs(10);
+/// How long gobgpd may take to end once asked, before it is killed.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// What can go wrong with a speaker.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpeakerError {
+    /// The node did not do what it was asked to.
+    #[error("speaker of AS {asn}: {source}")]
+    Node {
+        /// The speaker's AS number.
+        asn: u32,
+        /// What the node says.
+        source: NodeError,
+    },
+    /// gobgpd ended while something was asked of it.
+    #[error(
+        "speaker of AS {asn} on {node}: gobgpd ended: {last_words}; read {config} in the node and try it by hand"
+    )]
+    Ended {
+        /// The speaker's AS number.
+        asn: u32,
+        /// The node.
+        node: String,
+        /// The last thing it said.
+        last_words: String,
+        /// The path of its configuration in the node.
+        config: String,
+    },
+    /// gobgpd did not take its configuration in time.
+    #[error("speaker of AS {asn} on {node}: {what} was not done after {limit:?}; is the machine overloaded?")]
+    Late {
+        /// The speaker's AS number.
+        asn: u32,
+        /// The node.
+        node: String,
+        /// What was waited for.
+        what: String,
+        /// How long.
+        limit: Duration,
+    },
+    /// `gobgp` failed.
+    #[error("speaker of AS {asn} on {node}: `{command}` failed: {said}")]
+    Command {
+        /// The speaker's AS number.
+        asn: u32,
+        /// The node.
+        node: String,
+        /// The command line.
+        command: String,
+        /// What it printed.
+        said: String,
+    },
+    /// `gobgp -j` printed something we cannot read.
+    #[error("speaker of AS {asn} on {node}: the answer to `{command}` is not what GoBGP 3 prints: {source}")]
+    Answer {
+        /// The speaker's AS number.
+        asn: u32,
+        /// The node.
+        node: String,
+        /// The command line.
+        command: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+}
+
+/// A running speaker. Dropping it kills gobgpd without a farewell, as the death of cilium-agent would.
+pub struct Speaker {
+    node: NodeRef,
+    router: VirtualRouter,
+    advertised: BTreeSet<IpNet>,
+    process: Box<dyn Process>,
+    config: PathBuf,
+    socket: PathBuf,
+    view: watch::Receiver<SpeakerView>,
+    started_at: SystemTime,
+}
+
+impl Speaker {
+    /// Starts gobgpd for `router` and advertises its prefixes. `wake` is notified whenever the speaker's view
+    /// changes.
+    ///
+    /// # Errors
+    /// [`SpeakerError`], with gobgpd's last words when it did not start; nothing is left running.
+    pub async fn start(
+        node: NodeRef,
+        router: VirtualRouter,
+        wake: Arc<Notify>,
+    ) -> Result<Self, SpeakerError> {
+        let asn = router.local_asn;
+        let folder = PathBuf::from(format!("/run/gobgp/{asn}"));
+        let config = folder.join("gobgpd.json");
+        // gobgpd refuses to start over a socket that a killed one left behind: each start has a name of its own.
+        let socket = folder.join(format!("api-{:08x}.sock", rand::random::<u32>()));
+        let lift = |source| SpeakerError::Node { asn, source };
+
+        node.write_file(&config, &config_bytes(&router), 0o600).await.map_err(lift)?;
+        let command = Command::new([
+            "gobgpd".to_owned(),
+            "--config-file".to_owned(),
+            config.display().to_string(),
+            "--config-type=json".to_owned(),
+            "--log-level=info".to_owned(),
+            "--pprof-disable".to_owned(),
+            format!("--api-hosts=unix://{}", socket.display()),
+        ]);
+        let started_at = SystemTime::now();
+        let mut process = node.spawn(&command).await.map_err(lift)?;
+        let view = view::watch_log(process.as_mut(), node.name(), asn, wake);
+        let advertised = BTreeSet::new();
+        let mut speaker = Self { node, router, advertised, process, config, socket, view, started_at };
+        speaker.configured().await?;
+        speaker.reachable().await?;
+        speaker.advertise().await?;
+        Ok(speaker)
+    }
+
+    /// What this speaker has been told to be.
+    pub fn router(&self) -> &VirtualRouter {
+        &self.router
+    }
+
+    /// The prefixes it has been given.
+    pub fn advertised(&self) -> &BTreeSet<IpNet> {
+        &self.advertised
+    }
+
+    /// When its process was started.
+    pub fn started_at(&self) -> SystemTime {
+        self.started_at
+    }
+
+    /// What its log has told so far.
+    pub fn view(&self) -> SpeakerView {
+        self.view.borrow().clone()
+    }
+
+    /// The same, to be watched.
+    pub fn watch(&self) -> watch::Receiver<SpeakerView> {
+        self.view.clone()
+    }
+
+    /// Whether `router` can be reached by changing this speaker; a router id or a port is for life.
+    pub fn can_become(&self, router: &VirtualRouter) -> bool {
+        let fixed = |router: &VirtualRouter| (router.local_asn, router.router_id, router.local_port);
+        fixed(&self.router) == fixed(router)
+    }
+
+    /// Changes neighbors and prefixes to those of `router`. Sessions that both have stay up; a neighbor that goes
+    /// gets Cease / Peer De-configured. Nothing is done where nothing differs.
+    ///
+    /// # Errors
+    /// [`SpeakerError`]; the speaker may then be half changed and should be stopped.
+    pub async fn update(&mut self, router: VirtualRouter) -> Result<(), SpeakerError> {
+        let changed =
+            |old: &Neighbor| router.neighbors.iter().any(|new| new.address == old.address && new != old);
+        if self.router.neighbors.iter().any(changed) {
+            // A neighbor whose AS number changes is another neighbor: it goes before it comes.
+            let mut without = self.router.clone();
+            without.neighbors.retain(|old| !changed(old));
+            self.reload(without).await?;
+        }
+        if self.router.neighbors != router.neighbors {
+            self.reload(VirtualRouter { export: self.router.export.clone(), ..router.clone() }).await?;
+        }
+        self.router = router;
+        self.advertise().await
+    }
+
+    /// Ends the speaker: with a Cease to every neighbor, or without a word.
+    ///
+    /// # Errors
+    /// When the node is gone or the process cannot be signalled.
+    pub async fn stop(mut self, manner: AgentStop) -> Result<(), SpeakerError> {
+        if manner == AgentStop::Cease && !self.view.borrow().ended {
+            let none = VirtualRouter { neighbors: Vec::new(), ..self.router.clone() };
+            if let Err(error) = self.reload(none).await {
+                tracing::warn!(%error, "neighbors may not have been told that their session ends");
+            }
+            self.signal(Signal::SIGTERM)?;
+            if timeout(FAREWELL, self.ended()).await.is_ok() {
+                return Ok(());
+            }
+        }
+        self.signal(Signal::SIGKILL)?;
+        self.ended().await;
+        Ok(())
+    }
+
+    /// The neighbors as gobgpd sees them now.
+    ///
+    /// # Errors
+    /// [`SpeakerError`] when `gobgp` fails or cannot be read.
+    pub async fn neighbors(&self) -> Result<Vec<NeighborState>, SpeakerError> {
+        self.client().neighbors().await
+    }
+
+    /// The routing table of one address family, by a prefix's: IPv4 or IPv6 unicast.
+    ///
+    /// # Errors
+    /// [`SpeakerError`] when `gobgp` fails or cannot be read.
+    pub async fn rib(&self, family: Family) -> Result<Rib, SpeakerError> {
+        self.client().rib(family).await
+    }
+
+    /// Something to ask this speaker with, while the speaker itself is in use elsewhere.
+    pub fn client(&self) -> Client {
+        Client { node: Arc::clone(&self.node), asn: self.router.local_asn, socket: self.socket.clone() }
+    }
+
+    async fn reload(&mut self, router: VirtualRouter) -> Result<(), SpeakerError> {
+        self.node
+            .write_file(&self.config, &config_bytes(&router), 0o600)
+            .await
+            .map_err(|source| SpeakerError::Node { asn: router.local_asn, source })?;
+        self.router = router;
+        self.signal(Signal::SIGHUP)?;
+        self.configured().await
+    }
+
+    /// Waits until the log has named exactly the neighbors of the configuration, and those that went are down.
+    async fn configured(&mut self) -> Result<(), SpeakerError> {
+        let wanted: BTreeSet<IpAddr> =
+            self.router.neighbors.iter().map(|neighbor| neighbor.address).collect();
+        let deadline = Deadline::of("reading the configuration", ANSWER);
+        let settled =
+            |view: &SpeakerView| view.ended || view.peers.keys().copied().eq(wanted.iter().copied());
+        match until(&mut self.view, &deadline, settled).await {
+            Ok(view) if !view.ended => Ok(()),
+            Ok(view) => Err(self.death(&view)),
+            Err(late) if late.closed => Err(self.death(&late.last)),
+            Err(_) => Err(self.late("reading the configuration")),
+        }
+    }
+
+    /// Waits until gobgpd's API answers. The log does not say when: gobgpd listens in a thread of its own, at about
+    /// the time it reads its configuration, so a refused connection is tried again.
+    async fn reachable(&self) -> Result<(), SpeakerError> {
+        let give_up = Instant::now() + ANSWER;
+        let mut pause = Duration::from_millis(1);
+        while self.node.unix(&self.socket).await.is_err() {
+            let view = self.view();
+            if view.ended {
+                return Err(self.death(&view));
+            }
+            if Instant::now() > give_up {
+                return Err(self.late("listening on its API socket"));
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    async fn advertise(&mut self) -> Result<(), SpeakerError> {
+        let client = self.client();
+        let gone: Vec<IpNet> = self.advertised.difference(&self.router.export).copied().collect();
+        for prefix in gone {
+            client.withdraw(prefix).await?;
+            self.advertised.remove(&prefix);
+        }
+        let new: Vec<IpNet> = self.router.export.difference(&self.advertised).copied().collect();
+        for prefix in new {
+            client.advertise(prefix).await?;
+            self.advertised.insert(prefix);
+        }
+        Ok(())
+    }
+
+    fn signal(&self, signal: Signal) -> Result<(), SpeakerError> {
+        match self.process.signal(signal as i32) {
+            // A process that has just ended cannot be signalled, and need not be.
+            Err(_) if self.view.borrow().ended => Ok(()),
+            other => other.map_err(|source| SpeakerError::Node { asn: self.router.local_asn, source }),
+        }
+    }
+
+    async fn ended(&mut self) {
+        // An error means that the node has gone, and with it the process.
+        let _ = self.process.wait().await;
+    }
+
+    fn death(&self, view: &SpeakerView) -> SpeakerError {
+        SpeakerError::Ended {
+            asn: self.router.local_asn,
+            node: self.node.name().to_owned(),
+            last_words: view.last_words.clone().unwrap_or_else(|| "without a word".to_owned()),
+            config: self.config.display().to_string(),
+        }
+    }
+
+    fn late(&self, what: &str) -> SpeakerError {
+        let (asn, node) = (self.router.local_asn, self.node.name().to_owned());
+        SpeakerError::Late { asn, node, what: what.to_owned(), limit: ANSWER }
+    }
+}
+
+fn config_bytes(router: &VirtualRouter) -> Vec<u8> {
+    format!("{:#}\n", gobgp::config(router)).into_bytes()
+}
+
+/// An address family of unicast routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4 unicast.
+    Ipv4,
+    /// IPv6 unicast.
+    Ipv6,
+}
+
+impl Family {
+    /// The family of a prefix.
+    pub fn of(prefix: IpNet) -> Self {
+        match prefix {
+            IpNet::V4(_) => Self::Ipv4,
+            IpNet::V6(_) => Self::Ipv6,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "ipv4",
+            Self::Ipv6 => "ipv6",
+        }
+    }
+}
+
+/// Asks a running gobgpd through the `gobgp` command in the node (about 7 ms each).
+#[derive(Debug, Clone)]
+pub struct Client {
+    node: NodeRef,
+    asn: u32,
+    socket: PathBuf,
+}
+
+impl Client {
+    /// The neighbors.
+    ///
+    /// # Errors
+    /// [`SpeakerError`] when `gobgp` fails or cannot be read.
+    pub async fn neighbors(&self) -> Result<Vec<NeighborState>, SpeakerError> {
+        self.read(&["neighbor"], gobgp::neighbors).await
+    }
+
+    /// The routing table of one address family.
+    ///
+    /// # Errors
+    /// [`SpeakerError`] when `gobgp` fails or cannot be read.
+    pub async fn rib(&self, family: Family) -> Result<Rib, SpeakerError> {
+        self.read(&["global", "rib", "-a", family.word()], gobgp::rib).await
+    }
+
+    /// Advertises a prefix as Cilium does: ORIGIN IGP, and the unspecified next hop, for which GoBGP puts the address
+    /// that each session uses.
+    async fn advertise(&self, prefix: IpNet) -> Result<(), SpeakerError> {
+        let next_hop = match Family::of(prefix) {
+            Family::Ipv4 => "0.0.0.0",
+            Family::Ipv6 => "::",
+        };
+        let (family, prefix) = (Family::of(prefix).word(), prefix.to_string());
+        let add = ["global", "rib", "add", "-a", family, &prefix, "origin", "igp", "nexthop", next_hop];
+        self.run(&add).await.map(drop)
+    }
+
+    async fn withdraw(&self, prefix: IpNet) -> Result<(), SpeakerError> {
+        let (family, prefix) = (Family::of(prefix).word(), prefix.to_string());
+        self.run(&["global", "rib", "del", "-a", family, &prefix]).await.map(drop)
+    }
+
+    async fn read<T>(
+        &self,
+        words: &[&str],
+        reader: fn(&[u8]) -> Result<T, serde_json::Error>,
+    ) -> Result<T, SpeakerError> {
+        let words: Vec<&str> = ["-j"].iter().chain(words).copied().collect();
+        let (command, stdout) = self.run(&words).await?;
+        let (asn, node) = (self.asn, self.node.name().to_owned());
+        reader(&stdout).map_err(|source| SpeakerError::Answer {
+            asn,
+            node,
+            command: command.to_string(),
+            source,
+        })
+    }
+
+    async fn run(&self, words: &[&str]) -> Result<(Command, Vec<u8>), SpeakerError> {
+        let target = format!("unix://{}", self.socket.display());
+        let words = ["gobgp", "--target", &target].iter().chain(words).copied().collect::<Vec<_>>();
+        let command = Command::new(words).timeout(ANSWER);
+        let asn = self.asn;
+        let output = self.node.exec(&command).await.map_err(|source| SpeakerError::Node { asn, source })?;
+        if output.success() {
+            return Ok((command, output.stdout));
+        }
+        let said = format!("{}{}", output.text(), output.error_text()).trim().to_owned();
+        Err(SpeakerError::Command {
+            asn,
+            node: self.node.name().to_owned(),
+            command: command.to_string(),
+            said,
+        })
+    }
+}
+
+/// Where each neighbor stands, by address, for those who print it.
+pub type Peers = BTreeMap<IpAddr, PeerView>;
+
+#[cfg(test)]
+mod tests;
