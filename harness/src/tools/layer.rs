@@ -3,7 +3,6 @@
 //! What does not live here: where packages come from (`apt`) and how a layer is mounted (`runtime`).
 
 use std::ffi::OsStr;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -199,6 +198,8 @@ fn library_folders(root: &Path) -> std::ffi::OsString {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn put(root: &Path, path: &str, text: &str) {

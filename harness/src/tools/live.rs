@@ -136,6 +136,20 @@ async fn two_at_once_fetch_once() {
     assert_eq!(fetched.load(std::sync::atomic::Ordering::SeqCst), 1);
 }
 
+/// What a run does, by the environment alone: try it twice with FABRIC_ASSUME_ABSENT set.
+#[tokio::test]
+async fn as_the_environment_says() {
+    if !wanted() {
+        return;
+    }
+    let started = Instant::now();
+    let tell = |line: &str| eprintln!("  {:6.2} s  {line}", started.elapsed().as_secs_f64());
+    match ensure(&[Tool::Frr, Tool::Gobgp, Tool::Ping, Tool::Traceroute], &tell).await {
+        Ok(layers) => eprintln!("{:?}: {:?} from {:?}", started.elapsed(), layers.versions(), layers.dirs),
+        Err(error) => panic!("{:?}: {error}", started.elapsed()),
+    }
+}
+
 #[tokio::test]
 async fn doctor_of_this_machine() {
     if !wanted() {

@@ -74,7 +74,7 @@ fn cache(see: &See) -> Finding {
         )
         .remedy(REMEDY),
         Ok(stat) => {
-            let free = stat.blocks_available() as u64 * stat.fragment_size() as u64 / (1024 * 1024);
+            let free = stat.blocks_available().saturating_mul(stat.fragment_size()) / (1024 * 1024);
             let detail = format!("{}, {free} MB free", cache.display());
             if free < DISK_MB {
                 Finding::warning(SUBJECT, format!("{detail}; fetched packages need about {DISK_MB} MB"))
