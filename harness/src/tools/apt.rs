@@ -153,14 +153,16 @@ impl Apt {
     }
 }
 
+/// Of what `apt-config dump` prints, the lines `KEY "VALUE";` that set no hook. A value with a quote or a line break in
+/// it cannot be read back; only hooks have such.
 fn without_hooks(dump: &str) -> String {
-    let hook = |line: &str| {
-        HOOKS.iter().any(|prefix| {
-            line.strip_prefix(prefix)
-                .is_some_and(|rest| rest.starts_with("Pre-") || rest.starts_with("Post-"))
-        })
+    let kept = |line: &&str| {
+        let Some((key, rest)) = line.split_once(" \"") else { return false };
+        let hook = HOOKS.iter().filter_map(|prefix| key.strip_prefix(prefix));
+        let hook = hook.into_iter().any(|rest| rest.starts_with("Pre-") || rest.starts_with("Post-"));
+        !hook && rest.strip_suffix("\";").is_some_and(|value| !value.contains('"'))
     };
-    let mut config: String = dump.lines().filter(|line| !hook(line)).flat_map(|line| [line, "\n"]).collect();
+    let mut config: String = dump.lines().filter(kept).flat_map(|line| [line, "\n"]).collect();
     // Else apt would read the host's files again, hooks and all, on top of this one.
     config.push_str("Dir::Etc::Parts \"/dev/null\";\nDir::Etc::Main \"/dev/null\";\n");
     config

@@ -36,7 +36,7 @@ fn says_which_line_is_wrong(#[case] line: &str, #[case] why: &str) {
 fn hooks_are_left_out_and_the_rest_kept() {
     let dump = "APT::Architecture \"amd64\";\nAPT::Update::Post-Invoke:: \"rm -f /var/cache/apt/*.deb || true\";\n\
         APT::Update::Post-Invoke-Success:: \"cnf\";\nAcquire::http::Proxy \"http://proxy:3128\";\nDPkg::Post-Invoke:: \"x\";\n\
-        DPkg::Pre-Install-Pkgs:: \"y\";\nAPT::Update \"\";\n";
+        DPkg::Pre-Install-Pkgs:: \"y\";\nAPT::Update \"\";\nOther::Hook \"if x; then\n  echo \"Invoke\" fi\";\n";
     let config = without_hooks(dump);
     assert!(
         config.contains("Proxy")

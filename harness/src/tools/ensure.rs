@@ -248,11 +248,18 @@ async fn obtain(
 }
 
 async fn attempt(apt: &Apt, missing: &[Tool], progress: Progress<'_>) -> Result<Obtained, ToolsError> {
+    let packages: Vec<(Tool, &str)> =
+        missing.iter().filter_map(|&tool| Some((tool, tool.package(Family::Debian)?))).collect();
     let mut plan = Vec::new();
-    // One after the other: the first question makes apt's cache, the others then take a fraction of its time.
-    for &tool in missing {
-        let Some(package) = tool.package(Family::Debian) else { continue };
+    if let Some((&(tool, package), rest)) = packages.split_first() {
+        // The first question makes apt's cache; the others are then cheap, and are asked at once.
         plan.push((tool, apt.resolve(package).await?));
+        plan.extend(
+            try_join_all(
+                rest.iter().map(|&(tool, package)| async move { Ok((tool, apt.resolve(package).await?)) }),
+            )
+            .await?,
+        );
     }
     let all: BTreeSet<Archive> = plan.iter().flat_map(|(_, archives)| archives.iter().cloned()).collect();
     let names: Vec<&str> = all.iter().map(|archive| archive.name.as_str()).collect();
@@ -264,8 +271,9 @@ async fn attempt(apt: &Apt, missing: &[Tool], progress: Progress<'_>) -> Result<
 
 /// Asks a program of the host for its version.
 async fn ask(settings: &Settings, info: &ToolInfo) -> Option<String> {
+    let flag = info.tool.probes().first()?.trial?;
     let mut command = tokio::process::Command::new(settings.on_host(&info.path));
-    command.arg(info.tool.version_flag());
+    command.arg(flag);
     let said = tokio::time::timeout(std::time::Duration::from_secs(5), run(&mut command)).await.ok()?.ok()?;
     version_in(&said)
 }

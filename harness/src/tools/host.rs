@@ -21,7 +21,7 @@ pub(super) fn find(settings: &Settings, tool: Tool) -> Option<PathBuf> {
 
 /// The same below any root: a layer's, for instance.
 pub(super) fn find_under(root: &Path, tool: Tool) -> Option<PathBuf> {
-    let mut found = tool.probes().iter().map(|probe| program_under(root, probe));
+    let mut found = tool.probes().iter().map(|probe| program_under(root, probe.program));
     let main = found.next()??;
     found.all(|other| other.is_some()).then_some(main)
 }

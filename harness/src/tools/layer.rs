@@ -3,7 +3,6 @@
 //! What does not live here: where packages come from (`apt`) and how a layer is mounted (`runtime`).
 
 use std::ffi::OsStr;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -146,18 +145,18 @@ fn merge(from: &Path, to: &Path) -> Result<(), ToolsError> {
 /// host's, or the layer's own.
 pub(super) async fn trial(root: &Path, tool: Tool, place: &Path, remedy: &str) -> Result<(), ToolsError> {
     let libraries = library_folders(root);
-    for probe in tool.probes().iter().filter(|probe| !probe.ends_with(".sh")) {
+    for (probe, flag) in tool.probes().iter().filter_map(|p| Some((p.program, p.trial?))) {
         let failed = |reason: String| ToolsError::DoesNotRun {
             tool,
             layer: place.to_owned(),
-            program: (*probe).to_owned(),
+            program: probe.to_owned(),
             reason,
             remedy: remedy.to_owned(),
         };
         let program =
             host::program_under(root, probe).ok_or_else(|| failed("it is in no package".to_owned()))?;
         let mut command = tokio::process::Command::new(program);
-        command.arg(tool.version_flag()).env("LD_LIBRARY_PATH", &libraries);
+        command.arg(flag).env("LD_LIBRARY_PATH", &libraries);
         match tokio::time::timeout(TRIAL, run(&mut command)).await {
             Ok(Ok(_)) => {}
             Ok(Err(ToolsError::Command { reason, .. })) => return Err(failed(reason)),
@@ -169,7 +168,7 @@ pub(super) async fn trial(root: &Path, tool: Tool, place: &Path, remedy: &str) -
         return Err(ToolsError::DoesNotRun {
             tool,
             layer: place.to_owned(),
-            program: tool.probes().join(", "),
+            program: tool.probes().iter().map(|p| p.program).collect::<Vec<_>>().join(", "),
             reason: "not all of them are in the packages".to_owned(),
             remedy: remedy.to_owned(),
         });
@@ -199,6 +198,8 @@ fn library_folders(root: &Path) -> std::ffi::OsString {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn put(root: &Path, path: &str, text: &str) {

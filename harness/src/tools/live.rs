@@ -15,17 +15,21 @@ fn wanted() -> bool {
     wanted
 }
 
-/// Runs a script as root of a user namespace in which the layers lie over the host's /usr, and in which the host's own
-/// FRR, GoBGP and libraries that only they need are hidden first.
+/// Runs a script as root of a user namespace in which the layers lie over the host's /usr, the host's own FRR, GoBGP,
+/// tools and the libraries that only they need being whited out, so that nothing but the layers can have them.
 fn in_a_node(dirs: &[std::path::PathBuf], script: &str) -> Output {
     let lower: Vec<String> = dirs.iter().map(|dir| dir.join("usr").display().to_string()).collect();
     let setup = "set -e
-        mount -t tmpfs none /mnt; mkdir /mnt/u /mnt/w
-        mount -t overlay none -o lowerdir=/usr,upperdir=/mnt/u,workdir=/mnt/w,userxattr /usr
-        rm -rf /usr/lib/frr /usr/lib/*/frr /usr/bin/vtysh /usr/bin/gobgp* /usr/lib/*/libyang.so* /usr/lib/*/libcares.so* \
-            /usr/bin/ping /usr/bin/traceroute* /usr/sbin/iptables /usr/lib/*/libxtables.so*
-        ! /usr/lib/frr/bgpd --version 2>/dev/null
-        mount -t overlay none -o lowerdir=$LOWER:/usr /usr
+        mount -t tmpfs none /mnt
+        cd /usr
+        for f in lib/frr lib/*/frr lib/*/libyang.so* lib/*/libcares.so* lib/*/libxtables.so* bin/vtysh bin/gobgp* bin/ping bin/traceroute* \
+            sbin/iptables; do
+            if [ -e $f ]; then mkdir -p /mnt/hide/${f%/*}; mknod /mnt/hide/$f c 0 0; fi
+        done
+        cd /; mkdir -p /mnt/hide /mnt/only
+        mount -t overlay none -o lowerdir=/mnt/hide:/usr /mnt/only
+        for f in lib/frr/bgpd bin/vtysh bin/gobgpd bin/ping sbin/iptables; do [ ! -e /mnt/only/$f ]; done
+        mount -t overlay none -o lowerdir=$LOWER:/mnt/hide:/usr /usr
         export PATH=/usr/sbin:/usr/bin:/sbin:/bin\n";
     Command::new("unshare")
         .args(["-U", "-r", "-m", "-n", "sh", "-c", &format!("{setup}{script}")])
@@ -46,8 +50,8 @@ async fn what_the_host_lacks_is_fetched_and_runs() {
         cache: Some(given.unwrap_or_else(|| room.path().to_owned())),
         assume_absent: Tool::ALL.to_vec(),
     };
-    let tell = |line: &str| eprintln!("  {line}");
     let started = Instant::now();
+    let tell = |line: &str| eprintln!("  {:6.2} s  {line}", started.elapsed().as_secs_f64());
     let layers = ensure_with(&settings, &Tool::ALL, &tell).await.unwrap();
     eprintln!("first run: {:?}", started.elapsed());
     for info in &layers.provided {
@@ -62,14 +66,18 @@ async fn what_the_host_lacks_is_fetched_and_runs() {
     }
 
     let silent = |line: &str| panic!("the second run has nothing to tell: {line}");
-    let started = Instant::now();
+    for &tool in &Tool::ALL {
+        let again = Instant::now();
+        present_with(&settings, &[tool]);
+        eprintln!("  looking at {tool}: {:?}", again.elapsed());
+    }
+    let again = Instant::now();
     assert_eq!(ensure_with(&settings, &Tool::ALL, &silent).await.unwrap(), layers);
-    let second = started.elapsed();
-    eprintln!("second run: {second:?}");
+    eprintln!("second run: {:?}", again.elapsed());
 
     let output = in_a_node(
         &layers.dirs,
-        "/usr/lib/frr/bgpd --version | head -1; /usr/lib/frr/zebra --version | head -1; vtysh --version | head -1
+        "/usr/lib/frr/bgpd --version | head -1; /usr/lib/frr/zebra --version | head -1; vtysh --help | head -1
          gobgpd --version; gobgp --version; ping -V; traceroute -V 2>&1; ip -V; iptables -t nat -A POSTROUTING -j MASQUERADE; iptables -t nat -S",
     );
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -78,7 +86,7 @@ async fn what_the_host_lacks_is_fetched_and_runs() {
     for word in [
         "bgpd version",
         "zebra version",
-        "vtysh version",
+        "vtysh",
         "gobgpd version",
         "gobgp version",
         "ping from",
@@ -126,4 +134,33 @@ async fn two_at_once_fetch_once() {
     );
     assert_eq!(one.unwrap(), two.unwrap());
     assert_eq!(fetched.load(std::sync::atomic::Ordering::SeqCst), 1);
+}
+
+/// What a run does, by the environment alone: try it twice with FABRIC_ASSUME_ABSENT set.
+#[tokio::test]
+async fn as_the_environment_says() {
+    if !wanted() {
+        return;
+    }
+    let started = Instant::now();
+    let tell = |line: &str| eprintln!("  {:6.2} s  {line}", started.elapsed().as_secs_f64());
+    match ensure(&[Tool::Frr, Tool::Gobgp, Tool::Ping, Tool::Traceroute], &tell).await {
+        Ok(layers) => eprintln!("{:?}: {:?} from {:?}", started.elapsed(), layers.versions(), layers.dirs),
+        Err(error) => panic!("{:?}: {error}", started.elapsed()),
+    }
+}
+
+#[tokio::test]
+async fn doctor_of_this_machine() {
+    if !wanted() {
+        return;
+    }
+    let started = Instant::now();
+    let quick = preflight();
+    eprintln!("preflight: {:?}", started.elapsed());
+    let started = Instant::now();
+    let findings = doctor().await;
+    eprintln!("doctor: {:?}\n{}", started.elapsed(), to_text(&findings));
+    assert!(findings.len() > quick.len());
+    assert!(worst(&findings) < Level::Fatal);
 }

@@ -85,11 +85,7 @@ impl Manifest {
 
     /// Reads the manifest of a layer's folder; the error is what is wrong with it, in words.
     pub(super) fn read(folder: &Path) -> Result<Self, String> {
-        let read = |name: &str| std::fs::read(folder.join(name)).map_err(|e| format!("{name}: {e}"));
-        let text = read(FILE)?;
-        if hex(&Sha256::digest(&text)).as_bytes() != read(SUM)?.trim_ascii() {
-            return Err(format!("{FILE} is not the one that was written (its sum differs)"));
-        }
+        let text = std::fs::read(folder.join(FILE)).map_err(|e| format!("{FILE}: {e}"))?;
         let manifest: Self = serde_json::from_slice(&text).map_err(|e| format!("{FILE}: {e}"))?;
         if manifest.schema != SCHEMA {
             return Err(format!("{FILE} has schema {}, this program writes {SCHEMA}", manifest.schema));
@@ -103,8 +99,18 @@ impl Manifest {
         self.files.iter().find_map(|(name, entry)| entry.damage(&root.join(name), false))
     }
 
-    /// The same, summing every file.
-    pub(super) fn deep_damage(&self, root: &Path) -> Option<String> {
+    /// The same for a layer's folder, summing every file and the manifest itself.
+    pub(super) fn deep_damage(&self, folder: &Path) -> Option<String> {
+        let sums =
+            sum(&folder.join(FILE)).and_then(|now| Ok((now, std::fs::read_to_string(folder.join(SUM))?)));
+        match sums {
+            Err(e) => return Some(format!("{}: the sum of {FILE} cannot be read: {e}", folder.display())),
+            Ok((now, written)) if now != written.trim() => {
+                return Some(format!("{}: {FILE} is not the one that was written", folder.display()));
+            }
+            Ok(_) => {}
+        }
+        let root = folder.join("root");
         self.files.iter().find_map(|(name, entry)| entry.damage(&root.join(name), true))
     }
 
@@ -202,7 +208,7 @@ mod tests {
         assert_eq!(read, manifest);
         assert_eq!(read.version_of("gobgpd"), Some("3.10.0-1+b4"));
         assert_eq!(read.damage(&dir.path().join("root")), None);
-        assert_eq!(read.deep_damage(&dir.path().join("root")), None);
+        assert_eq!(read.deep_damage(dir.path()), None);
     }
 
     fn set_time(path: &Path, seconds: u64) {
@@ -244,7 +250,7 @@ mod tests {
         std::fs::write(&program, "PROGRAM").unwrap();
         File::options().append(true).open(&program).unwrap().set_modified(written).unwrap();
         assert_eq!(manifest.damage(&root), None, "the quick check goes by size and time");
-        assert!(manifest.deep_damage(&root).is_some());
+        assert!(manifest.deep_damage(dir.path()).is_some());
     }
 
     #[test]
@@ -253,7 +259,10 @@ mod tests {
         let path = dir.path().join(FILE);
         let text = std::fs::read_to_string(&path).unwrap().replace("3.10.0", "9.99.9");
         std::fs::write(&path, text).unwrap();
-        assert!(Manifest::read(dir.path()).unwrap_err().contains("sum differs"));
+        let changed = Manifest::read(dir.path()).unwrap();
+        assert!(changed.deep_damage(dir.path()).unwrap().contains("not the one that was written"));
+        std::fs::write(&path, "{").unwrap();
+        assert!(Manifest::read(dir.path()).is_err());
         std::fs::remove_file(&path).unwrap();
         assert!(Manifest::read(dir.path()).is_err());
     }

@@ -13,6 +13,7 @@ mod error;
 mod host;
 mod layer;
 mod manifest;
+mod preflight;
 
 mod settings;
 mod tool;
@@ -26,5 +27,6 @@ pub use ensure::{
 };
 pub use error::ToolsError;
 
+pub use preflight::{Finding, Level, doctor, preflight, to_json, to_text, worst};
 pub use settings::Settings;
 pub use tool::{Tool, UnknownTool};

@@ -27,6 +27,19 @@ pub enum Tool {
     Iptables,
 }
 
+/// A program a tool must have.
+pub(super) struct Probe {
+    /// An absolute path is meant as it is; a bare name is looked up on the node's `PATH`.
+    pub(super) program: &'static str,
+    /// The flag with which it says something and ends at once, having loaded all its libraries; `None` for a script
+    /// that would do more than that.
+    pub(super) trial: Option<&'static str>,
+}
+
+const fn probe(program: &'static str, trial: Option<&'static str>) -> Probe {
+    Probe { program, trial }
+}
+
 /// A link that Debian's `update-alternatives` would make when the package is installed; a layer runs no maintainer
 /// script, so it makes the link itself. Both paths are relative to the layer's root; the target is in the same folder.
 pub(super) struct Alternative {
@@ -70,24 +83,27 @@ impl Tool {
         }
     }
 
-    /// What must be there for the tool to count as present. An absolute path is meant as it is; a bare name is
-    /// looked up on the node's `PATH`. The first one is the tool's main program, the one whose version counts.
-    pub(super) fn probes(self) -> &'static [&'static str] {
+    /// What must be there for the tool to count as present. The first one is the tool's main program, the one whose
+    /// version counts.
+    pub(super) fn probes(self) -> &'static [Probe] {
+        const FRR: &[Probe] = &[
+            probe("/usr/lib/frr/bgpd", Some("--version")),
+            probe("/usr/lib/frr/zebra", Some("--version")),
+            probe("/usr/lib/frr/frrinit.sh", None),
+            probe("vtysh", Some("--help")),
+        ];
+        const GOBGP: &[Probe] = &[probe("gobgpd", Some("--version")), probe("gobgp", Some("--version"))];
+        const PING: &[Probe] = &[probe("ping", Some("-V"))];
+        const TRACEROUTE: &[Probe] = &[probe("traceroute", Some("-V"))];
+        const IPROUTE: &[Probe] = &[probe("ip", Some("-V"))];
+        const IPTABLES: &[Probe] = &[probe("iptables", Some("-V"))];
         match self {
-            Self::Frr => &["/usr/lib/frr/bgpd", "/usr/lib/frr/zebra", "/usr/lib/frr/frrinit.sh", "vtysh"],
-            Self::Gobgp => &["gobgpd", "gobgp"],
-            Self::Ping => &["ping"],
-            Self::Traceroute => &["traceroute"],
-            Self::Iproute => &["ip"],
-            Self::Iptables => &["iptables"],
-        }
-    }
-
-    /// The flag with which the main program says its version and ends at once.
-    pub(super) fn version_flag(self) -> &'static str {
-        match self {
-            Self::Frr | Self::Gobgp => "--version",
-            Self::Ping | Self::Traceroute | Self::Iproute | Self::Iptables => "-V",
+            Self::Frr => FRR,
+            Self::Gobgp => GOBGP,
+            Self::Ping => PING,
+            Self::Traceroute => TRACEROUTE,
+            Self::Iproute => IPROUTE,
+            Self::Iptables => IPTABLES,
         }
     }
 
