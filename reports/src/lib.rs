@@ -6,6 +6,9 @@
 //!
 //! This crate decides nothing and observes nothing: it knows neither labs nor routers nor expectations.
 
+// Standard output belongs to the test harness that runs the checks.
+#![deny(clippy::print_stdout)]
+
 pub mod junit;
 pub mod progress;
 pub mod record;

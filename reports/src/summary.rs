@@ -69,9 +69,12 @@ impl Page<'_> {
             Outcome::NothingChecked | Outcome::Interrupted => paint.doubtful(outcome),
             Outcome::Failed | Outcome::BringUpFailed => paint.bad(outcome),
         };
-        let lab = paint.strong(one_line(&record.lab.name));
-        let place = place(&record.environment);
-        let first = format!("{:>12} {lab} on {place}: the run {outcome}", paint.strong("     Summary"));
+        let first = format!(
+            "{} the run {outcome}: {} on {}",
+            paint.strong("     Summary"),
+            paint.strong(one_line(&record.lab.name)),
+            place(&record.environment)
+        );
         let totals = Totals::of_record(record);
         let mut counts =
             vec![format!("{} of {} passed", totals.passed, text::count(totals.asked_for(), "check"))];
@@ -84,7 +87,7 @@ impl Page<'_> {
         }
         let times = &record.times;
         let time = format!(
-            "{} = {} of FRR's and GoBGP's + {} of our own",
+            "{}: {} waiting for FRR and GoBGP, {} our own",
             text::time(times.total_ms),
             text::time(times.protocol_ms),
             text::time(times.own_ms)
@@ -236,25 +239,28 @@ fn rows(line: &str, room: usize) -> Vec<String> {
     rows
 }
 
-/// Where a fabric lives, in a few words.
+/// Where a fabric lives, in a few words; what the environment's name says already is left out.
 fn place(environment: &Environment) -> String {
-    let env = match environment.env {
+    let mut place = match environment.env {
         Kind::Twin => "the twin",
-        Kind::Lab => "the lab",
-        Kind::Attach => "a running fabric",
-    };
-    let runtime = match environment.runtime {
-        Runtime::Netns => "namespaces",
-        Runtime::Docker => "Docker",
-    };
-    let cluster = match environment.cluster {
-        Cluster::Twin => "an embedded cluster",
-        Cluster::Kind => "kind",
-        Cluster::Attach => "a running cluster",
-        Cluster::None => "no cluster",
-    };
-    let rootless = if environment.rootless { ", rootless" } else { "" };
-    format!("{env} ({runtime}, {cluster}{rootless})")
+        Kind::Lab => "containers and a cluster made for it",
+        Kind::Attach => "what was running",
+    }
+    .to_owned();
+    match (environment.env, environment.runtime) {
+        (Kind::Twin, Runtime::Docker) => place += " in Docker",
+        (Kind::Lab, Runtime::Netns) => place += ", routers in namespaces",
+        _ => {}
+    }
+    match (environment.env, environment.cluster) {
+        (Kind::Twin, Cluster::Kind) => place += " with kind",
+        (_, Cluster::None) => place += ", no cluster",
+        _ => {}
+    }
+    if environment.rootless {
+        place += ", rootless";
+    }
+    place
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! below them, with the time it has taken so far.
 
 use std::fmt::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle, style::ProgressTracker};
@@ -40,6 +40,7 @@ impl Screenful {
 pub(super) struct Live {
     screenful: Arc<Mutex<Screenful>>,
     bar: ProgressBar,
+    ticking: Once,
 }
 
 impl Live {
@@ -53,7 +54,7 @@ impl Live {
         if let Ok(style) = ProgressStyle::with_template("{rows}") {
             bar.set_style(style.with_key("rows", rows));
         }
-        Self { screenful, bar }
+        Self { screenful, bar, ticking: Once::new() }
     }
 }
 
@@ -70,7 +71,8 @@ impl Progress for Live {
         }
         match event {
             Event::RunFinished { .. } => self.bar.finish_and_clear(),
-            _ => self.bar.enable_steady_tick(REDRAW),
+            // Once: each call would start another thread.
+            _ => self.ticking.call_once(|| self.bar.enable_steady_tick(REDRAW)),
         }
     }
 }

@@ -65,7 +65,7 @@ impl Lines {
             }
             Event::PhaseFinished { name, duration_ms, unreached_reason } => {
                 let reason = unreached_reason.as_deref()?;
-                let what = format!("{} {}", paint.strong(one_line(name)), one_line(reason));
+                let what = format!("{}: {}", paint.strong(one_line(name)), one_line(reason));
                 Some(timed(paint.bad(pad("Unreached")), *duration_ms, &what))
             }
             Event::CheckStarted { name } => {
