@@ -1,0 +1,21 @@
+//! What a user sees while a run goes on: events, and consumers that show them on standard error.
+//!
+//! Standard output is never written to: the test harness prints there.
+
+mod event;
+mod live;
+mod plain;
+mod style;
+mod terminal;
+
+pub use event::{Event, Totals};
+pub(crate) use style::Paint;
+pub use terminal::{Screen, Silent, on_stderr};
+
+/// Takes the events of a run as they happen.
+///
+/// Events come from many threads. A consumer must not panic and must not block for long: checks wait for it.
+pub trait Progress: Send + Sync {
+    /// Takes one event; `at_ms` is when it happened, in milliseconds from the start of the run.
+    fn event(&self, at_ms: f64, event: &Event);
+}

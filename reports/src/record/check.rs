@@ -1,0 +1,147 @@
+//! One check of the record: what was expected, what was seen, the verdict, and the evidence for it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// One expectation, judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Check {
+    /// The name by which it can be run again: `policy::routes::router0::rib has the 12 prefixes`.
+    pub name: String,
+    /// The phase it belongs to.
+    pub phase: String,
+    /// What kind of check: `sessions`, `routes`, `reach`, `paths`.
+    pub kind: String,
+    /// The node it looks at, when it looks at one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why it was skipped or not run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When it started, from the start of the run.
+    pub started_ms: f64,
+    /// How long it took.
+    pub duration_ms: f64,
+    /// How much of that it waited for the fabric.
+    pub waited_ms: f64,
+    /// How long it was given, and why so long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Deadline>,
+    /// What was expected; null when the check has nothing to say beyond its name.
+    #[serde(default)]
+    pub expected: Value,
+    /// What was seen last; null when nothing was.
+    #[serde(default)]
+    pub seen: Value,
+    /// What the verdict rests on, kept whether it passed or failed.
+    #[serde(default)]
+    pub evidence: Vec<Evidence>,
+    /// Why it failed: what was expected, what was seen, which timer still ran. Its first line stands alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// What to type next to look further.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_command: Option<String>,
+}
+
+impl Check {
+    /// The first line of why it failed, or the reason it was skipped or not run.
+    pub fn headline(&self) -> Option<&str> {
+        let text = self.failure.as_deref().or(self.reason.as_deref())?;
+        text.lines().map(str::trim).find(|line| !line.is_empty())
+    }
+}
+
+/// What became of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The expectation holds.
+    Passed,
+    /// It does not.
+    Failed,
+    /// It was not asked for, or does not apply here.
+    Skipped,
+    /// It was asked for and could not be judged: its phase was not reached, or the run ended.
+    NotRun,
+}
+
+/// How long a check was given: the sum of what the protocols may take.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Deadline {
+    /// The whole.
+    pub budget_ms: f64,
+    /// What it is made of.
+    pub terms: Vec<Term>,
+}
+
+impl Deadline {
+    /// The deadline that is the sum of these terms: what may take time, and how many milliseconds.
+    pub fn of<W: Into<String>>(terms: impl IntoIterator<Item = (W, f64)>) -> Self {
+        let terms: Vec<Term> = terms.into_iter().map(|(what, ms)| Term { what: what.into(), ms }).collect();
+        Self { budget_ms: terms.iter().map(|term| term.ms).sum(), terms }
+    }
+}
+
+/// One term of a deadline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Term {
+    /// What may take that long: `GoBGP's first connect`.
+    pub what: String,
+    /// How long it may take.
+    pub ms: f64,
+}
+
+/// Something a verdict rests on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Evidence {
+    /// What it shows: `router0's BGP table`.
+    pub title: String,
+    /// The command that shows it, as one would type it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// What came back.
+    pub content: Content,
+    /// When it was taken, from the start of the run.
+    pub taken_ms: f64,
+}
+
+/// What came back from a look at the fabric.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Content {
+    /// Text, as printed.
+    Text(String),
+    /// Data.
+    Json(Value),
+}
+
+impl Content {
+    /// The content as text; data is indented JSON.
+    pub fn to_text(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Json(value) => pretty(value),
+        }
+    }
+}
+
+/// A value as indented JSON. A value always serializes; should that change, its short form stands in.
+pub(crate) fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_the_sum_of_its_terms() {
+        let deadline = Deadline::of([("first connect", 10_000.0), ("margin", 500.0)]);
+        assert_eq!(deadline.budget_ms, 10_500.0);
+        assert_eq!(deadline.terms.len(), 2);
+    }
+}

@@ -1,0 +1,20 @@
+//! The record of one run: types ([`Record`] and its parts), the file, the schema.
+
+mod check;
+mod file;
+mod happened;
+mod run;
+#[cfg(test)]
+pub(crate) mod sample;
+mod schema;
+
+pub(crate) use check::pretty;
+pub use check::{Check, Content, Deadline, Evidence, Term, Verdict};
+pub use file::RecordError;
+pub(crate) use file::write_atomically;
+pub use happened::{Moment, Phase, State, Step};
+pub use run::{
+    Cluster, Environment, Failure, Kind, Lab, Outcome, Record, Runtime, SCHEMA_VERSION, new_run_id,
+};
+pub(crate) use run::{at, length, milliseconds};
+pub use schema::{SCHEMA_FILE, schema};

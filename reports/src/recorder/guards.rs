@@ -1,0 +1,350 @@
+//! What has a start and an end during a run: steps, phases, checks, waits. Each is a guard that ends with it.
+//!
+//! A guard that is dropped ends its thing as well as can be said: a step as done, or as failed while a panic
+//! goes through it; a check, which must not end without a verdict, as not run, or as failed by the panic.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::core::{Entry, Recorder, Wait, since};
+use crate::progress::Event;
+use crate::record::{Check, Deadline, Evidence, Phase, Step, Verdict};
+
+/// What a wait is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitFor {
+    /// FRR or GoBGP, and nothing else: the protocols' time.
+    Protocol,
+    /// Anything else: our own time.
+    Other,
+}
+
+/// What a check is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The name by which it can be run again.
+    pub name: String,
+    /// Its phase.
+    pub phase: String,
+    /// Its kind: `sessions`, `routes`, `reach`, `paths`.
+    pub kind: String,
+    /// The node it looks at, when it looks at one.
+    pub node: Option<String>,
+}
+
+/// A step under way.
+#[derive(Debug)]
+#[must_use = "the step ends when this is dropped"]
+pub struct StepGuard {
+    recorder: Arc<Recorder>,
+    index: usize,
+    ended: bool,
+}
+
+impl StepGuard {
+    pub(super) fn start(recorder: Arc<Recorder>, name: String, phase: String) -> Self {
+        let started_ms = recorder.now_ms();
+        let event = Event::StepStarted { name: name.clone(), phase: phase.clone() };
+        let step = Step { name, phase, started_ms, duration_ms: 0.0, detail: String::new(), ok: false };
+        let index = push(&mut recorder.log().steps, step);
+        recorder.tell(started_ms, event);
+        Self { recorder, index, ended: false }
+    }
+
+    /// Says what the step came to, in a few words.
+    pub fn detail(&self, text: impl Into<String>) {
+        if let Some(entry) = self.recorder.log().steps.get_mut(self.index) {
+            entry.item.detail = text.into();
+        }
+    }
+
+    /// Ends the step: it is done.
+    pub fn done(mut self) {
+        self.end(true, None);
+    }
+
+    /// Ends the step: it went wrong.
+    pub fn fail(mut self, error: impl Into<String>) {
+        self.end(false, Some(error.into()));
+    }
+
+    fn end(&mut self, ok: bool, detail: Option<String>) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        let now = self.recorder.now_ms();
+        let event = self.recorder.log().steps.get_mut(self.index).map(|entry| {
+            entry.open = false;
+            let step = &mut entry.item;
+            step.duration_ms = since(step.started_ms, now);
+            step.ok = ok;
+            if let Some(detail) = detail {
+                step.detail = detail;
+            }
+            let Step { name, phase, duration_ms, detail, .. } = step.clone();
+            Event::StepFinished { name, phase, duration_ms, detail, ok }
+        });
+        if let Some(event) = event {
+            self.recorder.tell(now, event);
+        }
+    }
+}
+
+impl Drop for StepGuard {
+    fn drop(&mut self) {
+        let panicking = std::thread::panicking();
+        self.end(!panicking, panicking.then(|| "a panic of this program".to_owned()));
+    }
+}
+
+/// A phase under way.
+#[derive(Debug)]
+#[must_use = "the phase ends when this is dropped"]
+pub struct PhaseGuard {
+    recorder: Arc<Recorder>,
+    index: usize,
+    ended: bool,
+}
+
+impl PhaseGuard {
+    pub(super) fn start(recorder: Arc<Recorder>, name: String, actions: Vec<String>) -> Self {
+        let started_ms = recorder.now_ms();
+        let event = Event::PhaseStarted { name: name.clone(), actions: actions.clone() };
+        let phase =
+            Phase { name, actions, started_ms, duration_ms: 0.0, reached: true, unreached_reason: None };
+        let index = push(&mut recorder.log().phases, phase);
+        recorder.tell(started_ms, event);
+        Self { recorder, index, ended: false }
+    }
+
+    /// Ends the phase: its checks are over.
+    pub fn done(mut self) {
+        self.end(None);
+    }
+
+    /// Ends the phase: its actions could not be carried out, and this is why.
+    pub fn unreached(mut self, reason: impl Into<String>) {
+        self.end(Some(reason.into()));
+    }
+
+    fn end(&mut self, reason: Option<String>) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        let now = self.recorder.now_ms();
+        let event = self.recorder.log().phases.get_mut(self.index).map(|entry| {
+            entry.open = false;
+            let phase = &mut entry.item;
+            phase.duration_ms = since(phase.started_ms, now);
+            phase.reached = reason.is_none();
+            phase.unreached_reason.clone_from(&reason);
+            let Phase { name, duration_ms, unreached_reason, .. } = phase.clone();
+            Event::PhaseFinished { name, duration_ms, unreached_reason }
+        });
+        if let Some(event) = event {
+            self.recorder.tell(now, event);
+        }
+    }
+}
+
+impl Drop for PhaseGuard {
+    fn drop(&mut self) {
+        self.end(None);
+    }
+}
+
+/// A wait under way.
+#[derive(Debug)]
+#[must_use = "the wait ends when this is dropped"]
+pub struct WaitGuard {
+    recorder: Arc<Recorder>,
+    index: usize,
+}
+
+impl WaitGuard {
+    pub(super) fn start(recorder: Arc<Recorder>, what: String, on: WaitFor) -> Self {
+        let from_ms = recorder.now_ms();
+        let index = push_wait(&recorder, what, from_ms, on);
+        Self { recorder, index }
+    }
+}
+
+impl Drop for WaitGuard {
+    fn drop(&mut self) {
+        let now = self.recorder.now_ms();
+        if let Some(wait) = self.recorder.log().waits.get_mut(self.index) {
+            wait.to_ms = Some(now);
+        }
+    }
+}
+
+/// A check under way.
+#[derive(Debug)]
+#[must_use = "a check that is dropped counts as not run"]
+pub struct CheckGuard {
+    recorder: Arc<Recorder>,
+    index: usize,
+    name: String,
+    /// What its waits are called where the time is split: checks of a kind wait for the same thing.
+    waits_as: String,
+    wait: std::sync::Mutex<Option<(WaitFor, usize)>>,
+    ended: bool,
+}
+
+impl CheckGuard {
+    pub(super) fn start(recorder: Arc<Recorder>, subject: Subject) -> Self {
+        let started_ms = recorder.now_ms();
+        let Subject { name, phase, kind, node } = subject;
+        let waits_as = format!("{phase}: {kind}");
+        let check = Check {
+            name: name.clone(),
+            phase,
+            kind,
+            node,
+            verdict: Verdict::NotRun,
+            reason: None,
+            started_ms,
+            duration_ms: 0.0,
+            waited_ms: 0.0,
+            deadline: None,
+            expected: Value::Null,
+            seen: Value::Null,
+            evidence: Vec::new(),
+            failure: None,
+            next_command: None,
+        };
+        let index = push(&mut recorder.log().checks, check);
+        recorder.tell(started_ms, Event::CheckStarted { name: name.clone() });
+        Self { recorder, index, name, waits_as, wait: std::sync::Mutex::new(None), ended: false }
+    }
+
+    /// Says how long the check may take, and why.
+    pub fn deadline(&self, deadline: Deadline) {
+        self.change(|check| check.deadline = Some(deadline));
+    }
+
+    /// Says what is expected.
+    pub fn expected(&self, json: Value) {
+        self.change(|check| check.expected = json);
+    }
+
+    /// Says what was seen; the last one said is kept.
+    pub fn seen(&self, json: Value) {
+        self.change(|check| check.seen = json);
+    }
+
+    /// Keeps evidence; see [`Recorder::evidence`].
+    pub fn evidence(&self, evidence: Evidence) {
+        self.change(|check| check.evidence.push(evidence));
+    }
+
+    /// Says what the check waits for and what it sees so far: `router0: 9 of 12 routes`. The wait goes on until
+    /// [`done_waiting`](Self::done_waiting) or the verdict; call this again whenever the text changes.
+    pub fn waiting(&self, on: WaitFor, what: impl Into<String>) {
+        let now = self.recorder.now_ms();
+        {
+            let mut wait = self.wait.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if wait.is_none_or(|(kind, _)| kind != on) {
+                self.end_wait(&mut wait, now);
+                *wait = Some((on, push_wait(&self.recorder, self.waits_as.clone(), now, on)));
+            }
+        }
+        self.recorder.tell(now, Event::CheckWaiting { name: self.name.clone(), what: what.into() });
+    }
+
+    /// The check has what it waited for, and goes on.
+    pub fn done_waiting(&self) {
+        let mut wait = self.wait.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        self.end_wait(&mut wait, self.recorder.now_ms());
+    }
+
+    /// The expectation holds.
+    pub fn pass(mut self) {
+        self.end(Verdict::Passed, |_| ());
+    }
+
+    /// The expectation does not hold: why, and what to type next. The first line of the text stands alone.
+    pub fn fail(mut self, failure: impl Into<String>, next_command: Option<String>) {
+        self.end(Verdict::Failed, |check| {
+            check.failure = Some(failure.into());
+            check.next_command = next_command;
+        });
+    }
+
+    /// The check was not asked for or does not apply.
+    pub fn skip(mut self, reason: impl Into<String>) {
+        self.end(Verdict::Skipped, |check| check.reason = Some(reason.into()));
+    }
+
+    /// The check could not be judged.
+    pub fn not_run(mut self, reason: impl Into<String>) {
+        self.end(Verdict::NotRun, |check| check.reason = Some(reason.into()));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Check)) {
+        if let Some(entry) = self.recorder.log().checks.get_mut(self.index) {
+            change(&mut entry.item);
+        }
+    }
+
+    fn end_wait(&self, wait: &mut Option<(WaitFor, usize)>, now: f64) {
+        let Some((_, index)) = wait.take() else { return };
+        let mut log = self.recorder.log();
+        let Some(wait) = log.waits.get_mut(index) else { return };
+        wait.to_ms = Some(now);
+        let waited = since(wait.from_ms, now);
+        if let Some(entry) = log.checks.get_mut(self.index) {
+            entry.item.waited_ms += waited;
+        }
+    }
+
+    fn end(&mut self, verdict: Verdict, change: impl FnOnce(&mut Check)) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        self.done_waiting();
+        let now = self.recorder.now_ms();
+        let event = self.recorder.log().checks.get_mut(self.index).map(|entry| {
+            entry.open = false;
+            let check = &mut entry.item;
+            check.verdict = verdict;
+            check.duration_ms = since(check.started_ms, now);
+            change(check);
+            Event::CheckFinished {
+                name: check.name.clone(),
+                verdict,
+                duration_ms: check.duration_ms,
+                headline: check.headline().map(str::to_owned),
+            }
+        });
+        if let Some(event) = event {
+            self.recorder.tell(now, event);
+        }
+    }
+}
+
+impl Drop for CheckGuard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.end(Verdict::Failed, |check| {
+                check.failure = Some("the check panicked: a fault of this program, not of the fabric".into());
+            });
+        } else {
+            self.end(Verdict::NotRun, |check| {
+                check.reason = Some("the check ended without a verdict".into())
+            });
+        }
+    }
+}
+
+fn push<T>(entries: &mut Vec<Entry<T>>, item: T) -> usize {
+    entries.push(Entry::open(item));
+    entries.len() - 1
+}
+
+fn push_wait(recorder: &Recorder, what: String, from_ms: f64, on: WaitFor) -> usize {
+    let mut log = recorder.log();
+    log.waits.push(Wait { what, from_ms, to_ms: None, protocol: on == WaitFor::Protocol });
+    log.waits.len() - 1
+}
