@@ -10,10 +10,10 @@ use kube::Client;
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::cluster::{ClusterError, Objects, connect};
-use crate::lab::{KindCluster, Topology};
+use crate::lab::{KindCluster, Step, Topology};
 use crate::node::NodeRef;
 use crate::router::{Frr, Kernel, Observer, Router};
-use crate::runtime::keeper::{Keeper, KeeperError, KeeperSpec, NodeInfo, Progress, State, StateError, Step, StepReport};
+use crate::runtime::keeper::{Keeper, KeeperError, KeeperSpec, NodeInfo, Progress, State, StateError, StepReport};
 use crate::runtime::netns::NetnsNode;
 
 /// What can go wrong with a fabric.

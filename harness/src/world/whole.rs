@@ -10,7 +10,8 @@ use tokio::sync::{Mutex, mpsc};
 use super::nodes::Births;
 use super::specs::wanted;
 use super::underlay;
-use crate::runtime::keeper::{KeeperSpec, NodeInfo, Progress, State, Step, StepReport};
+use crate::lab::Step;
+use crate::runtime::keeper::{KeeperSpec, NodeInfo, Progress, State, StepReport};
 use crate::runtime::netns::socket::new_namespace;
 use crate::wire::{Wire, WireError};
 
@@ -112,7 +113,7 @@ impl World {
         }
         done.push((step, report.clone()));
         drop(done);
-        self.remember(|state| state.phase = Some(step.to_string())).await?;
+        self.remember(|state| state.phase = Some(step.as_str().to_owned())).await?;
         Ok(report)
     }
 

@@ -6,6 +6,7 @@ mod deadline;
 mod engine;
 mod observe;
 mod session;
+mod states;
 mod trials;
 mod view;
 

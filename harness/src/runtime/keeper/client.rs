@@ -14,8 +14,10 @@ use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Interest};
 use tokio::net::UnixStream;
 
-use super::protocol::{Answer, KeeperSpec, NodeInfo, Progress, Request, Step, StepReport};
+use super::protocol::{Answer, KeeperSpec, NodeInfo, Progress, Request, StepReport};
+
 use super::state::{State, StateError, runtime_dir, states};
+use crate::lab::Step;
 use crate::node::{NodeRef, SocketKind};
 use crate::runtime::hats;
 use crate::runtime::netns::{NetnsNode, SocketSource};
@@ -139,7 +141,7 @@ impl Keeper {
 
     /// Does a part of bringing the fabric up.
     pub async fn step(&self, step: Step, mut progress: impl FnMut(Progress)) -> Result<StepReport, KeeperError> {
-        let what = format!("bring up the {step}");
+        let what = format!("bring up the {}", step.as_str());
         let mut lines = self.send(&what, &Request::Step(step)).await?;
         loop {
             match self.receive(&what, &mut lines).await? {

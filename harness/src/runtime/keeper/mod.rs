@@ -10,7 +10,7 @@ mod protocol;
 mod state;
 
 pub use client::{Keeper, KeeperError};
-pub use protocol::{ExecResult, KeeperSpec, NodeInfo, Progress, Step, StepReport};
+pub use protocol::{ExecResult, KeeperSpec, NodeInfo, Progress, StepReport};
 pub use state::{State, StateError, states, runtime_dir};
 
 pub(crate) use main::main;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::lab::{KindCluster, Topology};
+use crate::lab::{KindCluster, Step, Topology};
 use crate::node::SocketKind;
 
 /// All a keeper needs to know; it never reads the lab's files, which may change under it.
@@ -29,28 +29,6 @@ pub struct KeeperSpec {
     pub dir: PathBuf,
     /// Ends with the process that started it (a test run), or stays (`fabric up`).
     pub ephemeral: bool,
-}
-
-/// A part of bringing a fabric up, in the article's order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Step {
-    /// The cluster's nodes, NotReady: what `kind create cluster` leaves behind.
-    Cluster,
-    /// Routers, links, the management network, the `exec:` lines: what containerlab does.
-    Underlay,
-    /// Cilium installed: the nodes turn Ready.
-    Cni,
-}
-
-impl std::fmt::Display for Step {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Cluster => "cluster",
-            Self::Underlay => "underlay",
-            Self::Cni => "cni",
-        })
-    }
 }
 
 /// What a client may ask.

@@ -1,0 +1,326 @@
+//! Phases in order: what each does, then its checks, all at once.
+//!
+//! What lives here: the order, and who is told what. What does not: one check's life (`attempt`), one look (`observe`).
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use fabric_harness::fabric::{Fabric, FabricError};
+use fabric_harness::lab::{NodeLabels, Step};
+use fabric_harness::node::Command;
+use fabric_harness::wait::Deadline;
+use fabric_reports::Recorder;
+use fabric_reports::recorder::{CheckGuard, Subject};
+use k8s_openapi::api::core::v1::Node;
+use kube::api::{Api, Patch, PatchParams};
+use serde_json::json;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use super::attempt::{Ended, attempt};
+use super::observe::Context;
+use super::view::View;
+use super::{deadline as timers, states};
+use crate::plan::{Action, CheckKind, PlannedCheck, PlannedPhase, Timers, deadline};
+
+/// How a check ended, for whoever asked for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is as it should be.
+    Passed,
+    /// It is not; the text says why.
+    Failed(String),
+}
+
+/// The checks that are wanted, each with whom to tell.
+pub type Selection = BTreeMap<String, oneshot::Sender<Outcome>>;
+
+/// Runs a plan on a fabric.
+pub struct Engine {
+    context: Arc<Context>,
+    plan: Vec<PlannedPhase>,
+    recorder: Arc<Recorder>,
+    selection: Mutex<Selection>,
+    cilium: Option<String>,
+    /// Phases before this one have been done already: the fabric was found in it.
+    first: usize,
+    /// The phase the fabric was found in has had its actions; only its checks are to be run again.
+    found: bool,
+}
+
+impl Engine {
+    /// An engine for a fabric that has reached `reached` (nothing, when it has just been started).
+    pub fn new(
+        fabric: Arc<Fabric>,
+        plan: Vec<PlannedPhase>,
+        recorder: Arc<Recorder>,
+        selection: Selection,
+        cilium: Option<String>,
+        reached: Option<&str>,
+    ) -> Self {
+        let view = View::new(&fabric);
+        let context = Arc::new(Context { fabric, view, lines: Mutex::default() });
+        let found = reached.and_then(|reached| plan.iter().position(|phase| phase.name == reached));
+        Self {
+            context,
+            plan,
+            recorder,
+            selection: Mutex::new(selection),
+            cilium,
+            first: found.unwrap_or(0),
+            found: found.is_some(),
+        }
+    }
+
+    fn wanted(&self) -> HashSet<String> {
+        self.selection.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    fn tell(&self, check: &str, outcome: Outcome) {
+        let teller = self.selection.lock().unwrap_or_else(PoisonError::into_inner).remove(check);
+        if let Some(teller) = teller {
+            // Who no longer listens has been told by other means.
+            let _ = teller.send(outcome);
+        }
+    }
+
+    /// Runs what is wanted, and of the rest what it stands on. Returns when the last wanted check has its outcome.
+    pub async fn run(&self) {
+        let wanted = self.wanted();
+        let needed = self.plan.iter().rposition(|phase| phase.checks.iter().any(|check| wanted.contains(&check.name)));
+        let Some(last) = needed else { return };
+        self.skip_the_past(&wanted);
+        let mut unreached: Option<String> = None;
+        for (number, phase) in self.plan.iter().enumerate().take(last + 1).skip(self.first) {
+            if let Some(why) = &unreached {
+                self.fail_all(phase, &wanted, why);
+                continue;
+            }
+            let lines = phase.actions.iter().map(describe).collect();
+            let guard = self.recorder.phase(&phase.name, lines);
+            let found = self.found && number == self.first;
+            match self.act(phase, found).await {
+                Ok(()) => {
+                    self.judge(phase, &wanted).await;
+                    states::keep(&self.context, &self.recorder, &format!("end of phase {}", phase.name)).await;
+                    guard.done();
+                }
+                Err(error) => {
+                    let why = format!("the phase {} could not be reached: {error}", phase.name);
+                    self.recorder.bring_up_failed(&phase.name, error.to_string());
+                    guard.unreached(error.to_string());
+                    self.fail_all(phase, &wanted, &why);
+                    unreached = Some(why);
+                }
+            }
+        }
+        states::events(&self.context, &self.recorder).await;
+    }
+
+    /// The checks of phases that the fabric has left behind cannot be run on it any more.
+    fn skip_the_past(&self, wanted: &HashSet<String>) {
+        for phase in self.plan.iter().take(self.first) {
+            let now = self.plan.get(self.first).map(|phase| phase.name.as_str()).unwrap_or_default();
+            let why = format!("the fabric has left the phase {} behind: it is in {now}", phase.name);
+            for check in phase.checks.iter().filter(|check| wanted.contains(&check.name)) {
+                self.guard(phase, check).skip(why.clone());
+                self.tell(&check.name, Outcome::Passed);
+            }
+        }
+    }
+
+    fn guard(&self, phase: &PlannedPhase, check: &PlannedCheck) -> CheckGuard {
+        self.recorder.check(Subject {
+            name: check.name.clone(),
+            phase: phase.name.clone(),
+            kind: check.kind.word().to_owned(),
+            node: Some(check.target.clone()),
+        })
+    }
+
+    fn fail_all(&self, phase: &PlannedPhase, wanted: &HashSet<String>, why: &str) {
+        for check in phase.checks.iter().filter(|check| wanted.contains(&check.name)) {
+            self.guard(phase, check).not_run(why);
+            self.tell(&check.name, Outcome::Failed(why.to_owned()));
+        }
+    }
+
+    async fn act(&self, phase: &PlannedPhase, found: bool) -> Result<(), ActionError> {
+        for action in &phase.actions {
+            // A fabric that was found in this phase has had its actions; bringing up can be asked for again.
+            if !found || matches!(action, Action::Up(_)) {
+                self.do_one(phase, action).await?;
+            }
+        }
+        if found {
+            self.catch_up(phase).await?;
+        }
+        self.follow().await;
+        self.context.fabric.reached(&phase.name).await?;
+        Ok(())
+    }
+
+    /// What bringing up said before we came.
+    async fn catch_up(&self, phase: &PlannedPhase) -> Result<(), ActionError> {
+        for earlier in self.plan.iter().take(self.first + 1).filter(|earlier| earlier.name != phase.name) {
+            for action in earlier.actions.iter().filter(|action| matches!(action, Action::Up(_))) {
+                self.do_one(earlier, action).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn do_one(&self, phase: &PlannedPhase, action: &Action) -> Result<(), ActionError> {
+        let step = self.recorder.step(describe(action), &phase.name);
+        let done = match action {
+            Action::Up(up) => self.bring_up(phase, *up).await,
+            Action::Apply(all) => {
+                let objects = self.context.fabric.objects().await?;
+                let applied = all.iter().map(|manifest| objects.apply(manifest));
+                futures::future::try_join_all(applied).await.map(drop).map_err(|error| FabricError::from(error).into())
+            }
+            Action::Delete(all) => {
+                let objects = self.context.fabric.objects().await?;
+                let deleted = all.iter().map(|manifest| objects.delete(manifest));
+                futures::future::try_join_all(deleted).await.map(drop).map_err(|error| FabricError::from(error).into())
+            }
+            Action::Label(labels) => self.label(labels).await,
+            Action::Run(run) => {
+                let node = self.context.fabric.node(&run.node.value).await?;
+                let output = node.exec(&Command::new(run.command.argv.clone())).await?;
+                if output.success() {
+                    Ok(())
+                } else {
+                    Err(ActionError::Command {
+                        node: run.node.value.clone(),
+                        command: run.command.text.clone(),
+                        code: output.code,
+                        said: output.error_text(),
+                    })
+                }
+            }
+        };
+        match done {
+            Ok(()) => {
+                step.done();
+                Ok(())
+            }
+            Err(error) => {
+                step.fail(error.to_string());
+                Err(error)
+            }
+        }
+    }
+
+    async fn bring_up(&self, phase: &PlannedPhase, up: Step) -> Result<(), ActionError> {
+        let fabric = &self.context.fabric;
+        let mut last = Instant::now();
+        let report = fabric
+            .step(up, |part| {
+                self.recorder.event(phase.name.as_str(), format!("{} ({:.0} ms)", part.what, part.took_ms));
+                last = Instant::now();
+            })
+            .await?;
+        for warning in report.warnings {
+            self.recorder.warning(warning);
+        }
+        self.context.lines.lock().unwrap_or_else(PoisonError::into_inner).extend(report.exec);
+        Ok(())
+    }
+
+    async fn label(&self, labels: &NodeLabels) -> Result<(), ActionError> {
+        let api: Api<Node> = Api::all(self.context.fabric.client().await?);
+        let mut patch = serde_json::Map::new();
+        patch.extend(labels.set.iter().map(|(key, value)| (key.clone(), json!(value))));
+        patch.extend(labels.remove.iter().map(|key| (key.clone(), serde_json::Value::Null)));
+        let patch = json!({"metadata": {"labels": patch}});
+        let done = api.patch(&labels.node, &PatchParams::default(), &Patch::Merge(patch)).await;
+        done.map(drop).map_err(|error| ActionError::Label { node: labels.node.clone(), source: Box::new(error) })
+    }
+
+    /// Follows what has come to be followed: boxes at the start, the cluster once it answers.
+    async fn follow(&self) {
+        let Context { fabric, view, .. } = self.context.as_ref();
+        if view.now().interfaces.is_empty() {
+            let mut boxes: Vec<String> = fabric.topology().nodes.iter().map(|node| node.name.clone()).collect();
+            boxes.extend(fabric.cluster().iter().flat_map(|cluster| &cluster.nodes).map(|node| node.name.clone()));
+            view.follow_boxes(fabric, boxes).await;
+        }
+        if view.now().nodes.is_none()
+            && let Ok(client) = fabric.client().await
+        {
+            view.follow_cluster(&client);
+        }
+    }
+
+    /// Runs the checks of a phase: those that are wanted, and silently those that later phases stand on.
+    async fn judge(&self, phase: &PlannedPhase, wanted: &HashSet<String>) {
+        let timers = self.timers(phase).await;
+        let mut running = JoinSet::new();
+        for check in &phase.checks {
+            let is_wanted = wanted.contains(&check.name);
+            if !is_wanted && !settles(check.kind) {
+                continue;
+            }
+            let budget: Deadline = deadline(phase, check, &timers);
+            let guard = is_wanted.then(|| self.guard(phase, check));
+            let (context, check) = (Arc::clone(&self.context), check.clone());
+            running.spawn(async move {
+                let ended = attempt(&context, &check, &budget, guard).await;
+                (check.name, ended)
+            });
+        }
+        while let Some(ended) = running.join_next().await {
+            // A check that panicked has told the recorder; its teller is dropped, and that is noticed too.
+            let Ok((name, ended)) = ended else { continue };
+            self.tell(
+                &name,
+                match ended {
+                    Ended::Passed => Outcome::Passed,
+                    Ended::Failed { text } => Outcome::Failed(text),
+                },
+            );
+        }
+    }
+
+    async fn timers(&self, phase: &PlannedPhase) -> Timers {
+        let routed = |check: &&PlannedCheck| matches!(check.kind, CheckKind::Sessions | CheckKind::Routes);
+        let routers: HashSet<&str> = phase.checks.iter().filter(routed).map(|check| check.target.as_str()).collect();
+        let routers: Vec<String> = routers.into_iter().map(str::to_owned).collect();
+        timers::read(&self.context.fabric, &routers, self.cilium.as_deref()).await
+    }
+}
+
+/// Whether what a check of this kind looks at must have settled before the next phase means anything.
+fn settles(kind: CheckKind) -> bool {
+    matches!(kind, CheckKind::Sessions | CheckKind::Routes | CheckKind::Nodes | CheckKind::Pods)
+}
+
+/// An action of a phase did not work.
+#[derive(Debug, thiserror::Error)]
+enum ActionError {
+    #[error(transparent)]
+    Fabric(#[from] FabricError),
+    #[error(transparent)]
+    Node(#[from] fabric_harness::node::NodeError),
+    #[error("`{command}` in {node} ended with code {code}: {said}")]
+    Command { node: String, command: String, code: i32, said: String },
+    #[error("label {node}: {source}")]
+    Label { node: String, source: Box<kube::Error> },
+}
+
+/// An action in a few words.
+fn describe(action: &Action) -> String {
+    let names = |all: &[fabric_harness::lab::Manifest]| {
+        let names: Vec<String> = all.iter().map(|one| format!("{}/{}", one.kind, one.name)).collect();
+        names.join(", ")
+    };
+    match action {
+        Action::Up(step) => format!("bring up the {}", step.as_str()),
+        Action::Apply(all) => format!("apply {}", names(all)),
+        Action::Delete(all) => format!("delete {}", names(all)),
+        Action::Label(labels) => format!("label {}", labels.node),
+        Action::Run(run) => format!("{}: {}", run.node.value, run.command.text),
+    }
+}
