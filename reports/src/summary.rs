@@ -335,6 +335,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
         #[test]
         fn no_record_breaks_it(text: String, width in 0usize..300, ms in any::<f64>()) {
             let mut record = sample::failed();

@@ -83,7 +83,7 @@ fn union(spans: impl Iterator<Item = (f64, f64)>, end: f64) -> f64 {
 }
 
 /// Rounded to the microsecond, so that sums of floats show no tails such as 0.30000000000000004.
-fn micros(ms: f64) -> f64 {
+pub(crate) fn micros(ms: f64) -> f64 {
     (ms * 1_000.0).round() / 1_000.0
 }
 

@@ -268,6 +268,8 @@ fn hostile() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
     #[test]
     fn no_text_breaks_the_file(texts in prop::collection::vec(hostile(), 8), number in 0.0f64..1e12) {
         let mut record = sample::failed();

@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::times::micros;
+
 /// One expectation, judged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
@@ -82,7 +84,7 @@ impl Deadline {
     /// The deadline that is the sum of these terms: what may take time, and how many milliseconds.
     pub fn of<W: Into<String>>(terms: impl IntoIterator<Item = (W, f64)>) -> Self {
         let terms: Vec<Term> = terms.into_iter().map(|(what, ms)| Term { what: what.into(), ms }).collect();
-        Self { budget_ms: terms.iter().map(|term| term.ms).sum(), terms }
+        Self { budget_ms: micros(terms.iter().map(|term| term.ms).sum()), terms }
     }
 }
 

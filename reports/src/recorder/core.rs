@@ -14,7 +14,7 @@ use crate::record::{
     self, Check, Content, Environment, Evidence, Failure, Lab, Moment, Outcome, Phase, Record,
     SCHEMA_VERSION, State, Step, Verdict,
 };
-use crate::times::{Interval, split};
+use crate::times::{Interval, micros, split};
 
 /// What is known of a run before it starts.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +33,29 @@ pub struct Run {
 ///
 /// It can be told things from any thread and at any time. All times come from one monotonic clock, which starts
 /// when the recorder is made; the wall clock is read once, at the same moment.
+///
+/// ```
+/// use std::sync::Arc;
+/// use fabric_reports::progress::Silent;
+/// use fabric_reports::recorder::{Run, Subject, WaitFor};
+/// use fabric_reports::{Recorder, record};
+///
+/// let run = Run { id: record::new_run_id(), tool_version: "0.1.0".into(), ..Run::default() };
+/// let recorder = Recorder::new(run, Arc::new(Silent));
+/// let step = recorder.step("links", "bring-up");
+/// step.detail("6 veth pairs");
+/// step.done();
+///
+/// let check = recorder.check(Subject {
+///     name: "policy::routes::router0::rib has the 12 prefixes".into(),
+///     phase: "policy".into(),
+///     kind: "routes".into(),
+///     node: Some("router0".into()),
+/// });
+/// check.waiting(WaitFor::Protocol, "router0: 9 of 12 routes");
+/// check.pass();
+/// assert_eq!(recorder.finish().outcome, record::Outcome::Passed);
+/// ```
 pub struct Recorder {
     clock: Instant,
     started: DateTime<Utc>,
@@ -105,7 +128,8 @@ impl Recorder {
         record::milliseconds(moment.saturating_duration_since(self.clock))
     }
 
-    /// Changes what is known of the environment: versions are often seen only once the fabric is up.
+    /// Changes what is known of the environment: versions are often seen only once the fabric is up. The recorder
+    /// is locked meanwhile, so the change must not call it.
     pub fn environment(&self, change: impl FnOnce(&mut Environment)) {
         change(&mut self.log().run.environment);
     }
@@ -309,5 +333,5 @@ fn check_at_end(entry: &Entry<Check>, now: f64) -> Check {
 
 /// The length from a moment to now, without the tails of float subtraction.
 pub(super) fn since(from_ms: f64, now_ms: f64) -> f64 {
-    ((now_ms - from_ms).max(0.0) * 1_000.0).round() / 1_000.0
+    micros((now_ms - from_ms).max(0.0))
 }

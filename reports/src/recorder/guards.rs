@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::core::{Entry, Recorder, Wait, since};
 use crate::progress::Event;
 use crate::record::{Check, Deadline, Evidence, Phase, Step, Verdict};
+use crate::times::micros;
 
 /// What a wait is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -295,7 +296,7 @@ impl CheckGuard {
         wait.to_ms = Some(now);
         let waited = since(wait.from_ms, now);
         if let Some(entry) = log.checks.get_mut(self.index) {
-            entry.item.waited_ms += waited;
+            entry.item.waited_ms = micros(entry.item.waited_ms + waited);
         }
     }
 
