@@ -189,7 +189,7 @@ impl Fabric {
     }
 
     /// Ends everything; returns when nothing is left.
-    pub async fn down(self) -> Result<(), FabricError> {
+    pub async fn end(&self) -> Result<(), FabricError> {
         Ok(self.keeper.down().await?)
     }
 }

@@ -199,6 +199,15 @@ impl Recorder {
         self.log().error = Some(Failure { phase: phase.into(), text: text.into() });
     }
 
+    /// How the run stands: what its outcome would be if it ended now.
+    pub fn outcome(&self) -> Outcome {
+        let now = self.now_ms();
+        let log = self.log();
+        let checks: Vec<Check> = log.checks.iter().map(|entry| check_at_end(entry, now)).collect();
+        let phases: Vec<Phase> = log.phases.iter().map(|entry| phase_at_end(entry, now)).collect();
+        log.outcome(&checks, &phases)
+    }
+
     /// Somebody stopped the run.
     pub fn interrupted(&self) {
         self.log().interrupted = true;

@@ -31,6 +31,8 @@ pub enum Outcome {
     Passed,
     /// It is not; the text says why.
     Failed(String),
+    /// It cannot be asked of this fabric any more; the text says why.
+    Skipped(String),
 }
 
 /// The checks that are wanted, each with whom to tell.
@@ -125,7 +127,7 @@ impl Engine {
             let why = format!("the fabric has left the phase {} behind: it is in {now}", phase.name);
             for check in phase.checks.iter().filter(|check| wanted.contains(&check.name)) {
                 self.guard(phase, check).skip(why.clone());
-                self.tell(&check.name, Outcome::Passed);
+                self.tell(&check.name, Outcome::Skipped(why.clone()));
             }
         }
     }

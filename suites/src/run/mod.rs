@@ -11,5 +11,7 @@ mod trials;
 mod view;
 
 pub use engine::{Engine, Outcome, Selection};
-pub use session::{Begin, RunError, RunSettings, prepare, Prepared};
+pub use session::{
+    Begin, Finished, NOT_MODELLED, Prepared, RunError, RunSettings, VERSION, find, keeper_spec, needs, prepare, recorder, run,
+};
 pub use trials::main;

@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
@@ -61,8 +61,8 @@ pub struct Keeper {
     id: String,
     dir: PathBuf,
     /// The keeper of a test run ends when this closes.
-    leash: Option<std::process::ChildStdin>,
-    child: Option<std::process::Child>,
+    leash: Mutex<Option<std::process::ChildStdin>>,
+    child: Mutex<Option<std::process::Child>>,
 }
 
 impl Keeper {
@@ -110,7 +110,7 @@ impl Keeper {
             return Err(failed(why));
         }
         let ephemeral = spec.ephemeral;
-        Ok(Self { id: spec.id.clone(), dir, leash: ephemeral.then_some(leash), child: Some(child) })
+        Ok(Self { id: spec.id.clone(), dir, leash: Mutex::new(ephemeral.then_some(leash)), child: Mutex::new(Some(child)) })
     }
 
     /// Finds the keeper of a fabric that is up.
@@ -121,7 +121,7 @@ impl Keeper {
             let others = all.into_iter().map(|state| state.spec.id).collect();
             return Err(StateError::NoSuchFabric { id: id.to_owned(), others });
         };
-        Ok(Self { id: id.to_owned(), dir: found.spec.dir.clone(), leash: None, child: None })
+        Ok(Self { id: id.to_owned(), dir: found.spec.dir.clone(), leash: Mutex::new(None), child: Mutex::new(None) })
     }
 
     /// The fabric's name.
@@ -180,15 +180,16 @@ impl Keeper {
     }
 
     /// Ends everything; returns when the keeper has gone.
-    pub async fn down(mut self) -> Result<(), KeeperError> {
+    pub async fn down(&self) -> Result<(), KeeperError> {
         let what = "end the fabric";
         let pid = self.state().map(|state| state.keeper);
         if let Ok(mut lines) = self.send(what, &Request::Down).await {
             // The answer, then the end of the connection: the keeper leaves when its nodes have gone.
             while let Ok(Some(_)) = lines.next_line().await {}
         }
-        self.leash.take();
-        if let Some(mut child) = self.child.take() {
+        self.leash.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let child = self.child.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mut child) = child {
             let _ = tokio::task::spawn_blocking(move || child.wait()).await;
         } else if let Ok(pid) = pid
             && let Ok(handle) = crate::runtime::netns::enter::pidfd(pid)

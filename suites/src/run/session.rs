@@ -1,0 +1,275 @@
+//! One run from its lab to its record: what it needs, the fabric, the engine, the end.
+//!
+//! What lives here: the order of these, interruption included. What does not: phases and checks (`engine`), the test
+//! harness's part (`trials`).
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use fabric_harness::fabric::{Fabric, FabricError};
+use fabric_harness::lab::{Lab, LoadError, load};
+use fabric_harness::runtime::keeper::{Keeper, KeeperSpec, states};
+use fabric_harness::tools::{Layers, Tool, ToolsError, ensure};
+use fabric_reports::record::{Cluster, Environment, Kind, Outcome, Record, Runtime, new_run_id};
+use fabric_reports::recorder::Run;
+use fabric_reports::{Progress, Recorder, ReportError, Reports, Written};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::engine::{Engine, Selection};
+use crate::expect::Expect;
+use crate::plan::{PlannedPhase, plan};
+
+/// A lab that was read, and what is to be done with it.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The lab.
+    pub lab: Lab<Expect>,
+    /// Its plan.
+    pub plan: Vec<PlannedPhase>,
+    /// Its folder as the user named it.
+    pub shown: PathBuf,
+}
+
+/// Reads a lab and makes its plan. Touches nothing but the lab's files.
+///
+/// # Errors
+/// When the lab cannot be read; the error shows every place that is wrong.
+pub fn prepare(path: &Path) -> Result<Prepared, LoadError> {
+    let lab = load::<Expect>(path)?;
+    let plan = plan(&lab);
+    Ok(Prepared { lab, plan, shown: path.to_path_buf() })
+}
+
+/// How to get a fabric for a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begin {
+    /// A new one that ends with the run.
+    Fresh,
+    /// A new one that outlives the run when a check fails.
+    KeepOnFailure,
+    /// The one of this name, which is up; it outlives the run.
+    Attach(String),
+}
+
+/// How a run is to go.
+#[derive(Debug, Clone)]
+pub struct RunSettings {
+    /// Where its fabric comes from.
+    pub begin: Begin,
+    /// The fabric's name, where the lab's own will not do.
+    pub name: Option<String>,
+    /// Where reports go instead of into a folder of runs.
+    pub report_dir: Option<PathBuf>,
+    /// The folder of runs.
+    pub runs_dir: PathBuf,
+}
+
+/// What can stop a run before anything is judged.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// Programs are missing and could not be fetched.
+    #[error(transparent)]
+    Tools(#[from] ToolsError),
+    /// The fabric could not be made or found.
+    #[error(transparent)]
+    Fabric(#[from] FabricError),
+}
+
+/// A run that is over.
+#[derive(Debug)]
+pub struct Finished {
+    /// Its record.
+    pub record: Record,
+    /// Where the reports are, or why they are nowhere.
+    pub written: Result<Written, ReportError>,
+    /// Name of the fabric, if it is still up.
+    pub kept: Option<String>,
+}
+
+/// The programs a lab's nodes need.
+pub fn needs<E>(lab: &Lab<E>) -> Vec<Tool> {
+    let mut needs = vec![Tool::Frr, Tool::Ping, Tool::Traceroute, Tool::Iproute, Tool::Iptables];
+    if lab.cilium.is_some() {
+        needs.push(Tool::Gobgp);
+    }
+    needs
+}
+
+/// What a keeper is to be told of a lab.
+pub fn keeper_spec<E>(lab: &Lab<E>, layers: &Layers, id: &str, ephemeral: bool) -> Result<KeeperSpec, FabricError> {
+    Ok(KeeperSpec {
+        id: id.to_owned(),
+        lab: lab.dir.clone(),
+        topology: lab.topology.clone(),
+        cluster: lab.cluster.clone(),
+        cilium: lab.cilium.as_ref().map(|cilium| cilium.version.clone()),
+        layers: layers.dirs.clone(),
+        dir: Keeper::folder(id)?,
+        ephemeral,
+    })
+}
+
+/// The recorder of a run.
+pub fn recorder(prepared: &Prepared, progress: Arc<dyn Progress>) -> Arc<Recorder> {
+    let lab = fabric_reports::record::Lab {
+        name: prepared.lab.name.clone(),
+        dir: prepared.shown.display().to_string(),
+        description: prepared.lab.description.clone().unwrap_or_default(),
+    };
+    let run = Run { id: new_run_id(), tool_version: VERSION.to_owned(), lab, environment: environment() };
+    let recorder = Recorder::new(run, progress);
+    for warning in &prepared.lab.warnings {
+        recorder.warning(warning.to_string());
+    }
+    recorder
+}
+
+/// The version of this program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+fn environment() -> Environment {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let distro = read("/etc/os-release");
+    let pretty = distro.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
+    Environment {
+        env: Kind::Twin,
+        runtime: Runtime::Netns,
+        cluster: Cluster::Twin,
+        rootless: !nix::unistd::geteuid().is_root(),
+        kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+        distro: pretty.unwrap_or("Linux").trim_matches('"').to_owned(),
+        cpus: std::thread::available_parallelism().map_or(1, usize::from),
+        notes: NOT_MODELLED.iter().map(|note| (*note).to_owned()).collect(),
+        ..Environment::default()
+    }
+}
+
+/// What the twin does not model: a reader must know what a pass does not say.
+pub const NOT_MODELLED: [&str; 3] = [
+    "The twin models Cilium's BGP and addressing; packets are forwarded by the kernel's routing, not by Cilium's eBPF datapath.",
+    "Network policy and load balancing of services are not modelled.",
+    "The BGP speaker is GoBGP as packaged by the distribution, not the copy inside Cilium.",
+];
+
+/// Runs the wanted checks of a lab, to the end or to an interruption.
+pub async fn run(prepared: Prepared, settings: RunSettings, selection: Selection, recorder: Arc<Recorder>) -> Finished {
+    let mut interrupt = signal(SignalKind::interrupt()).ok();
+    let mut terminate = signal(SignalKind::terminate()).ok();
+    let interrupted = async {
+        tokio::select! {
+            () = received(&mut interrupt) => {}
+            () = received(&mut terminate) => {}
+        }
+    };
+    tokio::pin!(interrupted);
+    let begun = tokio::select! {
+        begun = begin(&prepared, &settings, &recorder) => Some(begun),
+        () = &mut interrupted => None,
+    };
+    let fabric = match begun {
+        Some(Ok((fabric, reached))) => {
+            let cilium = prepared.lab.cilium.as_ref().map(|cilium| cilium.version.clone());
+            let engine = Engine::new(
+                Arc::clone(&fabric),
+                prepared.plan.clone(),
+                Arc::clone(&recorder),
+                selection,
+                cilium,
+                reached.as_deref(),
+            );
+            tokio::select! {
+                () = engine.run() => {}
+                () = &mut interrupted => recorder.interrupted(),
+            }
+            Some(fabric)
+        }
+        Some(Err(error)) => {
+            recorder.bring_up_failed("start", error.to_string());
+            None
+        }
+        None => {
+            recorder.interrupted();
+            None
+        }
+    };
+    let kept = match fabric {
+        Some(fabric) => finish_fabric(fabric, &settings, &recorder).await,
+        None => None,
+    };
+    let record = recorder.finish();
+    let written = match &settings.report_dir {
+        Some(dir) => Reports::write_all(&record, dir),
+        None => Reports::write_run(&record, &settings.runs_dir),
+    };
+    Finished { record, written, kept }
+}
+
+async fn received(signal: &mut Option<tokio::signal::unix::Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+async fn begin(
+    prepared: &Prepared,
+    settings: &RunSettings,
+    recorder: &Arc<Recorder>,
+) -> Result<(Arc<Fabric>, Option<String>), RunError> {
+    if let Begin::Attach(id) = &settings.begin {
+        let fabric = Fabric::attach(id)?;
+        let reached = fabric.state()?.phase;
+        return Ok((Arc::new(fabric), reached));
+    }
+    let step = recorder.step("look for programs", "start");
+    let layers = ensure(&needs(&prepared.lab), &|text: &str| recorder.note(text)).await?;
+    recorder.environment(|environment| environment.versions.extend(layers.versions()));
+    step.done();
+    if let Some(cilium) = &prepared.lab.cilium {
+        recorder.environment(|environment| {
+            environment.versions.insert("Cilium (modelled)".into(), cilium.version.clone());
+        });
+    }
+    let step = recorder.step("start the keeper", "start");
+    let id = settings.name.clone().unwrap_or_else(|| format!("{}-{}", prepared.lab.name, std::process::id()));
+    let ephemeral = settings.begin == Begin::Fresh;
+    let fabric = Fabric::start(&keeper_spec(&prepared.lab, &layers, &id, ephemeral)?).await?;
+    step.done();
+    Ok((Arc::new(fabric), None))
+}
+
+/// Ends the fabric, unless it is to stay; its name if it stays.
+async fn finish_fabric(fabric: Arc<Fabric>, settings: &RunSettings, recorder: &Arc<Recorder>) -> Option<String> {
+    let id = fabric.id().to_owned();
+    let stays = match settings.begin {
+        Begin::Attach(_) => true,
+        Begin::KeepOnFailure => !matches!(recorder.outcome(), Outcome::Passed | Outcome::Interrupted),
+        Begin::Fresh => false,
+    };
+    if stays {
+        return Some(id);
+    }
+    let step = recorder.step("take the fabric down", "teardown");
+    let ended = fabric.end().await;
+    match ended {
+        Ok(()) => step.done(),
+        Err(error) => {
+            recorder.warning(format!("the fabric did not end cleanly: {error}"));
+            step.fail(error.to_string());
+        }
+    }
+    None
+}
+
+/// The fabric of a lab that is up, by the lab's folder or by name.
+pub fn find(prepared: &Prepared, name: Option<&str>) -> Result<Option<String>, FabricError> {
+    let all = states()?;
+    let found = all.into_iter().find(|state| match name {
+        Some(name) => state.spec.id == name,
+        None => !state.spec.ephemeral && state.spec.lab == prepared.lab.dir,
+    });
+    Ok(found.map(|state| state.spec.id))
+}

@@ -1,0 +1,133 @@
+//! The plan as tests of a test harness: listed, filtered, run and printed as `cargo test` expects.
+//!
+//! What lives here: one trial per check, waiting for the engine's word. What does not: the engine. Trials only wait;
+//! all checks of a phase run at once, whatever `--test-threads` says.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use fabric_reports::{Screen, summary};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use tokio::sync::oneshot;
+
+use super::engine::{Outcome, Selection};
+use super::session::{Begin, Finished, Prepared, RunSettings, find, prepare, recorder, run};
+
+/// `cargo test --test fabric`: everything after the hats.
+///
+/// The lab is `FABRIC_LAB`, else `default_lab`; reports go to `FABRIC_REPORT_DIR`, else below `runs_dir`.
+pub fn main(default_lab: PathBuf, runs_dir: PathBuf) -> ExitCode {
+    let arguments = Arguments::from_args();
+    let lab = std::env::var_os("FABRIC_LAB").map_or(default_lab, PathBuf::from);
+    let prepared = match prepare(&lab) {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(2);
+        }
+    };
+    let names: Vec<String> =
+        prepared.plan.iter().flat_map(|phase| &phase.checks).map(|check| check.name.clone()).collect();
+    if arguments.list {
+        let trials = names.into_iter().map(|name| Trial::test(name, || Ok(()))).collect();
+        return libtest_mimic::run(&arguments, trials).exit_code();
+    }
+    // Under nextest each test is a process of its own: none of them may bring a whole lab up.
+    let settings = RunSettings {
+        begin: Begin::Fresh,
+        name: None,
+        report_dir: std::env::var_os("FABRIC_REPORT_DIR").map(PathBuf::from),
+        runs_dir,
+    };
+    let settings = match std::env::var_os("NEXTEST") {
+        None => settings,
+        Some(_) => match find(&prepared, None) {
+            Ok(Some(id)) => RunSettings { begin: Begin::Attach(id), ..settings },
+            _ => return ignored(&arguments, names),
+        },
+    };
+    match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => run_trials(&arguments, prepared, settings, names, &runtime),
+        Err(error) => {
+            eprintln!("cannot start: {error}");
+            ExitCode::from(3)
+        }
+    }
+}
+
+fn ignored(arguments: &Arguments, names: Vec<String>) -> ExitCode {
+    const WHY: &str = "no fabric is up to attach to: run `fabric up` first, or `cargo test --test fabric`";
+    let trials = names.into_iter().map(|name| Trial::ignorable_test(name, || Ok(Completion::ignored_with(WHY)))).collect();
+    libtest_mimic::run(arguments, trials).exit_code()
+}
+
+fn run_trials(
+    arguments: &Arguments,
+    prepared: Prepared,
+    settings: RunSettings,
+    names: Vec<String>,
+    runtime: &tokio::runtime::Runtime,
+) -> ExitCode {
+    let attached = matches!(settings.begin, Begin::Attach(_));
+    let mut selection = Selection::new();
+    let mut trials = Vec::new();
+    for name in names {
+        let (tell, told) = oneshot::channel();
+        let trial = Trial::ignorable_test(&name, move || match told.blocking_recv() {
+            Ok(Outcome::Passed) => Ok(Completion::Completed),
+            Ok(Outcome::Skipped(why)) => Ok(Completion::ignored_with(why)),
+            Ok(Outcome::Failed(text)) => Err(Failed::from(text)),
+            Err(_) => Err(Failed::from("the run ended before the check had a verdict")),
+        });
+        if !arguments.is_filtered_out(&trial) && !arguments.is_ignored(&trial) {
+            selection.insert(name, tell);
+        }
+        trials.push(trial);
+    }
+    if selection.is_empty() {
+        return libtest_mimic::run(arguments, trials).exit_code();
+    }
+    // With one thread libtest prints the half of a line before a test ends: nothing must come in between.
+    let quiet = arguments.test_threads == Some(1) || arguments.format.is_some_and(|f| f != libtest_mimic::FormatSetting::Pretty);
+    let progress: Arc<dyn fabric_reports::Progress> = if quiet {
+        Arc::new(fabric_reports::progress::Silent)
+    } else {
+        fabric_reports::progress::on_stderr(Screen::Shared)
+    };
+    let recorder = recorder(&prepared, progress);
+    let running = runtime.spawn(async move {
+        let finished = run(prepared, settings, selection, recorder).await;
+        if finished.record.outcome == fabric_reports::record::Outcome::Interrupted {
+            tell(&finished);
+            // The harness waits for its threads and cannot be told to stop; everything is cleaned up by now.
+            std::process::exit(130);
+        }
+        finished
+    });
+    let conclusion = libtest_mimic::run(arguments, trials);
+    let finished = runtime.block_on(running);
+    if let Ok(finished) = &finished
+        && !attached
+    {
+        tell(finished);
+    }
+    match finished {
+        Ok(_) => conclusion.exit_code(),
+        Err(error) => {
+            eprintln!("the run broke off: {error}");
+            ExitCode::from(101)
+        }
+    }
+}
+
+/// The end of a run, for people: on standard error, after what the test harness has to say.
+fn tell(finished: &Finished) {
+    summary::print(&finished.record, finished.written.as_ref().ok());
+    if let Err(error) = &finished.written {
+        eprintln!("{error}");
+    }
+    if let Some(kept) = &finished.kept {
+        eprintln!("the fabric {kept} is still up: `fabric status --name {kept}` shows it, `fabric down --name {kept}` ends it");
+    }
+}
