@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::bind::{self, Around};
 use super::definition::Definition;
-use super::types::{Bind, Link, Mgmt, NetworkMode, NodeSpec, Topology};
+use super::types::{Bind, Link, Mgmt, NetworkMode, NodeKind, NodeSpec, Topology};
 use super::{check, env, kinds};
 use crate::lab::yaml::{self, Diagnostics, Entry, Fields, FromTree, Node, Spanned, nearest};
 
@@ -142,8 +142,10 @@ impl Levels<'_> {
                 .help("write `kind: linux`, here or under `defaults`");
             return None;
         };
-        let kind = kinds::kind(word, ctx);
         let around = Around { dir: self.dir, lab: self.lab, node: &name.value };
+        let kind = kinds::kind(word, ctx);
+        // Only a box of its own has files of its own; a bridge inherits binds it has no use for.
+        let binds = if kind == Some(NodeKind::Linux) { binds(&said.binds, &around, ctx) } else { Vec::new() };
         let mut env = BTreeMap::new();
         for file in &said.env_files {
             env.extend(self.env_file(file, &around, ctx));
@@ -158,7 +160,7 @@ impl Levels<'_> {
             cmd: said.cmd,
             entrypoint: said.entrypoint,
             exec: said.exec,
-            binds: binds(&said.binds, &around, ctx),
+            binds,
             env,
             labels: said.labels,
             sysctls: said.sysctls,
