@@ -49,7 +49,7 @@ pub fn read(
 fn mgmt(node: Option<&Node>, ctx: &mut Diagnostics) -> Option<Mgmt> {
     let absent = Node::null(yaml::Location::default());
     let mut fields = Fields::of(node.unwrap_or(&absent), "`mgmt`", ctx)?;
-    // Names with an underscore are those of containerlab before 0.46.
+    // Names with an underscore are those of older versions of containerlab.
     let mut ipv4_subnet = fields.optional("ipv4-subnet", ctx).or_else(|| fields.optional("ipv4_subnet", ctx));
     let mut ipv6_subnet = fields.optional("ipv6-subnet", ctx).or_else(|| fields.optional("ipv6_subnet", ctx));
     if ipv4_subnet.is_none() && ipv6_subnet.is_none() {
