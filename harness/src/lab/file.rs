@@ -40,6 +40,8 @@ pub struct CiliumSpec {
 pub struct Phase<E> {
     /// Its name, used in the names of checks; each name once.
     pub name: String,
+    /// What the phase is for.
+    pub description: Option<String>,
     /// The part of the lab that is brought up (`up: underlay`). A phase that is called like a step and has no action of
     /// its own is that step, unless it says otherwise.
     pub up: Option<Spanned<Step>>,
@@ -179,7 +181,7 @@ impl<E: FromTree + Default> FromTree for Phase<E> {
             Some(expect) => E::from_tree(expect, ctx),
             None => Some(E::default()),
         };
-        fields.of_no_effect(&["description"]);
+        let description = fields.optional("description", ctx);
         fields.finish(ctx);
         let name = name?;
         let idle = apply.is_empty() && delete.is_empty() && label.is_empty() && run.is_empty();
@@ -188,6 +190,7 @@ impl<E: FromTree + Default> FromTree for Phase<E> {
         let sound = ctx.iter().skip(before).all(|noted| noted.severity != super::yaml::Severity::Error);
         sound.then_some(Self {
             name: name.value,
+            description,
             up,
             apply,
             delete,

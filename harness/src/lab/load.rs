@@ -49,6 +49,8 @@ pub struct Cilium {
 pub struct LoadedPhase<E> {
     /// Its name.
     pub name: String,
+    /// What it is for, if lab.yaml says so.
+    pub description: Option<String>,
     /// The part of the lab that it brings up.
     pub up: Option<Step>,
     /// The objects it applies, in order.
@@ -194,6 +196,7 @@ impl Loader {
             });
             loaded.push(LoadedPhase {
                 name: phase.name,
+                description: phase.description,
                 up: phase.up.map(|up| up.value),
                 apply,
                 delete,

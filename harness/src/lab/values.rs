@@ -47,7 +47,7 @@ pub struct Values {
 }
 
 impl Values {
-    /// Where a value (by its dotted key) is written; the start of nothing when it is not.
+    /// Where a value (by its dotted key, `ipam.mode`) is written; none when the file does not give it.
     pub fn at(&self, key: &str) -> Option<&Location> {
         self.places.get(key)
     }

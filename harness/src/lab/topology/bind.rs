@@ -38,7 +38,7 @@ impl Around<'_> {
 }
 
 /// Reads `source:target` or `source:target:options`. A source that does not exist is an error when it belongs to the
-/// lab; a path of the machine that is absent here is left out, with a warning.
+/// lab; one of the machine, or of the folder that containerlab makes for its own use, is left out, with a warning.
 pub(super) fn read(text: &Spanned<String>, around: &Around<'_>, ctx: &mut Diagnostics) -> Option<Bind> {
     let parts: Vec<&str> = text.split(':').collect();
     let (source, target, options) = match parts[..] {
@@ -72,15 +72,15 @@ pub(super) fn read(text: &Spanned<String>, around: &Around<'_>, ctx: &mut Diagno
             }
         }
     }
-    let magic = source.contains("__clab");
-    let of_machine = Path::new(source).is_absolute() || source.starts_with('~');
+    let of_lab = !Path::new(source).is_absolute() && !source.starts_with('~') && !source.contains("__clab");
+    let of_lab = of_lab || source.starts_with("__clabNodeName__");
     let source = around.path(source);
-    if !magic && !source.exists() {
+    if !source.exists() {
         let message = format!("{} does not exist", source.display());
-        if of_machine {
-            ctx.warning(&text.at, format!("{message}: this bind is left out"));
-        } else {
+        if of_lab {
             ctx.error(&text.at, message).help("sources are taken from the folder of the topology file");
+        } else {
+            ctx.warning(&text.at, format!("{message}: this bind is left out"));
         }
         return None;
     }

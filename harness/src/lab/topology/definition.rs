@@ -95,7 +95,7 @@ impl FromTree for Definition {
             )
             .help("name the variables that are needed: `NAME: ${NAME}`");
         }
-        // Names with an underscore are those of containerlab before 0.46.
+        // Names with an underscore are those of older versions of containerlab.
         let mgmt_ipv4 = fields.optional("mgmt-ipv4", ctx).or_else(|| fields.optional("mgmt_ipv4", ctx));
         let mgmt_ipv6 = fields.optional("mgmt-ipv6", ctx).or_else(|| fields.optional("mgmt_ipv6", ctx));
         let mut stages: Stages = fields.optional("stages", ctx).unwrap_or_default();

@@ -24,7 +24,7 @@ enum Needs {
 
 use Needs::{Image, Machine, Other};
 
-/// The kinds of containerlab (0.1 to 0.71, renamed ones under all their names) that are refused.
+/// The kinds of containerlab, renamed ones under all their names, that are refused.
 const REFUSED: &[(&[&str], Needs)] = &[
     (&["srl", "nokia_srlinux"], Image("Nokia SR Linux")),
     (&["nokia_srsim"], Image("Nokia SR-SIM")),

@@ -75,7 +75,7 @@ impl FromTree for Link {
 fn short(fields: &mut Fields<'_>, ctx: &mut Diagnostics) -> Option<(Endpoint, Endpoint)> {
     fields.not_honoured(&["ipv4", "ipv6"], "addresses come from `exec` lines (`ip addr add ...`)", ctx);
     let ends: Spanned<Vec<Spanned<String>>> = fields.required("endpoints", ctx)?;
-    two(&ends, |end, ctx| short_end(end, ctx), ctx)
+    two(&ends, short_end, ctx)
 }
 
 fn veth(fields: &mut Fields<'_>, ctx: &mut Diagnostics) -> Option<(Endpoint, Endpoint)> {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::bind::{self, Around};
 use super::definition::Definition;
-use super::types::{Bind, Link, Mgmt, NetworkMode, NodeSpec, Topology};
+use super::types::{Bind, Link, Mgmt, NetworkMode, NodeKind, NodeSpec, Topology};
 use super::{check, env, kinds};
 use crate::lab::yaml::{self, Diagnostics, Entry, Fields, FromTree, Node, Spanned, nearest};
 
@@ -49,7 +49,7 @@ pub fn read(
 fn mgmt(node: Option<&Node>, ctx: &mut Diagnostics) -> Option<Mgmt> {
     let absent = Node::null(yaml::Location::default());
     let mut fields = Fields::of(node.unwrap_or(&absent), "`mgmt`", ctx)?;
-    // Names with an underscore are those of containerlab before 0.46.
+    // Names with an underscore are those of older versions of containerlab.
     let mut ipv4_subnet = fields.optional("ipv4-subnet", ctx).or_else(|| fields.optional("ipv4_subnet", ctx));
     let mut ipv6_subnet = fields.optional("ipv6-subnet", ctx).or_else(|| fields.optional("ipv6_subnet", ctx));
     if ipv4_subnet.is_none() && ipv6_subnet.is_none() {
@@ -142,8 +142,10 @@ impl Levels<'_> {
                 .help("write `kind: linux`, here or under `defaults`");
             return None;
         };
-        let kind = kinds::kind(word, ctx);
         let around = Around { dir: self.dir, lab: self.lab, node: &name.value };
+        let kind = kinds::kind(word, ctx);
+        // Only a box of its own has files of its own; a bridge inherits binds it has no use for.
+        let binds = if kind == Some(NodeKind::Linux) { binds(&said.binds, &around, ctx) } else { Vec::new() };
         let mut env = BTreeMap::new();
         for file in &said.env_files {
             env.extend(self.env_file(file, &around, ctx));
@@ -158,7 +160,7 @@ impl Levels<'_> {
             cmd: said.cmd,
             entrypoint: said.entrypoint,
             exec: said.exec,
-            binds: binds(&said.binds, &around, ctx),
+            binds,
             env,
             labels: said.labels,
             sysctls: said.sysctls,

@@ -63,7 +63,7 @@ impl FromTree for Stage {
     }
 }
 
-/// Two forms: a list of commands, each with its phase (containerlab since 0.55), or the two phases, each with its list.
+/// Two forms: a list of commands, each with its phase (the newer form), or the two phases, each with its list.
 fn read_exec(node: &Node, stage: &mut Stage, ctx: &mut Diagnostics) {
     if let Value::Sequence(items) = &node.value {
         items.iter().for_each(|item| read_command(item, stage, ctx));

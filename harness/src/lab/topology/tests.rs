@@ -160,6 +160,10 @@ topology:
     assert_eq!(
         lines,
         [
+            format!(
+                "topo.yaml:6:48: warning: {} does not exist: this bind is left out",
+                dir.path().join("clab-x/a/x").display()
+            ),
             "topo.yaml:6:72: warning: /nowhere/at/all does not exist: this bind is left out".to_owned(),
             format!(
                 "topo.yaml:9:17: error: {} does not exist (sources are taken from the folder of the topology file)",
@@ -168,9 +172,8 @@ topology:
         ]
     );
     let a = &topology.expect("a topology").nodes[0];
-    assert_eq!(a.binds.len(), 2);
+    assert_eq!(a.binds.len(), 1);
     assert_eq!((a.binds[0].source.clone(), a.binds[0].read_only), (dir.path().join("frr.conf"), true));
-    assert_eq!(a.binds[1].source, dir.path().join("clab-x/a/x"));
     assert_eq!((a.env["A"].as_str(), a.env["B"].as_str()), ("file", "own"));
 }
 
@@ -371,4 +374,39 @@ proptest! {
         let (topology, lines) = noted(&text, Path::new("/"), None);
         prop_assert!(topology.is_some() || !lines.is_empty());
     }
+}
+
+#[test]
+fn a_clos_with_mounted_configuration_is_read_without_a_word() {
+    let dir = tempfile::tempdir().expect("a folder");
+    for name in ["spine1", "leaf1", "leaf2"] {
+        std::fs::create_dir(dir.path().join(name)).expect("made");
+        std::fs::write(dir.path().join(name).join("frr.conf"), "").expect("written");
+    }
+    std::fs::write(dir.path().join("daemons"), "bgpd=yes\n").expect("written");
+    let text = "name: clos
+mgmt: {network: fabric, bridge: br-fabric, ipv4-subnet: 10.255.0.0/24, mtu: 1500}
+topology:
+  defaults: &frr
+    kind: linux
+    image: quay.io/frrouting/frr:9.1.0
+    binds: [daemons:/etc/frr/daemons, __clabNodeName__/frr.conf:/etc/frr/frr.conf]
+  groups:
+    leaf: {sysctls: {net.ipv4.fib_multipath_hash_policy: 1}}
+  nodes:
+    spine1: {mgmt-ipv4: 10.255.0.11}
+    leaf1: {group: leaf, mgmt-ipv4: 10.255.0.21}
+    leaf2: {<<: *frr, group: leaf, mgmt-ipv4: 10.255.0.22, network-mode: bridge}
+    sw: {kind: bridge}
+  links:
+    - endpoints: [\"spine1:eth1\", \"leaf1:eth1\"]
+    - endpoints: [\"spine1:eth2\", \"leaf2:eth1\"]
+    - endpoints: [\"leaf1:eth2\", \"sw:p1\"]
+";
+    let (topology, lines) = noted(text, dir.path(), None);
+    assert_eq!(lines, Vec::<String>::new());
+    let topology = topology.expect("a topology");
+    assert_eq!(topology.nodes[2].binds[1].source, dir.path().join("leaf2/frr.conf"));
+    assert_eq!(topology.nodes[1].sysctls.len(), 1);
+    assert_eq!(topology.nodes[3].binds, []);
 }

@@ -75,7 +75,7 @@ pub struct Mgmt {
     /// The bridge's own IPv4 address; none is the first address of the subnet.
     pub ipv4_gateway: Option<Ipv4Addr>,
     /// The IPv6 subnet. As in containerlab, when the file names neither an IPv4 nor an IPv6 subnet it is
-    /// 3fff:172:20:20::/64 (2001:172:20:20::/64 before containerlab 0.60), and none when the file names an IPv4 subnet only.
+    /// 3fff:172:20:20::/64 (2001:172:20:20::/64 in its older versions), and none when the file names an IPv4 subnet only.
     pub ipv6_subnet: Option<Ipv6Net>,
     /// The bridge's own IPv6 address; none is the first address of the subnet.
     pub ipv6_gateway: Option<Ipv6Addr>,
