@@ -40,7 +40,6 @@ pub enum FabricError {
 }
 
 /// A running lab.
-#[derive(Debug)]
 pub struct Fabric {
     keeper: Keeper,
     topology: Topology,
@@ -50,6 +49,12 @@ pub struct Fabric {
     observers: Mutex<BTreeMap<String, Arc<Observer>>>,
     kernels: Mutex<BTreeMap<String, Arc<Kernel>>>,
     objects: OnceCell<(Client, Arc<Objects>)>,
+}
+
+impl std::fmt::Debug for Fabric {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fabric").field("keeper", &self.keeper).finish_non_exhaustive()
+    }
 }
 
 impl Fabric {

@@ -148,7 +148,7 @@ impl<'a> Eye<'a> {
                 let probe = Ping { count, interval: Duration::from_millis(10), ..Ping::new(to) };
                 ping(node.as_ref(), &probe).await.map_err(|error| error.to_string())
             }
-            Prober::Exec => {
+            Prober::Own => {
                 let line = format!("ping -n -c {count} -i 0.2 -W 1 {to}");
                 let output = self.run(atlas, from, &line).await?;
                 text::ping(&output.text()).map_err(|error| format!("`{line}` in {from}: {error}"))
@@ -163,7 +163,7 @@ impl<'a> Eye<'a> {
                 let node = self.sender(atlas, from).await?;
                 traceroute(node.as_ref(), &Trace::new(to)).await.map_err(|error| error.to_string())
             }
-            Prober::Exec => {
+            Prober::Own => {
                 let line = format!("traceroute -n -q 1 -w 1 {to}");
                 let output = self.run(atlas, from, &line).await?;
                 text::traceroute(&output.text(), Protocol::Udp).map_err(|error| format!("`{line}` in {from}: {error}"))
@@ -244,7 +244,7 @@ fn target_of(atlas: &Atlas, to: &Symbol) -> Result<IpAddr, String> {
 }
 
 fn line_seen(line: &ExecResult) -> LineSeen {
-    LineSeen { line: line.line.clone(), code: line.code, stdout: line.stdout.clone(), stderr: line.stderr.clone() }
+    LineSeen { line: line.line.clone(), code: line.code, output: format!("{}{}", line.stdout, line.stderr) }
 }
 
 /// Nothing could be seen.
