@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::{join_all, pending};
 use futures::stream::{self, BoxStream};
@@ -39,6 +40,9 @@ pub enum AgentError {
     Unsupported(#[from] Unsupported),
 }
 
+/// How long to wait before a CiliumNode that the server did not take is written again.
+const WRITE_AGAIN: Duration = Duration::from_secs(1);
+
 /// A policy, or why it cannot be read.
 type Policy = DeserializeGuard<CiliumBGPPeeringPolicy>;
 type Watched<K> = Result<Event<K>, watcher::Error>;
@@ -60,8 +64,9 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), AgentError> {
     let promises = promises(&version)?;
+    let defined = definitions(client.clone(), promises.peering_policy);
     let mut agent = Agent::new(client, node_name, node, version, promises, status);
-    if stop.run_until_cancelled(agent.definitions()).await.is_some() {
+    if stop.run_until_cancelled(defined).await.is_some() {
         agent.watch(&stop).await;
     }
     agent.end(promises.stop).await;
@@ -81,6 +86,8 @@ struct Agent {
     slots: BTreeMap<u32, Slot>,
     cilium_host: Option<IpAddr>,
     written: Option<CiliumNode>,
+    /// When to try to write the CiliumNode again.
+    write_again: Option<Instant>,
     /// What is wrong with the watches and the writes, by what they are about.
     troubles: BTreeMap<&'static str, String>,
     told: BTreeSet<String>,
@@ -108,27 +115,10 @@ impl Agent {
             slots: BTreeMap::new(),
             cilium_host: None,
             written: None,
+            write_again: None,
             troubles: BTreeMap::new(),
             told: BTreeSet::new(),
         }
-    }
-
-    /// Waits until the API server knows the kinds the agent reads and writes.
-    async fn definitions(&self) {
-        let needed = ["ciliumnodes.cilium.io", BGPP_CRD]
-            .into_iter()
-            .take(1 + usize::from(self.promises.peering_policy));
-        join_all(needed.map(|name| async move {
-            let definitions = Api::<CustomResourceDefinition>::all(self.client.clone());
-            let served = move |definition: Option<&CustomResourceDefinition>| {
-                definition.is_some_and(|definition| definition.name_any() == name && established(definition))
-            };
-            if let Err(error) = await_condition(definitions, name, served).await {
-                // The watches that follow say what is wrong, and try again.
-                tracing::warn!(%error, name, "cannot wait for a definition");
-            }
-        }))
-        .await;
     }
 
     async fn watch(&mut self, stop: &CancellationToken) {
@@ -143,7 +133,7 @@ impl Agent {
         };
         let wake = Arc::clone(&self.wake);
         loop {
-            let again = self.slots.values().filter_map(Slot::not_before).min();
+            let again = self.slots.values().filter_map(Slot::not_before).chain(self.write_again).min();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
@@ -246,9 +236,11 @@ impl Agent {
         match records::write(&self.client, &new).await {
             Ok(()) => {
                 self.troubles.remove("CiliumNode");
+                self.write_again = None;
                 self.written = Some(new);
             }
             Err(error) => {
+                self.write_again = Some(Instant::now() + WRITE_AGAIN);
                 self.trouble("CiliumNode", format!("CiliumNode {} cannot be written: {error}", self.name));
             }
         }
@@ -297,6 +289,24 @@ impl Agent {
     }
 }
 
+/// Waits until the API server knows the kinds the agent reads and writes.
+async fn definitions(client: Client, peering_policy: bool) {
+    let needed = ["ciliumnodes.cilium.io"].into_iter().chain(peering_policy.then_some(BGPP_CRD));
+    let waits = needed.map(|name| {
+        let definitions = Api::<CustomResourceDefinition>::all(client.clone());
+        let served = move |definition: Option<&CustomResourceDefinition>| {
+            definition.is_some_and(|definition| definition.name_any() == name && established(definition))
+        };
+        async move {
+            if let Err(error) = await_condition(definitions, name, served).await {
+                // The watches that follow say what is wrong, and try again.
+                tracing::warn!(%error, name, "cannot wait for a definition");
+            }
+        }
+    });
+    join_all(waits).await;
+}
+
 /// Whether the server serves what the definition defines. A server that reports no conditions serves it at once.
 fn established(definition: &CustomResourceDefinition) -> bool {
     let conditions = definition.status.as_ref().and_then(|status| status.conditions.as_ref());
@@ -311,3 +321,6 @@ async fn at(moment: Option<Instant>) {
         None => pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

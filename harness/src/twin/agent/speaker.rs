@@ -221,23 +221,7 @@ impl Speaker {
         Ok(())
     }
 
-    /// The neighbors as gobgpd sees them now.
-    ///
-    /// # Errors
-    /// [`SpeakerError`] when `gobgp` fails or cannot be read.
-    pub async fn neighbors(&self) -> Result<Vec<NeighborState>, SpeakerError> {
-        self.client().neighbors().await
-    }
-
-    /// The routing table of one address family, by a prefix's: IPv4 or IPv6 unicast.
-    ///
-    /// # Errors
-    /// [`SpeakerError`] when `gobgp` fails or cannot be read.
-    pub async fn rib(&self, family: Family) -> Result<Rib, SpeakerError> {
-        self.client().rib(family).await
-    }
-
-    /// Something to ask this speaker with, while the speaker itself is in use elsewhere.
+    /// Something to ask this speaker's gobgpd with: its neighbors, its routing table.
     pub fn client(&self) -> Client {
         Client { node: Arc::clone(&self.node), asn: self.router.local_asn, socket: self.socket.clone() }
     }
@@ -269,7 +253,7 @@ impl Speaker {
 
     /// Waits until gobgpd's API answers. The log does not say when: gobgpd listens in a thread of its own, at about
     /// the time it reads its configuration, so a refused connection is tried again.
-    async fn reachable(&self) -> Result<(), SpeakerError> {
+    async fn reachable(&mut self) -> Result<(), SpeakerError> {
         let give_up = Instant::now() + ANSWER;
         let mut pause = Duration::from_millis(1);
         while self.node.unix(&self.socket).await.is_err() {
@@ -360,6 +344,8 @@ impl Family {
 }
 
 /// Asks a running gobgpd through the `gobgp` command in the node (about 7 ms each).
+///
+/// It outlives the speaker, and then fails.
 #[derive(Debug, Clone)]
 pub struct Client {
     node: NodeRef,
