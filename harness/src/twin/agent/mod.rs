@@ -5,8 +5,17 @@
 
 pub mod annotations;
 pub mod gobgp;
+mod objects;
 pub mod plan;
+mod reconcile;
+mod records;
 pub mod selector;
+mod slot;
 pub mod speaker;
+pub mod status;
 #[cfg(test)]
 mod testing;
+
+pub use reconcile::{AgentError, run};
+pub use records::cilium_node;
+pub use status::{AgentStatus, NeighborStatus, Phase, RouterStatus};

@@ -7,6 +7,7 @@
 //! did not change stay up. Routes are added and withdrawn with the `gobgp` command over a unix socket of the node's.
 //! What happens is known from gobgpd's log, line by line, so that nothing has to be polled.
 
+mod client;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,12 +21,13 @@ use nix::sys::signal::Signal;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::gobgp::{self, NeighborState, Rib};
+use super::gobgp;
 use super::plan::{Neighbor, VirtualRouter};
 use crate::cilium::AgentStop;
 use crate::node::{Command, NodeError, NodeRef, Process};
 use crate::wait::{Deadline, until};
 
+pub use client::{Client, Family};
 pub use view::{PeerView, SpeakerView};
 
 /// How long gobgpd may take to read its configuration, and `gobgp` to answer: both take milliseconds on an idle
@@ -221,25 +223,9 @@ impl Speaker {
         Ok(())
     }
 
-    /// The neighbors as gobgpd sees them now.
-    ///
-    /// # Errors
-    /// [`SpeakerError`] when `gobgp` fails or cannot be read.
-    pub async fn neighbors(&self) -> Result<Vec<NeighborState>, SpeakerError> {
-        self.client().neighbors().await
-    }
-
-    /// The routing table of one address family, by a prefix's: IPv4 or IPv6 unicast.
-    ///
-    /// # Errors
-    /// [`SpeakerError`] when `gobgp` fails or cannot be read.
-    pub async fn rib(&self, family: Family) -> Result<Rib, SpeakerError> {
-        self.client().rib(family).await
-    }
-
-    /// Something to ask this speaker with, while the speaker itself is in use elsewhere.
+    /// Something to ask this speaker's gobgpd with: its neighbors, its routing table.
     pub fn client(&self) -> Client {
-        Client { node: Arc::clone(&self.node), asn: self.router.local_asn, socket: self.socket.clone() }
+        Client::new(Arc::clone(&self.node), self.router.local_asn, self.socket.clone(), ANSWER)
     }
 
     async fn reload(&mut self, router: VirtualRouter) -> Result<(), SpeakerError> {
@@ -269,7 +255,7 @@ impl Speaker {
 
     /// Waits until gobgpd's API answers. The log does not say when: gobgpd listens in a thread of its own, at about
     /// the time it reads its configuration, so a refused connection is tried again.
-    async fn reachable(&self) -> Result<(), SpeakerError> {
+    async fn reachable(&mut self) -> Result<(), SpeakerError> {
         let give_up = Instant::now() + ANSWER;
         let mut pause = Duration::from_millis(1);
         while self.node.unix(&self.socket).await.is_err() {
@@ -331,109 +317,6 @@ impl Speaker {
 
 fn config_bytes(router: &VirtualRouter) -> Vec<u8> {
     format!("{:#}\n", gobgp::config(router)).into_bytes()
-}
-
-/// An address family of unicast routes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
-    /// IPv4 unicast.
-    Ipv4,
-    /// IPv6 unicast.
-    Ipv6,
-}
-
-impl Family {
-    /// The family of a prefix.
-    pub fn of(prefix: IpNet) -> Self {
-        match prefix {
-            IpNet::V4(_) => Self::Ipv4,
-            IpNet::V6(_) => Self::Ipv6,
-        }
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Ipv4 => "ipv4",
-            Self::Ipv6 => "ipv6",
-        }
-    }
-}
-
-/// Asks a running gobgpd through the `gobgp` command in the node (about 7 ms each).
-#[derive(Debug, Clone)]
-pub struct Client {
-    node: NodeRef,
-    asn: u32,
-    socket: PathBuf,
-}
-
-impl Client {
-    /// The neighbors.
-    ///
-    /// # Errors
-    /// [`SpeakerError`] when `gobgp` fails or cannot be read.
-    pub async fn neighbors(&self) -> Result<Vec<NeighborState>, SpeakerError> {
-        self.read(&["neighbor"], gobgp::neighbors).await
-    }
-
-    /// The routing table of one address family.
-    ///
-    /// # Errors
-    /// [`SpeakerError`] when `gobgp` fails or cannot be read.
-    pub async fn rib(&self, family: Family) -> Result<Rib, SpeakerError> {
-        self.read(&["global", "rib", "-a", family.word()], gobgp::rib).await
-    }
-
-    /// Advertises a prefix as Cilium does: ORIGIN IGP, and the unspecified next hop, for which GoBGP puts the address
-    /// that each session uses.
-    async fn advertise(&self, prefix: IpNet) -> Result<(), SpeakerError> {
-        let next_hop = match Family::of(prefix) {
-            Family::Ipv4 => "0.0.0.0",
-            Family::Ipv6 => "::",
-        };
-        let (family, prefix) = (Family::of(prefix).word(), prefix.to_string());
-        let add = ["global", "rib", "add", "-a", family, &prefix, "origin", "igp", "nexthop", next_hop];
-        self.run(&add).await.map(drop)
-    }
-
-    async fn withdraw(&self, prefix: IpNet) -> Result<(), SpeakerError> {
-        let (family, prefix) = (Family::of(prefix).word(), prefix.to_string());
-        self.run(&["global", "rib", "del", "-a", family, &prefix]).await.map(drop)
-    }
-
-    async fn read<T>(
-        &self,
-        words: &[&str],
-        reader: fn(&[u8]) -> Result<T, serde_json::Error>,
-    ) -> Result<T, SpeakerError> {
-        let words: Vec<&str> = ["-j"].iter().chain(words).copied().collect();
-        let (command, stdout) = self.run(&words).await?;
-        let (asn, node) = (self.asn, self.node.name().to_owned());
-        reader(&stdout).map_err(|source| SpeakerError::Answer {
-            asn,
-            node,
-            command: command.to_string(),
-            source,
-        })
-    }
-
-    async fn run(&self, words: &[&str]) -> Result<(Command, Vec<u8>), SpeakerError> {
-        let target = format!("unix://{}", self.socket.display());
-        let words = ["gobgp", "--target", &target].iter().chain(words).copied().collect::<Vec<_>>();
-        let command = Command::new(words).timeout(ANSWER);
-        let asn = self.asn;
-        let output = self.node.exec(&command).await.map_err(|source| SpeakerError::Node { asn, source })?;
-        if output.success() {
-            return Ok((command, output.stdout));
-        }
-        let said = format!("{}{}", output.text(), output.error_text()).trim().to_owned();
-        Err(SpeakerError::Command {
-            asn,
-            node: self.node.name().to_owned(),
-            command: command.to_string(),
-            said,
-        })
-    }
 }
 
 /// Where each neighbor stands, by address, for those who print it.

@@ -41,9 +41,9 @@ async fn a_session_its_route_a_change_and_a_farewell() {
     up(&dialing, 2).await;
     up(&listening, 1).await;
 
-    let [seen] = dialing.neighbors().await.unwrap().try_into().unwrap();
+    let [seen] = dialing.client().neighbors().await.unwrap().try_into().unwrap();
     assert_eq!((seen.state, seen.hold), (gobgp::SessionState::Established, Some(90)));
-    let rib = listening.rib(Family::Ipv4).await.unwrap();
+    let rib = listening.client().rib(Family::Ipv4).await.unwrap();
     let path = &rib[&"10.1.1.0/24".parse().unwrap()][0];
     assert_eq!((path.origin, path.local_preference), (Some(0), Some(100)));
     assert_eq!(path.next_hop, Some("10.9.0.1".parse().unwrap()));
@@ -52,16 +52,16 @@ async fn a_session_its_route_a_change_and_a_farewell() {
     let mut changed = router(1, 2, None, &["10.1.7.0/24", "fd00:1::/64"]);
     changed.neighbors.push(neighbor(99, 65099));
     dialing.update(changed.clone()).await.unwrap();
-    let own = dialing.rib(Family::Ipv4).await.unwrap();
+    let own = dialing.client().rib(Family::Ipv4).await.unwrap();
     assert_eq!(own.keys().map(ToString::to_string).collect::<Vec<_>>(), ["10.1.7.0/24"]);
-    assert_eq!(dialing.rib(Family::Ipv6).await.unwrap().len(), 1);
-    assert_eq!(dialing.neighbors().await.unwrap().len(), 2);
+    assert_eq!(dialing.client().rib(Family::Ipv6).await.unwrap().len(), 1);
+    assert_eq!(dialing.client().neighbors().await.unwrap().len(), 2);
     assert_eq!(dialing.view().peers[&IpAddr::from([10, 9, 0, 2])].times_up, 1);
 
     // A neighbor whose AS number changes goes and comes.
     changed.neighbors[1].asn = 65098;
     dialing.update(changed).await.unwrap();
-    let asns: Vec<u32> = dialing.neighbors().await.unwrap().iter().map(|seen| seen.asn).collect();
+    let asns: Vec<u32> = dialing.client().neighbors().await.unwrap().iter().map(|seen| seen.asn).collect();
     assert!(asns.contains(&65098) && !asns.contains(&65099), "{asns:?}");
 
     dialing.stop(AgentStop::Cease).await.unwrap();

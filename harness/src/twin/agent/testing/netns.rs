@@ -16,7 +16,7 @@ use tokio::process::{Child, ChildStdin};
 use crate::node::{Command, Node, NodeError, NodeRef, Output, Process, Reader, SocketKind, Writer};
 
 /// Holds a namespace open; everything in it ends when this is dropped.
-pub(super) struct Netns {
+pub(crate) struct Netns {
     node: NodeRef,
     _holder: Arc<Holder>,
 }
@@ -50,7 +50,7 @@ const SCRIPT: &str = "
 ";
 
 impl Netns {
-    pub(super) async fn pair(near: &str, far: &str) -> (Self, Self) {
+    pub(crate) async fn pair(near: &str, far: &str) -> (Self, Self) {
         let mut child = tokio::process::Command::new("unshare")
             .args(["-r", "-n", "-m", "-u", "sh", "-c", SCRIPT])
             .stdin(Stdio::piped())
@@ -73,7 +73,7 @@ impl Netns {
         (one(near, pids[0]), one(far, pids[1]))
     }
 
-    pub(super) fn node(&self) -> NodeRef {
+    pub(crate) fn node(&self) -> NodeRef {
         Arc::clone(&self.node)
     }
 }

@@ -1,0 +1,272 @@
+//! The loop from end to end, over a pretended API server: with a pretended gobgpd in milliseconds, and (ignored) with a
+//! real one.
+
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::twin::agent::testing::{NODES, Netns, POLICIES, Pretended, Server};
+use crate::wait::{Deadline, until};
+
+struct Bench {
+    server: Server,
+    status: watch::Receiver<AgentStatus>,
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), AgentError>>,
+}
+
+fn bench(node: NodeRef, version: &str) -> Bench {
+    let server = Server::new();
+    server.put(NODES, worker(json!({ "rack": "rack0" }), json!({})));
+    server.define(version);
+    let (sender, status) = watch::channel(AgentStatus::default());
+    let stop = CancellationToken::new();
+    let running =
+        run(server.client(), "worker".to_owned(), node, version.parse().unwrap(), sender, stop.clone());
+    Bench { server, status, stop, task: tokio::spawn(running) }
+}
+
+fn worker(labels: Value, annotations: Value) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": { "name": "worker", "uid": "1", "labels": labels, "annotations": annotations },
+        "spec": { "podCIDR": "10.1.1.0/24", "podCIDRs": ["10.1.1.0/24"] },
+        "status": { "addresses": [{ "type": "InternalIP", "address": "10.9.0.1" }] },
+    })
+}
+
+fn spec(peers: &[&str], export: bool) -> Value {
+    let neighbors: Vec<Value> =
+        peers.iter().map(|peer| json!({ "peerAddress": peer, "peerASN": 65010 })).collect();
+    json!({
+        "nodeSelector": { "matchLabels": { "rack": "rack0" } },
+        "virtualRouters": [{ "localASN": 65010, "exportPodCIDR": export, "neighbors": neighbors }],
+    })
+}
+
+impl Bench {
+    async fn until(&mut self, what: &str, condition: impl Fn(&AgentStatus) -> bool) -> AgentStatus {
+        let deadline = Deadline::of(what, Duration::from_secs(15));
+        match until(&mut self.status, &deadline, condition).await {
+            Ok(status) => status,
+            Err(late) => panic!("{late}: {:#?}", late.last),
+        }
+    }
+
+    async fn end(self) -> AgentStatus {
+        self.stop.cancel();
+        self.task.await.unwrap().unwrap();
+        self.status.borrow().clone()
+    }
+}
+
+const ADVERTISE: &str = "global rib add -a ipv4 10.1.1.0/24 origin igp nexthop 0.0.0.0";
+
+fn one_router(status: &AgentStatus) -> bool {
+    status.virtual_routers.len() == 1
+}
+
+#[tokio::test]
+async fn a_policy_comes_changes_and_goes() {
+    let node = Pretended::default();
+    let mut bench = bench(node.node(), "1.12.1");
+    bench.until("the first look", |status| status.phase == Phase::Running).await;
+    assert!(node.done().is_empty());
+
+    bench.server.put_policy("rack0", spec(&["10.9.0.2/32"], true));
+    let status = bench.until("a speaker", one_router).await;
+    assert_eq!(node.done(), ["start", ADVERTISE]);
+    let router = &status.virtual_routers[0];
+    assert_eq!((router.asn, router.router_id), (65010, "10.9.0.1".parse().unwrap()));
+    assert_eq!(router.advertised, ["10.1.1.0/24".parse().unwrap()]);
+    assert!(router.neighbors[0].seen.is_some() && router.speaker_started_at.is_some());
+    assert!(status.policies_seen.contains_key("rack0"));
+
+    bench.server.put_policy("rack0", spec(&["10.9.0.2/32", "10.9.0.3/32"], false));
+    bench.until("two neighbors", |status| status.virtual_routers[0].neighbors.len() == 2).await;
+    assert_eq!(node.done(), ["SIGHUP", "global rib del -a ipv4 10.1.1.0/24"]);
+
+    // The same once more: seen, and nothing done.
+    bench.server.put_policy("rack0", spec(&["10.9.0.2/32", "10.9.0.3/32"], false));
+    let seen = status.policies_seen["rack0"].parse::<u32>().unwrap() + 2;
+    bench.until("the third version", |status| status.policies_seen["rack0"] == seen.to_string()).await;
+    assert!(node.done().is_empty());
+
+    bench.server.delete(POLICIES, "rack0");
+    bench.until("no speaker", |status| status.virtual_routers.is_empty()).await;
+    assert_eq!(node.done(), ["SIGHUP", "SIGTERM"]);
+    let last = bench.end().await;
+    assert_eq!((last.phase, last.problems.len()), (Phase::Stopped, 0));
+    assert!(node.done().is_empty());
+}
+
+#[tokio::test]
+async fn two_policies_on_one_node_end_its_sessions_and_say_so() {
+    let node = Pretended::default();
+    let mut bench = bench(node.node(), "1.12.1");
+    bench.server.put_policy("rack0", spec(&["10.9.0.2/32"], false));
+    bench.until("a speaker", one_router).await;
+    bench.server.put_policy("other", spec(&["10.9.0.3/32"], false));
+    let status = bench.until("no speaker", |status| status.virtual_routers.is_empty()).await;
+    assert!(status.problems[0].contains("policies other, rack0"), "{:?}", status.problems);
+    let warned = |written: &Vec<Value>| written.iter().any(|object| object["reason"] == "BGPProblem");
+    until(&mut bench.server.written(), &Deadline::default().margin(), warned).await.unwrap();
+    bench.server.delete(POLICIES, "rack0");
+    let status = bench.until("the other's", one_router).await;
+    assert_eq!(status.virtual_routers[0].neighbors[0].address, "10.9.0.3".parse::<IpAddr>().unwrap());
+    assert!(status.problems.is_empty());
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn labels_and_annotations_of_the_node_count() {
+    let node = Pretended::default();
+    let mut bench = bench(node.node(), "1.12.1");
+    bench.server.put_policy("rack0", spec(&["10.9.0.2/32"], false));
+    bench.until("a speaker", one_router).await;
+    node.done();
+    let annotations = json!({ "cilium.io/bgp-virtual-router.65010": "local-port=179" });
+    bench.server.put(NODES, worker(json!({ "rack": "rack0" }), annotations));
+    bench
+        .until("a listener", |status| {
+            status.virtual_routers.iter().any(|router| router.local_port == Some(179))
+        })
+        .await;
+    assert_eq!(node.done(), ["SIGHUP", "SIGTERM", "start"]);
+    // A mistake leaves everything as it is.
+    let annotations = json!({ "cilium.io/bgp-virtual-router.65010": "local-port=bgp" });
+    bench.server.put(NODES, worker(json!({ "rack": "rack0" }), annotations));
+    let status = bench.until("a problem", |status| !status.problems.is_empty()).await;
+    assert_eq!(status.virtual_routers[0].local_port, Some(179));
+    assert!(node.done().is_empty());
+    bench.server.put(NODES, worker(json!({ "rack": "rack1" }), json!({})));
+    bench.until("no speaker", |status| status.virtual_routers.is_empty()).await;
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn a_speaker_that_dies_is_started_again() {
+    let node = Pretended::default();
+    let mut bench = bench(node.node(), "1.12.1");
+    bench.server.put_policy("rack0", spec(&["10.9.0.2/32"], true));
+    bench.until("a speaker", one_router).await;
+    node.done();
+    node.crash();
+    bench.until("a second one", |status| status.virtual_routers[0].restarts == 1).await;
+    assert_eq!(node.done(), ["SIGKILL", "start", ADVERTISE]);
+    let told = |written: &Vec<Value>| written.iter().any(|object| object["reason"] == "BGPSpeakerRestarted");
+    until(&mut bench.server.written(), &Deadline::default().margin(), told).await.unwrap();
+    // Twice in a moment: now it waits, as kubelet would.
+    node.crash();
+    bench.until("a wait", |status| status.virtual_routers[0].speaker_started_at.is_none()).await;
+    assert_eq!(node.done(), ["SIGKILL"]);
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn a_speaker_that_cannot_start_is_a_problem_and_new_input_a_new_try() {
+    let node = Pretended::default();
+    let mut bench = bench(node.node(), "1.12.1");
+    node.breaks(Some("no such address family"));
+    bench.server.put_policy("rack0", spec(&["10.9.0.2/32"], false));
+    let status = bench.until("a problem", |status| !status.problems.is_empty()).await;
+    assert!(status.problems[0].contains("no such address family"), "{:?}", status.problems);
+    assert!(status.virtual_routers[0].speaker_started_at.is_none());
+    node.breaks(None);
+    bench.server.put_policy("rack0", spec(&["10.9.0.3/32"], false));
+    let running = |status: &AgentStatus| status.virtual_routers[0].speaker_started_at.is_some();
+    assert!(bench.until("a speaker", running).await.problems.is_empty());
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn a_policy_that_cannot_be_read_does_not_hide_the_others() {
+    let node = Pretended::default();
+    let mut bench = bench(node.node(), "1.12.1");
+    bench.server.put_policy("broken", json!({ "virtualRouters": "none" }));
+    bench.server.put_policy("rack0", spec(&["10.9.0.2/32"], false));
+    let status = bench.until("a speaker", one_router).await;
+    assert!(status.problems[0].contains("policy broken cannot be read"), "{:?}", status.problems);
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn the_agent_waits_for_its_definitions_and_writes_its_node() {
+    let node = Pretended::default();
+    let server = Server::new();
+    server.put(NODES, worker(json!({}), json!({})));
+    let (sender, status) = watch::channel(AgentStatus::default());
+    let stop = CancellationToken::new();
+    let version: CiliumVersion = "1.12.1".parse().unwrap();
+    let running = run(server.client(), "worker".to_owned(), node.node(), version, sender, stop.clone());
+    let task = tokio::spawn(running);
+    tokio::task::yield_now().await;
+    assert_eq!(status.borrow().phase, Phase::Starting);
+    server.define("1.12.1");
+    let written = |written: &Vec<Value>| written.iter().any(|object| object["kind"] == "CiliumNode");
+    let all = until(&mut server.written(), &Deadline::default().margin(), written).await.unwrap();
+    assert_eq!(all[0]["spec"]["ipam"]["podCIDRs"], json!(["10.1.1.0/24"]));
+    stop.cancel();
+    task.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn from_1_14_on_an_agent_leaves_without_a_word_and_from_1_19_on_it_reads_no_policy() {
+    let node = Pretended::default();
+    let mut bench14 = bench(node.node(), "1.14.0");
+    bench14.server.put_policy("rack0", spec(&["10.9.0.2/32"], false));
+    bench14.until("a speaker", one_router).await;
+    node.done();
+    bench14.end().await;
+    assert_eq!(node.done(), ["SIGKILL"]);
+
+    let mut bench19 = bench(node.node(), "1.19.0");
+    bench19.server.put_policy("rack0", spec(&["10.9.0.2/32"], false));
+    let status = bench19.until("the first look", |status| status.phase == Phase::Running).await;
+    assert!(status.virtual_routers.is_empty() && status.policies_seen.is_empty());
+    bench19.end().await;
+    assert!(node.done().is_empty());
+}
+
+/// The whole way: an object in the API, a session with its route on the other end, and the Cease when it is deleted.
+#[tokio::test]
+#[ignore = "needs a real gobgpd and 5 to 10 s"]
+async fn a_policy_becomes_a_real_session() {
+    use crate::twin::agent::plan;
+    use crate::twin::agent::speaker::{Family, Speaker};
+
+    let (near, far) = Netns::pair("worker", "tor0").await;
+    let seconds = Duration::from_secs;
+    let tor = VirtualRouter {
+        local_asn: 65010,
+        router_id: [10, 9, 0, 2].into(),
+        local_port: Some(179),
+        export: BTreeSet::new(),
+        neighbors: vec![plan::Neighbor {
+            address: [10, 9, 0, 1].into(),
+            asn: 65010,
+            connect_retry: seconds(120),
+            hold: seconds(90),
+            keepalive: seconds(30),
+        }],
+    };
+    let tor = Speaker::start(far.node(), tor, Arc::default()).await.unwrap();
+    let mut bench = bench(near.node(), "1.12.1");
+    bench.until("the first look", |status| status.phase == Phase::Running).await;
+    let applied = Instant::now();
+    bench.server.put_policy("rack0", spec(&["10.9.0.2/32"], true));
+    bench.until("a speaker", one_router).await;
+    eprintln!("applied to speaking: {:?}", applied.elapsed());
+    bench.until("established", AgentStatus::all_up).await;
+    eprintln!("applied to established: {:?}", applied.elapsed());
+    let rib = tor.client().rib(Family::Ipv4).await.unwrap();
+    assert_eq!(rib[&"10.1.1.0/24".parse().unwrap()][0].origin, Some(0));
+
+    bench.server.delete(POLICIES, "rack0");
+    let peer = IpAddr::from([10, 9, 0, 1]);
+    let told = |view: &crate::twin::agent::speaker::SpeakerView| view.peers[&peer].last_down.is_some();
+    let view = until(&mut tor.watch(), &Deadline::default().margin(), told).await.unwrap();
+    assert!(view.peers[&peer].last_down.as_deref().unwrap().contains("peer deconfigured"));
+    bench.end().await;
+}

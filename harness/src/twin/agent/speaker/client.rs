@@ -1,0 +1,123 @@
+//! Asking a running gobgpd, and giving it routes, with the `gobgp` command.
+//!
+//! What lives here: one speaker's command line. What the answers look like is in `gobgp::answers`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::SpeakerError;
+use crate::node::{Command, NodeRef};
+use crate::twin::agent::gobgp::{self, NeighborState, Rib};
+
+/// An address family of unicast routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4 unicast.
+    Ipv4,
+    /// IPv6 unicast.
+    Ipv6,
+}
+
+impl Family {
+    /// The family of a prefix.
+    pub fn of(prefix: IpNet) -> Self {
+        match prefix {
+            IpNet::V4(_) => Self::Ipv4,
+            IpNet::V6(_) => Self::Ipv6,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "ipv4",
+            Self::Ipv6 => "ipv6",
+        }
+    }
+}
+
+/// Asks a running gobgpd through the `gobgp` command in the node (about 7 ms each).
+///
+/// It outlives the speaker, and then fails.
+#[derive(Debug, Clone)]
+pub struct Client {
+    node: NodeRef,
+    asn: u32,
+    socket: PathBuf,
+    limit: Duration,
+}
+
+impl Client {
+    /// Asks the gobgpd that listens at `socket` in `node`, and waits `limit` at most for each answer.
+    pub(super) fn new(node: NodeRef, asn: u32, socket: PathBuf, limit: Duration) -> Self {
+        Self { node, asn, socket, limit }
+    }
+
+    /// The neighbors.
+    ///
+    /// # Errors
+    /// [`SpeakerError`] when `gobgp` fails or cannot be read.
+    pub async fn neighbors(&self) -> Result<Vec<NeighborState>, SpeakerError> {
+        self.read(&["neighbor"], gobgp::neighbors).await
+    }
+
+    /// The routing table of one address family.
+    ///
+    /// # Errors
+    /// [`SpeakerError`] when `gobgp` fails or cannot be read.
+    pub async fn rib(&self, family: Family) -> Result<Rib, SpeakerError> {
+        self.read(&["global", "rib", "-a", family.word()], gobgp::rib).await
+    }
+
+    /// Advertises a prefix as Cilium does: ORIGIN IGP, and the unspecified next hop, for which GoBGP puts the address
+    /// that each session uses.
+    pub(super) async fn advertise(&self, prefix: IpNet) -> Result<(), SpeakerError> {
+        let next_hop = match Family::of(prefix) {
+            Family::Ipv4 => "0.0.0.0",
+            Family::Ipv6 => "::",
+        };
+        let (family, prefix) = (Family::of(prefix).word(), prefix.to_string());
+        let add = ["global", "rib", "add", "-a", family, &prefix, "origin", "igp", "nexthop", next_hop];
+        self.run(&add).await.map(drop)
+    }
+
+    pub(super) async fn withdraw(&self, prefix: IpNet) -> Result<(), SpeakerError> {
+        let (family, prefix) = (Family::of(prefix).word(), prefix.to_string());
+        self.run(&["global", "rib", "del", "-a", family, &prefix]).await.map(drop)
+    }
+
+    async fn read<T>(
+        &self,
+        words: &[&str],
+        reader: fn(&[u8]) -> Result<T, serde_json::Error>,
+    ) -> Result<T, SpeakerError> {
+        let words: Vec<&str> = ["-j"].iter().chain(words).copied().collect();
+        let (command, stdout) = self.run(&words).await?;
+        let (asn, node) = (self.asn, self.node.name().to_owned());
+        reader(&stdout).map_err(|source| SpeakerError::Answer {
+            asn,
+            node,
+            command: command.to_string(),
+            source,
+        })
+    }
+
+    async fn run(&self, words: &[&str]) -> Result<(Command, Vec<u8>), SpeakerError> {
+        let target = format!("unix://{}", self.socket.display());
+        let words = ["gobgp", "--target", &target].iter().chain(words).copied().collect::<Vec<_>>();
+        let command = Command::new(words).timeout(self.limit);
+        let asn = self.asn;
+        let output = self.node.exec(&command).await.map_err(|source| SpeakerError::Node { asn, source })?;
+        if output.success() {
+            return Ok((command, output.stdout));
+        }
+        let said = format!("{}{}", output.text(), output.error_text()).trim().to_owned();
+        Err(SpeakerError::Command {
+            asn,
+            node: self.node.name().to_owned(),
+            command: command.to_string(),
+            said,
+        })
+    }
+}

@@ -1,0 +1,81 @@
+//! What an agent tells about itself, for status displays and for computing deadlines.
+//!
+//! What lives here: the types. They are filled in by `reconcile`.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::SystemTime;
+
+use ipnet::IpNet;
+use serde::Serialize;
+
+use super::speaker::PeerView;
+
+/// Where an agent stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// It waits for the resources it needs to be defined and listed.
+    #[default]
+    Starting,
+    /// It has seen its node and all policies, and has acted on them at least once.
+    Running,
+    /// It has ended its speakers and left.
+    Stopped,
+}
+
+/// Everything an agent tells about itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct AgentStatus {
+    /// Where it stands.
+    pub phase: Phase,
+    /// The resourceVersion of its Node object that it last acted on.
+    pub node_seen: Option<String>,
+    /// The resourceVersion of each policy that it last acted on, by name. A policy that selects other nodes is seen,
+    /// too.
+    pub policies_seen: BTreeMap<String, String>,
+    /// Its speakers, by local AS number.
+    pub virtual_routers: Vec<RouterStatus>,
+    /// What is wrong, one sentence each.
+    pub problems: Vec<String>,
+}
+
+/// One speaker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RouterStatus {
+    /// Its AS number.
+    pub asn: u32,
+    /// Its BGP identifier.
+    pub router_id: Ipv4Addr,
+    /// Where it listens, if at all.
+    pub local_port: Option<u16>,
+    /// When its gobgpd was started; `None` while it waits to be started again.
+    pub speaker_started_at: Option<SystemTime>,
+    /// How often gobgpd had to be started again after it ended by itself.
+    pub restarts: u32,
+    /// Its neighbors.
+    pub neighbors: Vec<NeighborStatus>,
+    /// The prefixes it advertises.
+    pub advertised: Vec<IpNet>,
+}
+
+/// One neighbor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NeighborStatus {
+    /// Its address.
+    pub address: IpAddr,
+    /// The AS number it must have.
+    pub asn: u32,
+    /// What the speaker's log tells: since when it is configured, and up. `None` while the speaker does not run.
+    #[serde(flatten)]
+    pub seen: Option<PeerView>,
+}
+
+impl AgentStatus {
+    /// Whether every configured session is Established, and there is one.
+    pub fn all_up(&self) -> bool {
+        let mut sessions = self.virtual_routers.iter().flat_map(|router| &router.neighbors).peekable();
+        sessions.peek().is_some()
+            && sessions.all(|neighbor| neighbor.seen.as_ref().is_some_and(|seen| seen.up_since.is_some()))
+    }
+}
