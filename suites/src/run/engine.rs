@@ -120,6 +120,49 @@ impl Engine {
         states::events(&self.context, &self.recorder).await;
     }
 
+    /// Goes through the phases up to the last one named, waiting in each for what later phases stand on; judges
+    /// nothing.
+    ///
+    /// # Errors
+    /// When an action of a phase does not work.
+    pub async fn walk(&self, last: &str) -> Result<(), ActionError> {
+        let through = self.plan.iter().position(|phase| phase.name == last).map_or(self.plan.len(), |at| at + 1);
+        for (number, phase) in self.plan.iter().enumerate().take(through) {
+            let guard = self.recorder.phase(&phase.name, Vec::new());
+            self.act(phase, false).await?;
+            // After the last one the user looks for himself.
+            if number + 1 < through {
+                self.judge(phase, &HashSet::new()).await;
+            }
+            guard.done();
+        }
+        Ok(())
+    }
+
+    /// Brings up everything a lab without phases has.
+    ///
+    /// # Errors
+    /// When a step does not work.
+    pub async fn everything(&self, cluster: bool, cilium: bool) -> Result<(), ActionError> {
+        let wanted = [(Step::Cluster, cluster), (Step::Underlay, true), (Step::Cni, cluster && cilium)];
+        for (step, _) in wanted.into_iter().filter(|(_, wanted)| *wanted) {
+            let guard = self.recorder.step(format!("bring up the {}", step.as_str()), step.as_str());
+            match self.context.fabric.step(step, |_| {}).await {
+                Ok(report) => {
+                    for line in report.exec.iter().filter(|line| line.code != 0) {
+                        self.recorder.warning(format!("{}: `{}` ended with code {}: {}", line.at, line.line, line.code, line.stderr.trim()));
+                    }
+                    guard.done();
+                }
+                Err(error) => {
+                    guard.fail(error.to_string());
+                    return Err(error.into());
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The checks of phases that the fabric has left behind cannot be run on it any more.
     fn skip_the_past(&self, wanted: &HashSet<String>) {
         for phase in self.plan.iter().take(self.first) {
@@ -301,15 +344,34 @@ fn settles(kind: CheckKind) -> bool {
 
 /// An action of a phase did not work.
 #[derive(Debug, thiserror::Error)]
-enum ActionError {
+#[non_exhaustive]
+pub enum ActionError {
+    /// The fabric.
     #[error(transparent)]
     Fabric(#[from] FabricError),
+    /// A node.
     #[error(transparent)]
     Node(#[from] fabric_harness::node::NodeError),
+    /// A command of the lab ended badly.
     #[error("`{command}` in {node} ended with code {code}: {said}")]
-    Command { node: String, command: String, code: i32, said: String },
+    Command {
+        /// Where it ran.
+        node: String,
+        /// The command line.
+        command: String,
+        /// Its exit code.
+        code: i32,
+        /// What it wrote to standard error.
+        said: String,
+    },
+    /// A node could not be labelled.
     #[error("label {node}: {source}")]
-    Label { node: String, source: Box<kube::Error> },
+    Label {
+        /// The node.
+        node: String,
+        /// The API's word.
+        source: Box<kube::Error>,
+    },
 }
 
 /// An action in a few words.

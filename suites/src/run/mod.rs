@@ -10,8 +10,8 @@ mod states;
 mod trials;
 mod view;
 
-pub use engine::{Engine, Outcome, Selection};
+pub use engine::{ActionError, Engine, Outcome, Selection};
 pub use session::{
-    Begin, Finished, NOT_MODELLED, Prepared, RunError, RunSettings, VERSION, find, keeper_spec, needs, prepare, recorder, run,
+    Begin, Finished, NOT_MODELLED, Prepared, RunError, RunSettings, VERSION, bring_up, find, keeper_spec, needs, prepare, recorder, run,
 };
 pub use trials::main;

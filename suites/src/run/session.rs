@@ -15,7 +15,7 @@ use fabric_reports::recorder::Run;
 use fabric_reports::{Progress, Recorder, ReportError, Reports, Written};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::engine::{Engine, Selection};
+use super::engine::{ActionError, Engine, Selection};
 use crate::expect::Expect;
 use crate::plan::{PlannedPhase, plan};
 
@@ -74,6 +74,9 @@ pub enum RunError {
     /// The fabric could not be made or found.
     #[error(transparent)]
     Fabric(#[from] FabricError),
+    /// A phase could not be reached.
+    #[error(transparent)]
+    Action(#[from] ActionError),
 }
 
 /// A run that is over.
@@ -105,6 +108,7 @@ pub fn keeper_spec<E>(lab: &Lab<E>, layers: &Layers, id: &str, ephemeral: bool) 
         cluster: lab.cluster.clone(),
         cilium: lab.cilium.as_ref().map(|cilium| cilium.version.clone()),
         layers: layers.dirs.clone(),
+        phases: lab.phases.iter().map(|phase| phase.name.clone()).collect(),
         dir: Keeper::folder(id)?,
         ephemeral,
     })
@@ -272,4 +276,36 @@ pub fn find(prepared: &Prepared, name: Option<&str>) -> Result<Option<String>, F
         None => !state.spec.ephemeral && state.spec.lab == prepared.lab.dir,
     });
     Ok(found.map(|state| state.spec.id))
+}
+
+/// Brings a lab up to a phase and leaves it up; without phases, everything the lab has. On an error nothing is left.
+pub async fn bring_up(
+    prepared: &Prepared,
+    id: &str,
+    last: Option<&str>,
+    progress: Arc<dyn Progress>,
+) -> Result<Arc<Fabric>, RunError> {
+    let recorder = recorder(prepared, progress);
+    let settings = RunSettings {
+        begin: Begin::KeepOnFailure,
+        name: Some(id.to_owned()),
+        report_dir: None,
+        runs_dir: PathBuf::new(),
+    };
+    let (fabric, _) = begin(prepared, &settings, &recorder).await?;
+    let cilium = prepared.lab.cilium.as_ref().map(|cilium| cilium.version.clone());
+    let engine =
+        Engine::new(Arc::clone(&fabric), prepared.plan.clone(), recorder, Selection::new(), cilium, None);
+    let walked = match last {
+        Some(last) => engine.walk(last).await,
+        None => engine.everything(prepared.lab.cluster.is_some(), prepared.lab.cilium.is_some()).await,
+    };
+    match walked {
+        Ok(()) => Ok(fabric),
+        Err(why) => {
+            // Half a fabric is no fabric; why it is none matters more than how it ended.
+            let _ = fabric.end().await;
+            Err(why.into())
+        }
+    }
 }

@@ -25,6 +25,8 @@ pub struct KeeperSpec {
     pub cilium: Option<String>,
     /// Unpacked packages to lay over the nodes' file systems.
     pub layers: Vec<PathBuf>,
+    /// The names of the lab's phases, for people to read.
+    pub phases: Vec<String>,
     /// The keeper's own folder: state file, control socket, logs.
     pub dir: PathBuf,
     /// Ends with the process that started it (a test run), or stays (`fabric up`).

@@ -1,0 +1,210 @@
+//! The command line: what can be typed, and which command it means.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::{bench, doctor, down, enter, exit, list, status, test, up};
+
+/// Brings a Cilium BGP fabric up, judges it, and tells what it saw.
+#[derive(Debug, Parser)]
+#[command(name = "fabric", version, max_term_width = 100, after_help = CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const CODES: &str = "Exit codes: 0 all checks passed; 1 a check failed; 2 wrong usage or a bad lab file; \
+3 the environment could not be brought up; 4 nothing was checked; 130 interrupted (and cleaned up).";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Bring a lab up and leave it up.
+    Up(UpArgs),
+    /// Judge a lab: the one that is up, else one brought up for the purpose.
+    Test(TestArgs),
+    /// Show a fabric that is up: nodes, phase, kubeconfig.
+    Status(StatusArgs),
+    /// Run a command in a node or pod; its exit code becomes ours.
+    Exec(ExecArgs),
+    /// Open a shell in a node or pod.
+    Shell(ShellArgs),
+    /// End a fabric, by what is written down of it, whatever became of the lab's files.
+    Down(DownArgs),
+    /// Check what this machine has and lacks, and say the line to type.
+    Doctor(DoctorArgs),
+    /// List the fabrics that are up.
+    List(ListArgs),
+    /// Run a lab several times and print where the time goes.
+    Bench(BenchArgs),
+}
+
+/// Which lab.
+#[derive(Debug, Clone, Args)]
+pub(super) struct LabArg {
+    /// A lab folder, or a containerlab topology file [default: this folder if it has a lab.yaml, else fixtures/cilium-bgp].
+    pub(super) lab: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct UpArgs {
+    #[command(flatten)]
+    pub(super) lab: LabArg,
+    /// Name of the fabric, to have several of one lab side by side.
+    #[arg(long)]
+    pub(super) name: Option<String>,
+    /// Go on through this phase of lab.yaml [default: the last one that brings something up].
+    #[arg(long, value_name = "PHASE")]
+    pub(super) to: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TestArgs {
+    #[command(flatten)]
+    pub(super) lab: LabArg,
+    /// Only checks whose name contains one of these.
+    #[arg(long = "only", short = 'o', value_name = "TEXT")]
+    pub(super) only: Vec<String>,
+    /// No checks whose name contains one of these.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) skip: Vec<String>,
+    /// The fabric to judge, by name.
+    #[arg(long)]
+    pub(super) name: Option<String>,
+    /// Bring up a new fabric even when one of this lab is up.
+    #[arg(long)]
+    pub(super) fresh: bool,
+    /// Leave the fabric up when a check fails.
+    #[arg(long)]
+    pub(super) keep: bool,
+    /// Only list the checks.
+    #[arg(long)]
+    pub(super) list: bool,
+    /// Where the reports go [default: target/fabric/latest].
+    #[arg(long, env = "FABRIC_REPORT_DIR", value_name = "DIR")]
+    pub(super) report_dir: Option<PathBuf>,
+}
+
+/// How something is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Which fabric.
+#[derive(Debug, Clone, Args)]
+pub(super) struct NameArg {
+    /// The fabric's name [default: the only one that is up].
+    #[arg(long)]
+    pub(super) name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StatusArgs {
+    #[command(flatten)]
+    pub(super) lab: LabArg,
+    #[command(flatten)]
+    pub(super) name: NameArg,
+    /// How to show it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExecArgs {
+    #[command(flatten)]
+    pub(super) name: NameArg,
+    /// A node of the topology (router0), of the cluster (worker), or a pod (default/nettool-1).
+    pub(super) node: String,
+    /// The command; no shell is involved.
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub(super) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShellArgs {
+    #[command(flatten)]
+    pub(super) name: NameArg,
+    /// A node or pod, as for `exec`.
+    pub(super) node: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DownArgs {
+    #[command(flatten)]
+    pub(super) lab: LabArg,
+    #[command(flatten)]
+    pub(super) name: NameArg,
+    /// End every fabric of this user.
+    #[arg(long, conflicts_with_all = ["lab", "name"])]
+    pub(super) all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    /// How to show it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    /// How to show it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BenchArgs {
+    #[command(flatten)]
+    pub(super) lab: LabArg,
+    /// How many runs.
+    #[arg(long, short = 'n', default_value_t = 3)]
+    pub(super) runs: u32,
+}
+
+/// Everything after the hats.
+pub(crate) fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { exit::USAGE } else { exit::OK };
+            // Nobody to read it is no failure of ours.
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return exit::code_of(&error.into()),
+    };
+    let done = runtime.block_on(async {
+        match cli.command {
+            Command::Up(args) => up::run(args).await,
+            Command::Test(args) => test::run(args).await,
+            Command::Status(args) => status::run(args).await,
+            Command::Exec(args) => enter::exec(args).await,
+            Command::Shell(args) => enter::shell(args).await,
+            Command::Down(args) => down::run(args).await,
+            Command::Doctor(args) => doctor::run(args).await,
+            Command::List(args) => list::run(&args),
+            Command::Bench(args) => bench::run(args).await,
+        }
+    });
+    runtime.shutdown_background();
+    done.unwrap_or_else(|error| exit::code_of(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Cli::command().debug_assert();
+    }
+}

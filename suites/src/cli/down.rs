@@ -1,0 +1,41 @@
+//! `fabric down`: the end of a fabric, from its own state and never from the lab's files.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use fabric_harness::fabric::Fabric;
+use fabric_harness::runtime::keeper::states;
+
+use super::args::DownArgs;
+use super::{exit, pick};
+
+pub(super) async fn run(args: DownArgs) -> Result<ExitCode> {
+    let ids: Vec<String> = if args.all {
+        states()?.into_iter().map(|state| state.spec.id).collect()
+    } else {
+        vec![pick::state(args.lab.lab.as_deref(), &args.name)?.spec.id]
+    };
+    if ids.is_empty() {
+        println!("No fabric is up.");
+    }
+    let mut failed = None;
+    for id in ids {
+        let started = std::time::Instant::now();
+        let ended = match Fabric::attach(&id) {
+            Ok(fabric) => fabric.end().await,
+            Err(error) => Err(error),
+        };
+        match ended {
+            Ok(()) => println!("{id} is down ({:.2} s); nothing is left of it.", started.elapsed().as_secs_f64()),
+            // One that does not end keeps no other from ending.
+            Err(error) => {
+                eprintln!("{id}: {error}");
+                failed = Some(error);
+            }
+        }
+    }
+    match failed {
+        None => Ok(ExitCode::from(exit::OK)),
+        Some(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,24 @@
+//! Exit codes of `fabric`, and how an error becomes one.
+
+use std::process::ExitCode;
+
+use fabric_harness::lab::LoadError;
+
+/// All checks passed, or the command did what it was asked.
+pub(super) const OK: u8 = 0;
+/// Wrong usage or a bad lab file.
+pub(super) const USAGE: u8 = 2;
+/// The environment could not be brought up, or is not there.
+pub(super) const ENVIRONMENT: u8 = 3;
+
+/// Tells an error and gives the exit code that goes with it.
+pub(super) fn code_of(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    let bad_lab = error.downcast_ref::<LoadError>().is_some() || error.downcast_ref::<Usage>().is_some();
+    ExitCode::from(if bad_lab { USAGE } else { ENVIRONMENT })
+}
+
+/// The user asked for something that cannot be.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Usage(pub(super) String);

@@ -1,0 +1,67 @@
+//! Which lab and which fabric a command means when the user does not say it all.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use fabric_harness::fabric::Fabric;
+use fabric_harness::runtime::keeper::{State, states};
+
+use super::args::{LabArg, NameArg};
+use super::exit::Usage;
+
+/// The lab that is meant.
+pub(super) fn lab(arg: &LabArg) -> Result<PathBuf> {
+    if let Some(lab) = &arg.lab {
+        return Ok(lab.clone());
+    }
+    let default = Path::new("fixtures/cilium-bgp");
+    let here = std::env::current_dir().context("find the current folder")?;
+    if here.join("lab.yaml").is_file() {
+        return Ok(PathBuf::from("."));
+    }
+    // From anywhere inside the repository.
+    let above = here.ancestors().map(|folder| folder.join(default)).find(|folder| folder.is_dir());
+    let found = if here.join(default).is_dir() { Some(default.to_path_buf()) } else { above };
+    found.ok_or_else(|| Usage("which lab? Name a lab folder or a topology file: `fabric up path/to/lab`".into()).into())
+}
+
+/// The fabric that is meant: by name, by lab, or the only one.
+pub(super) fn state(lab: Option<&Path>, name: &NameArg) -> Result<State> {
+    let mut all = states()?;
+    let known: Vec<String> = all.iter().map(|state| state.spec.id.clone()).collect();
+    let none = || Usage("no fabric is up: `fabric up` brings one up".into());
+    if let Some(name) = &name.name {
+        let found = all.into_iter().find(|state| state.spec.id == *name);
+        return found.ok_or_else(|| Usage(format!("no fabric named {name} is up{}", up(&known))).into());
+    }
+    if let Some(lab) = lab {
+        let real = std::fs::canonicalize(lab).with_context(|| format!("find the lab {}", lab.display()))?;
+        let folder = if real.is_file() { real.parent().map(Path::to_path_buf).unwrap_or_default() } else { real };
+        all.retain(|state| state.spec.lab == folder);
+    }
+    let lasting: Vec<&State> = all.iter().filter(|state| !state.spec.ephemeral).collect();
+    match (lasting.as_slice(), all.as_slice()) {
+        ([one], _) => Ok((*one).clone()),
+        ([], [one]) => Ok(one.clone()),
+        ([], []) => Err(none().into()),
+        _ => Err(Usage(format!("several fabrics are up: say which with `--name`{}", up(&known))).into()),
+    }
+}
+
+/// A handle on the fabric that is meant.
+pub(super) fn fabric(name: &NameArg) -> Result<Fabric> {
+    let state = state(None, name)?;
+    Ok(Fabric::attach(&state.spec.id)?)
+}
+
+fn up(known: &[String]) -> String {
+    if known.is_empty() { String::new() } else { format!(" (up: {})", known.join(", ")) }
+}
+
+/// A command line as one would type it after ours, with the name where it is needed.
+pub(super) fn again(name: Option<&str>, command: &str) -> String {
+    match name {
+        Some(name) => format!("fabric {command} --name {name}"),
+        None => format!("fabric {command}"),
+    }
+}

@@ -1,0 +1,69 @@
+//! `fabric test`: judging a lab, for people.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use fabric_reports::progress::on_stderr;
+use fabric_reports::{Screen, summary};
+use fabric_suites::run::{self, Begin, Finished, Prepared, RunSettings, Selection};
+use tokio::sync::oneshot;
+
+use super::args::TestArgs;
+use super::{exit, pick};
+
+pub(super) async fn run(args: TestArgs) -> Result<ExitCode> {
+    let prepared = run::prepare(&pick::lab(&args.lab)?)?;
+    let names = selected(&prepared, &args);
+    if args.list {
+        for name in names {
+            println!("{name}");
+        }
+        return Ok(ExitCode::from(exit::OK));
+    }
+    let up = if args.fresh { None } else { run::find(&prepared, args.name.as_deref())? };
+    let begin = match up {
+        Some(id) => Begin::Attach(id),
+        None if args.keep => Begin::KeepOnFailure,
+        None => Begin::Fresh,
+    };
+    let settings = RunSettings {
+        begin,
+        name: args.name.clone(),
+        report_dir: args.report_dir.clone(),
+        runs_dir: "target/fabric".into(),
+    };
+    let mut selection = Selection::new();
+    let mut listeners = Vec::new();
+    for name in names {
+        let (tell, told) = oneshot::channel();
+        selection.insert(name, tell);
+        listeners.push(told);
+    }
+    let recorder = run::recorder(&prepared, on_stderr(Screen::Ours));
+    let finished = run::run(prepared, settings, selection, recorder).await;
+    Ok(tell(&finished))
+}
+
+fn selected(prepared: &Prepared, args: &TestArgs) -> Vec<String> {
+    let checks = prepared.plan.iter().flat_map(|phase| &phase.checks).map(|check| check.name.clone());
+    checks
+        .filter(|name| args.only.is_empty() || args.only.iter().any(|text| name.contains(text)))
+        .filter(|name| !args.skip.iter().any(|text| name.contains(text)))
+        .collect()
+}
+
+/// The end of a run: what became of it, where the reports are, and the exit code.
+fn tell(finished: &Finished) -> ExitCode {
+    summary::print(&finished.record, finished.written.as_ref().ok());
+    if let Err(error) = &finished.written {
+        eprintln!("{error}");
+    }
+    if let Some(id) = &finished.kept {
+        eprintln!(
+            "The fabric is still up: `{}` shows it, `{}` ends it.",
+            pick::again(Some(id), "status"),
+            pick::again(Some(id), "down")
+        );
+    }
+    ExitCode::from(finished.record.exit_code)
+}

@@ -1,0 +1,95 @@
+//! `fabric up`: a lab brought up and left up, with what to try next.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Result;
+use fabric_harness::fabric::Fabric;
+use fabric_harness::runtime::keeper::State;
+use fabric_reports::Screen;
+use fabric_reports::progress::on_stderr;
+use fabric_suites::plan::{Action, PlannedPhase};
+use fabric_suites::run::{self, Prepared};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::args::UpArgs;
+use super::exit::Usage;
+use super::{exit, pick};
+
+pub(super) async fn run(args: UpArgs) -> Result<ExitCode> {
+    let shown = pick::lab(&args.lab)?;
+    let prepared = run::prepare(&shown)?;
+    let last = last_phase(&prepared, args.to.as_deref())?;
+    let id = args.name.clone().unwrap_or_else(|| prepared.lab.name.clone());
+    let started = std::time::Instant::now();
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let fabric = tokio::select! {
+        up = run::bring_up(&prepared, &id, last.as_deref(), on_stderr(Screen::Ours)) => up?,
+        _ = interrupt.recv() => return interrupted(&id).await,
+        _ = terminate.recv() => return interrupted(&id).await,
+    };
+    let state = fabric.state()?;
+    print(&prepared, &shown, &state, started.elapsed().as_secs_f64());
+    Ok(ExitCode::from(exit::OK))
+}
+
+/// The last phase to go through: the one named, else the last that brings a part of the lab up.
+fn last_phase(prepared: &Prepared, named: Option<&str>) -> Result<Option<String>> {
+    let names: Vec<&str> = prepared.plan.iter().map(|phase| phase.name.as_str()).collect();
+    match named {
+        Some(name) if names.contains(&name) => Ok(Some(name.to_owned())),
+        Some(name) => Err(Usage(format!("the lab has no phase {name}; it has {}", names.join(", "))).into()),
+        None => {
+            let brings_up = |phase: &&PlannedPhase| phase.actions.iter().any(|action| matches!(action, Action::Up(_)));
+            Ok(prepared.plan.iter().rfind(brings_up).map(|phase| phase.name.clone()))
+        }
+    }
+}
+
+/// Half a fabric is no fabric.
+async fn interrupted(id: &str) -> Result<ExitCode> {
+    if let Ok(fabric) = Fabric::attach(id) {
+        Arc::new(fabric).end().await?;
+    }
+    eprintln!("interrupted; nothing is left of {id}");
+    Ok(ExitCode::from(130))
+}
+
+fn print(prepared: &Prepared, shown: &Path, state: &State, seconds: f64) {
+    let id = &state.spec.id;
+    let phase = state.phase.as_deref().unwrap_or("started");
+    println!("{id} is up: {} nodes, phase {phase}, {seconds:.1} s.", state.nodes.len());
+    println!("\nTry next:");
+    if let Some(kubeconfig) = &state.kubeconfig {
+        println!("  export KUBECONFIG={}", kubeconfig.display());
+        println!("  kubectl get nodes -o wide");
+        for file in next_files(prepared, phase) {
+            println!("  kubectl apply -f {file}");
+        }
+    }
+    let router = prepared.lab.topology.nodes.iter().find(|node| node.image.as_deref().is_some_and(|i| i.contains("frr")));
+    if let Some(router) = router {
+        println!("  fabric exec {} -- vtysh -c 'show bgp ipv4 wide'", router.name);
+    }
+    if prepared.plan.is_empty() {
+        println!("  fabric status");
+    } else {
+        println!("  fabric test {:<26} # judge it from phase {phase} on", shown.display());
+    }
+    println!("  fabric down");
+}
+
+/// The manifests that the phase after this one applies.
+fn next_files(prepared: &Prepared, phase: &str) -> Vec<String> {
+    let next = prepared.plan.iter().skip_while(|planned| planned.name != phase).nth(1);
+    let mut files: Vec<String> = Vec::new();
+    for action in next.iter().flat_map(|phase| &phase.actions) {
+        if let Action::Apply(all) = action {
+            files.extend(all.iter().map(|manifest| manifest.at.file.display().to_string()));
+        }
+    }
+    files.dedup();
+    files
+}
