@@ -1,0 +1,1 @@
+//! The endpoint through kubectl, where there is one on this machine.
