@@ -14,8 +14,11 @@ use crate::twin::api::ApiError;
 const LIMIT: usize = 3 << 20;
 /// How long a client may take to send them.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How deep YAML may nest: as deep as `serde_json` lets JSON.
+/// How deep YAML may nest; JSON may as deep as `serde_json` lets it.
 const DEPTH: usize = 100;
+/// The stack on which YAML is read, in bytes: a level of nesting takes some 20 KiB in a debug build, and a worker's stack holds but
+/// ninety of them.
+const STACK: usize = 16 << 20;
 
 /// The media type of a body, without parameters, in lower case.
 pub(super) fn media_type(headers: &HeaderMap) -> String {
@@ -39,7 +42,17 @@ pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Value, ApiEr
     if bytes.is_empty() {
         return Ok(Value::Null);
     }
-    parse(&media_type(headers), &bytes)
+    let media_type = media_type(headers);
+    if !media_type.ends_with("yaml") {
+        return parse(&media_type, &bytes);
+    }
+    let (done, wait) = tokio::sync::oneshot::channel();
+    std::thread::Builder::new()
+        .name("yaml".into())
+        .stack_size(STACK)
+        .spawn(move || done.send(parse(&media_type, &bytes)).ok())
+        .map_err(ApiError::internal)?;
+    wait.await.map_err(ApiError::internal)?
 }
 
 fn unreadable(error: &axum::Error) -> ApiError {
@@ -87,12 +100,20 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn json_and_yaml_are_read() {
+    async fn sent(media_type: &str, bytes: Vec<u8>) -> Result<Value, ApiError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, media_type.parse().unwrap());
+        read(&headers, Body::from(bytes)).await
+    }
+
+    #[tokio::test]
+    async fn json_and_yaml_are_read() {
         let expected = json!({"kind": "Pod", "n": 1});
-        assert_eq!(parse("application/json", b"{\"kind\":\"Pod\",\"n\":1}").unwrap(), expected);
-        assert_eq!(parse("application/yaml", b"kind: Pod\nn: 1\n").unwrap(), expected);
-        assert_eq!(parse("application/apply-patch+yaml", b"{\"kind\":\"Pod\",\"n\":1}").unwrap(), expected);
+        let json = b"{\"kind\":\"Pod\",\"n\":1}".to_vec();
+        assert_eq!(sent("application/json", json.clone()).await.unwrap(), expected);
+        assert_eq!(sent("application/json; charset=utf-8", json.clone()).await.unwrap(), expected);
+        assert_eq!(sent("application/yaml", b"kind: Pod\nn: 1\n".to_vec()).await.unwrap(), expected);
+        assert_eq!(sent("application/apply-patch+yaml", json).await.unwrap(), expected);
     }
 
     #[rstest]
@@ -100,10 +121,13 @@ mod tests {
     #[case("application/json", b"{".to_vec(), 400)]
     #[case("application/json", [b"[".repeat(100_000), b"]".repeat(100_000)].concat(), 400)]
     #[case("application/yaml", [b"[".repeat(5_000), b"]".repeat(5_000)].concat(), 400)]
+    #[case("application/yaml", b"- ".repeat(100_000), 400)]
     #[case("application/yaml", b"a: &a [1]\nb: [*a, *b]".to_vec(), 400)]
     #[case("application/vnd.kubernetes.protobuf", b"k8s\0".to_vec(), 415)]
-    fn what_cannot_be_read_is_refused(#[case] media_type: &str, #[case] bytes: Vec<u8>, #[case] code: u16) {
-        assert_eq!(parse(media_type, &bytes).unwrap_err().code, code);
+    #[case("application/json", vec![b' '; LIMIT + 1], 413)]
+    #[tokio::test]
+    async fn what_cannot_be_read_is_refused(#[case] media_type: &str, #[case] bytes: Vec<u8>, #[case] code: u16) {
+        assert_eq!(sent(media_type, bytes).await.unwrap_err().code, code);
     }
 
     proptest! {

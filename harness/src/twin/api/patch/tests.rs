@@ -107,7 +107,7 @@ fn a_field_of_another_manager_is_a_conflict_until_forced() {
 
 #[test]
 fn a_leaf_in_place_of_a_map_takes_the_map_from_its_owner() {
-    let live = applied(&json!({}), &json!({"spec": {"a": {"b": 1}}}), "a", false).unwrap();
+    let live = applied(&json!({"metadata": {}}), &json!({"spec": {"a": {"b": 1}}}), "a", false).unwrap();
     let error = applied(&live, &json!({"spec": {"a": [1]}}), "b", false).unwrap_err();
     assert_eq!(error, [".spec.a.b: conflict with \"a\" using v1"]);
 }

@@ -126,7 +126,7 @@ mod tests {
     #[case(Form::Label, "0a", true)]
     #[case(Form::Rfc1035, "0a", false)]
     #[case(Form::Rfc1035, "a0", true)]
-    fn names(#[case] form: Form, #[case] name: &str, #[case] good: bool) {
+    fn named(#[case] form: Form, #[case] name: &str, #[case] good: bool) {
         assert_eq!(wrong_name(form, name).is_none(), good, "{name}");
     }
 
@@ -136,7 +136,7 @@ mod tests {
     #[case(json!({"ra ck": "rack0"}), 1)]
     #[case(json!({"/a": "b"}), 1)]
     #[case(json!({"a/": "b-"}), 2)]
-    fn labels(#[case] labels: Value, #[case] wrong: usize) {
+    fn labelled(#[case] labels: Value, #[case] wrong: usize) {
         assert_eq!(wrong_labels(&labels, "metadata.labels").len(), wrong);
     }
 

@@ -27,14 +27,14 @@ fn headings(kind: &str) -> Vec<String> {
     columns.map(|column| column["name"].as_str().unwrap().to_uppercase()).collect()
 }
 
-fn seconds_ago(seconds: i64) -> String {
-    crate::twin::api::time::written(chrono::Utc::now() - chrono::TimeDelta::seconds(seconds))
+fn minutes_ago(minutes: i64) -> String {
+    crate::twin::api::time::written(chrono::Utc::now() - chrono::TimeDelta::seconds(60 * minutes + 30))
 }
 
 #[test]
 fn a_node_prints_as_recorded() {
     let node = json!({
-        "metadata": {"name": "clab-bgp-cplane-demo-worker", "creationTimestamp": seconds_ago(77)},
+        "metadata": {"name": "clab-bgp-cplane-demo-worker", "creationTimestamp": minutes_ago(77)},
         "status": {
             "addresses": [{"type": "InternalIP", "address": "10.0.2.2"}],
             "conditions": [{"type": "DiskPressure", "status": "False"}, {"type": "Ready", "status": "True"}],
@@ -42,7 +42,7 @@ fn a_node_prints_as_recorded() {
                 "kernelVersion": "6.18.44", "containerRuntimeVersion": "containerd://1.6.20"},
         },
     });
-    let recorded = "clab-bgp-cplane-demo-worker Ready <none> 77s v1.24.12 10.0.2.2 <none> Debian GNU/Linux 12 (bookworm) \
+    let recorded = "clab-bgp-cplane-demo-worker Ready <none> 77m v1.24.12 10.0.2.2 <none> Debian GNU/Linux 12 (bookworm) \
         6.18.44 containerd://1.6.20";
     assert_eq!(cells("Node", &node).join(" "), recorded);
     assert_eq!(
@@ -90,7 +90,7 @@ fn the_other_tables_have_the_columns_kubectl_prints() {
     assert_eq!(headings("CustomResourceDefinition").join(" "), "NAME CREATED AT");
     assert_eq!(headings("CiliumBGPPeeringPolicy").join(" "), "NAME AGE");
     assert_eq!(headings("Event")[..5].join(" "), "LAST SEEN TYPE REASON OBJECT MESSAGE");
-    let event = json!({"metadata": {"name": "e"}, "type": "Normal", "reason": "Started", "lastTimestamp": seconds_ago(73),
+    let event = json!({"metadata": {"name": "e"}, "type": "Normal", "reason": "Started", "lastTimestamp": minutes_ago(73),
         "involvedObject": {"kind": "Pod", "name": "nettool-1"}, "message": "Started container nettool-1"});
-    assert_eq!(cells("Event", &event)[..5].join(" "), "73s Normal Started pod/nettool-1 Started container nettool-1");
+    assert_eq!(cells("Event", &event)[..5].join(" "), "73m Normal Started pod/nettool-1 Started container nettool-1");
 }

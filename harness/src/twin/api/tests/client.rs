@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
 use kube::api::{
     ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams,
 };
-use kube::core::{ErrorResponse, GroupVersionKind};
+use kube::core::{GroupVersionKind, Status};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ fn policy(asn: &Value) -> DynamicObject {
     serde_json::from_value(object).unwrap()
 }
 
-fn refused<T: std::fmt::Debug>(result: Result<T, kube::Error>) -> Box<ErrorResponse> {
+fn refused<T: std::fmt::Debug>(result: Result<T, kube::Error>) -> Box<Status> {
     match result {
         Err(kube::Error::Api(status)) => status,
         other => panic!("expected a Status, got {other:?}"),

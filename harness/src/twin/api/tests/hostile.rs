@@ -128,6 +128,35 @@ async fn a_half_open_connection_holds_up_nobody() {
     assert_eq!(ask(&endpoint, "GET", "/api/v1/nodes", "", b"").await.0, 200);
 }
 
+/// As deep as JSON may be: every rule that walks an object must stand it.
+#[tokio::test]
+async fn a_deep_object_is_judged_like_any_other() {
+    let (_, endpoint) = served().await;
+    let deep = |levels: usize, step: &str, end: &str| step.repeat(levels) + end + &"}".repeat(levels);
+    let map = |deep: &str| format!("{{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{{\"name\":\"m\"}},\"x\":{deep}}}");
+    let maps = "/api/v1/namespaces/default/configmaps";
+    let body = map(&deep(120, "{\"a\":", "1"));
+    assert_eq!(ask(&endpoint, "POST", maps, JSON, body.as_bytes()).await.0, 201);
+    for media_type in ["merge-patch+json", "strategic-merge-patch+json", "apply-patch+yaml"] {
+        let headers = format!("Content-Type: application/{media_type}\r\n");
+        let path = format!("{maps}/m?fieldManager=a&force=true");
+        assert_eq!(ask(&endpoint, "PATCH", &path, &headers, body.as_bytes()).await.0, 200, "{media_type}");
+    }
+    let mut crd = super::policy_crd();
+    let schema = deep(55, "{\"type\":\"object\",\"properties\":{\"a\":", "{\"type\":\"object\"}") + &"}".repeat(55);
+    crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["deep"] =
+        serde_json::from_str(&schema).unwrap();
+    let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/ciliumbgppeeringpolicies.cilium.io";
+    let headers = "Content-Type: application/merge-patch+json\r\n";
+    let (code, status) = ask(&endpoint, "PATCH", path, headers, crd.to_string().as_bytes()).await;
+    assert_eq!(code, 200, "{status}");
+    let policies = "/apis/cilium.io/v2alpha1/ciliumbgppeeringpolicies";
+    let body = json!({"apiVersion": "cilium.io/v2alpha1", "kind": "CiliumBGPPeeringPolicy", "metadata": {"name": "d"},
+        "spec": {"virtualRouters": [{"localASN": 1, "neighbors": [{"peerASN": 1, "peerAddress": "10.0.0.1/32"}]}]}});
+    let body = body.to_string().replacen('{', &format!("{{\"deep\":{},", deep(100, "{\"a\":", "{}")), 1);
+    assert_eq!(ask(&endpoint, "POST", policies, JSON, body.as_bytes()).await.0, 201);
+}
+
 #[tokio::test]
 async fn unknown_fields_are_warned_of_or_refused() {
     let (_, endpoint) = served().await;
