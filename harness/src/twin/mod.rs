@@ -1,4 +1,9 @@
-//! The embedded cluster: our own namespaces, a real GoBGP speaker per node, an endpoint that speaks the Kubernetes API.
+//! The twin: an embedded cluster that people and programs reach as they reach any Kubernetes cluster.
+//!
+//! The endpoint (`api`) over what it remembers (`store`), what makes pods (`kubelet`), and what Cilium does for BGP
+//! on each node (`agent`, with a real GoBGP). The namespaces all of it lives in come from `world`.
 
 pub mod agent;
+pub mod api;
 pub mod kubelet;
+pub mod store;

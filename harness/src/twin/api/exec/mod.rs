@@ -1,0 +1,153 @@
+//! Commands in pods: the `exec` door.
+//!
+//! What lives here: what is asked and whether it can be. `session` carries the streams. What does not: running the command, which is
+//! the pod runtime's node.
+
+mod session;
+
+use axum::extract::FromRequestParts;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::http::{Method, header, request};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+
+use self::session::{Session, Version};
+use super::http::Query;
+use super::{ApiError, PodRuntime};
+use crate::node::Command;
+
+/// The largest message taken from a client, in bytes; kubectl sends 32 KiB at a time.
+const MESSAGE: usize = 4 << 20;
+
+/// Which streams of the command the client wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Wanted {
+    stdin: bool,
+    stdout: bool,
+    stderr: bool,
+}
+
+/// The container that is meant: the one named, or the only one.
+///
+/// # Errors
+/// 400 when it is not one of the pod's, or none is named and there are several.
+pub(super) fn container(pod: &Value, asked: Option<&str>) -> Result<Option<String>, ApiError> {
+    let list = |field: &str| pod["spec"][field].as_array().cloned().unwrap_or_default();
+    let text = |value: &Value| value["name"].as_str().unwrap_or_default().to_owned();
+    let own: Vec<_> = list("containers").iter().map(text).collect();
+    let name = pod["metadata"]["name"].as_str().unwrap_or_default();
+    match asked.filter(|asked| !asked.is_empty()) {
+        Some(asked) => {
+            let more = [list("initContainers"), list("ephemeralContainers")].concat();
+            if own.iter().any(|own| own == asked) || more.iter().any(|other| text(other) == asked) {
+                return Ok(Some(asked.to_owned()));
+            }
+            Err(ApiError::bad_request(format!("container {asked} is not valid for pod {name}")))
+        }
+        None => match own.as_slice() {
+            [] => Ok(None),
+            [only] => Ok(Some(only.clone())),
+            many => {
+                let many = many.join(" ");
+                let message = format!("a container name must be specified for pod {name}, choose one of: [{many}]");
+                Err(ApiError::bad_request(message))
+            }
+        },
+    }
+}
+
+/// Answers a request to run a command: with the upgrade to a WebSocket on which it runs, or why not.
+///
+/// # Errors
+/// 400 for what cannot be run; whatever the pod runtime says.
+pub(super) async fn answer(
+    runtime: &dyn PodRuntime,
+    pod: &Value,
+    query: &Query,
+    parts: &mut request::Parts,
+) -> Result<Response, ApiError> {
+    let name = pod["metadata"]["name"].as_str().unwrap_or_default();
+    let namespace = pod["metadata"]["namespace"].as_str().unwrap_or_default();
+    let container = container(pod, query.get("container"))?;
+    let argv = query.all("command");
+    if argv.iter().all(String::is_empty) {
+        return Err(ApiError::bad_request("you must specify at least 1 command for the container"));
+    }
+    let (wanted, tty) = (wanted(query)?, query.flag("tty"));
+    if pod["spec"]["nodeName"].as_str().is_none_or(str::is_empty) {
+        return Err(ApiError::bad_request(format!("pod {name} does not have a host assigned")));
+    }
+    if let Some(phase) = pod["status"]["phase"].as_str().filter(|p| matches!(*p, "Succeeded" | "Failed")) {
+        let message = format!("cannot exec into a container in a completed pod; current phase is {phase}");
+        return Err(ApiError::bad_request(message));
+    }
+    let spdy = parts.headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().starts_with(b"SPDY"));
+    if spdy || parts.method == Method::POST {
+        let message = "exec is served over WebSocket only; use kubectl >= 1.30, which speaks it (older ones speak SPDY/3.1)";
+        return Err(ApiError::bad_request(message));
+    }
+    let upgrade = WebSocketUpgrade::from_request_parts(parts, &())
+        .await
+        .map_err(|error| ApiError::bad_request(format!("exec needs a WebSocket: {}", error.body_text())))?
+        .protocols(["v5.channel.k8s.io", "v4.channel.k8s.io"])
+        .max_message_size(MESSAGE);
+    let version = match upgrade.selected_protocol().map(header::HeaderValue::as_bytes) {
+        Some(b"v5.channel.k8s.io") => Version::V5,
+        Some(b"v4.channel.k8s.io") => Version::V4,
+        _ => {
+            let message = "exec speaks the subprotocols v5.channel.k8s.io and v4.channel.k8s.io; offer one of them";
+            return Err(ApiError::bad_request(message));
+        }
+    };
+    let node = runtime.node(namespace, name, container.as_deref()).await?;
+    let session = Session { command: Command::new(on_terminal(argv, tty)), wanted, version };
+    Ok(upgrade.on_upgrade(move |socket| session.run(node, socket)).into_response())
+}
+
+fn wanted(query: &Query) -> Result<Wanted, ApiError> {
+    let tty = query.flag("tty");
+    let wanted = Wanted {
+        stdin: query.flag("stdin"),
+        stdout: query.flag("stdout"),
+        // On a terminal there is one output.
+        stderr: query.flag("stderr") && !tty,
+    };
+    if !(wanted.stdin || wanted.stdout || wanted.stderr) {
+        return Err(ApiError::bad_request("you must specify at least 1 of stdin, stdout, stderr"));
+    }
+    Ok(wanted)
+}
+
+/// A command on a terminal runs under `script` (util-linux), which makes one: a node hands out pipes only. The terminal keeps its
+/// size.
+fn on_terminal(argv: Vec<String>, tty: bool) -> Vec<String> {
+    if !tty {
+        return argv;
+    }
+    let line = shell_words::join(&argv);
+    ["script", "--quiet", "--return", "--command", line.as_str(), "/dev/null"].map(str::to_owned).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    #[rstest]
+    #[case(json!([{"name": "a"}]), None, Ok(Some("a")))]
+    #[case(json!([{"name": "a"}, {"name": "b"}]), Some("b"), Ok(Some("b")))]
+    #[case(json!([{"name": "a"}, {"name": "b"}]), None,
+        Err("a container name must be specified for pod p, choose one of: [a b]"))]
+    #[case(json!([{"name": "a"}]), Some("c"), Err("container c is not valid for pod p"))]
+    fn the_container_that_is_meant(
+        #[case] containers: Value,
+        #[case] asked: Option<&str>,
+        #[case] expected: Result<Option<&str>, &str>,
+    ) {
+        let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": containers}});
+        let found = container(&pod, asked).map_err(|error| error.message);
+        assert_eq!(found.as_ref().map(Option::as_deref).map_err(String::as_str), expected);
+    }
+}

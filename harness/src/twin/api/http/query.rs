@@ -1,0 +1,239 @@
+//! The query of a request, typed.
+//!
+//! What lives here: options of lists, watches, writes and deletions as they stand in a URL. What does not: exec's, which `exec` reads.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use axum::http::{HeaderMap, Uri, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
+use crate::twin::api::registry::Resource;
+use crate::twin::api::rules::{DeleteOptions, Unknown, WriteOptions};
+use crate::twin::api::ApiError;
+use crate::twin::store::{FieldSelector, LabelSelector, Position};
+
+/// A query as pairs, in their order; a key may be there more than once.
+#[derive(Debug, Clone, Default)]
+pub(in crate::twin::api) struct Query(Vec<(String, String)>);
+
+/// Which objects a list or a watch is about.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Selection {
+    labels: LabelSelector,
+    fields: FieldSelector,
+}
+
+impl Selection {
+    /// Whether an object is among them.
+    pub(super) fn takes(&self, object: &Value) -> bool {
+        self.labels.matches(object) && self.fields.matches(object)
+    }
+
+    /// True when every object is.
+    pub(super) fn is_all(&self) -> bool {
+        self.labels.is_empty() && self.fields.is_empty()
+    }
+}
+
+/// Where the next page of a list begins: the revision of the first page, and the last object given out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Page {
+    /// Revision of the first page: a watch from here misses nothing, whatever changed between the pages.
+    pub revision: u64,
+    /// The last object given out.
+    pub after: Position,
+}
+
+impl Page {
+    /// The token a client brings back.
+    pub(super) fn token(&self) -> String {
+        let (namespace, name) = &self.after;
+        URL_SAFE_NO_PAD.encode(format!("{}/{namespace}/{name}", self.revision))
+    }
+
+    fn read(token: &str) -> Option<Self> {
+        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
+        let mut parts = text.splitn(3, '/');
+        let revision = parts.next()?.parse().ok()?;
+        Some(Self { revision, after: (parts.next()?.to_owned(), parts.next()?.to_owned()) })
+    }
+}
+
+impl Query {
+    /// Reads a query.
+    ///
+    /// # Errors
+    /// 400 when it is not form-encoded text.
+    pub(in crate::twin::api) fn read(uri: &Uri) -> Result<Self, ApiError> {
+        let query = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri);
+        query.map(|axum::extract::Query(pairs)| Self(pairs)).map_err(|error| ApiError::bad_request(error.to_string()))
+    }
+
+    /// The first value of a key.
+    pub(in crate::twin::api) fn get(&self, key: &str) -> Option<&str> {
+        self.0.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str())
+    }
+
+    /// Every value of a key.
+    pub(in crate::twin::api) fn all(&self, key: &str) -> Vec<String> {
+        self.0.iter().filter(|(k, _)| k == key).map(|(_, value)| value.clone()).collect()
+    }
+
+    /// A flag: there and not `false` or `0`.
+    pub(in crate::twin::api) fn flag(&self, key: &str) -> bool {
+        self.get(key).is_some_and(|value| !matches!(value, "false" | "0" | "False" | "FALSE"))
+    }
+
+    /// A number.
+    ///
+    /// # Errors
+    /// 400 when it is none.
+    pub(in crate::twin::api) fn number<T: FromStr>(&self, key: &str) -> Result<Option<T>, ApiError> {
+        let wrong = |text: &str| ApiError::bad_request(format!("{key}: `{text}` is not a number that fits"));
+        match self.get(key) {
+            None | Some("") => Ok(None),
+            Some(text) => text.parse().map(Some).map_err(|_| wrong(text)),
+        }
+    }
+
+    /// The revision a list or a watch begins at; `None` when it does not matter.
+    ///
+    /// # Errors
+    /// 400 when it is not a number.
+    pub(super) fn revision(&self) -> Result<Option<u64>, ApiError> {
+        let Some(text) = self.get("resourceVersion").filter(|text| !text.is_empty()) else { return Ok(None) };
+        let wrong = |_| ApiError::bad_request(format!("Invalid value: \"{text}\": resourceVersion must be a number"));
+        text.parse().map(Some).map_err(wrong)
+    }
+
+    /// Which objects are meant.
+    ///
+    /// # Errors
+    /// 400 for a selector that cannot be read, or a field the resource cannot be selected by.
+    pub(super) fn selection(&self, resource: &Resource) -> Result<Selection, ApiError> {
+        let bad = |error: crate::twin::store::SelectorError| ApiError::bad_request(error.to_string());
+        let labels = LabelSelector::parse(self.get("labelSelector").unwrap_or_default()).map_err(bad)?;
+        let fields = FieldSelector::parse(self.get("fieldSelector").unwrap_or_default()).map_err(bad)?;
+        for path in fields.paths() {
+            let known = matches!(path, "metadata.name" | "metadata.namespace");
+            if !known && !resource.selectable.iter().any(|field| field == path) {
+                let message = format!("field label not supported: {path}");
+                return Err(ApiError::bad_request(message));
+            }
+        }
+        Ok(Selection { labels, fields })
+    }
+
+    /// How many objects at most, and where to go on.
+    ///
+    /// # Errors
+    /// 400 for a token that is none of ours.
+    pub(super) fn page(&self) -> Result<(Option<usize>, Option<Page>), ApiError> {
+        let limit = self.number::<usize>("limit")?.filter(|limit| *limit > 0);
+        let page = match self.get("continue").filter(|token| !token.is_empty()) {
+            None => None,
+            Some(token) => {
+                let wrong = || ApiError::bad_request("continue key is not valid; begin the list again without it");
+                Some(Page::read(token).ok_or_else(wrong)?)
+            }
+        };
+        Ok((limit, page))
+    }
+
+    /// How long a watch may last; 30 to 60 minutes unless said, so that watchers do not come back all at once.
+    ///
+    /// # Errors
+    /// 400 when it is not a number.
+    pub(super) fn patience(&self) -> Result<Duration, ApiError> {
+        let seconds = self.number::<u64>("timeoutSeconds")?.filter(|seconds| *seconds > 0);
+        let unsaid = || 1800 + rand::random::<u64>() % 1800;
+        Ok(Duration::from_secs(seconds.unwrap_or_else(unsaid).min(86_400)))
+    }
+
+    /// Options of a write. The manager is the one the client names, else the first word of its user agent.
+    ///
+    /// # Errors
+    /// 400 for an option with a value it cannot have.
+    pub(super) fn write(&self, headers: &HeaderMap) -> Result<WriteOptions, ApiError> {
+        let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let named = self.get("fieldManager").unwrap_or_default();
+        let unnamed = agent.split(['/', ' ']).next().unwrap_or_default();
+        let manager = if named.is_empty() { unnamed } else { named };
+        if manager.chars().count() > 128 {
+            return Err(ApiError::bad_request("fieldManager: may not be more than 128 bytes"));
+        }
+        let unknown = match self.get("fieldValidation") {
+            None | Some("" | "Warn") => Unknown::Warn,
+            Some("Ignore") => Unknown::Ignore,
+            Some("Strict") => Unknown::Refuse,
+            Some(other) => {
+                let message = format!("fieldValidation: Unsupported value: \"{other}\": supported values: \"Ignore\", \
+                    \"Warn\", \"Strict\"");
+                return Err(ApiError::bad_request(message));
+            }
+        };
+        Ok(WriteOptions { manager: manager.to_owned(), dry_run: self.dry_run()?, unknown, force: self.flag("force") })
+    }
+
+    fn dry_run(&self) -> Result<bool, ApiError> {
+        match self.get("dryRun") {
+            None | Some("") => Ok(false),
+            Some("All") => Ok(true),
+            Some(other) => {
+                let message = format!("dryRun: Unsupported value: \"{other}\": supported values: \"All\"");
+                Err(ApiError::bad_request(message))
+            }
+        }
+    }
+
+    /// Options of a deletion; the body's come before the query's.
+    ///
+    /// # Errors
+    /// 400 for an option with a value it cannot have.
+    pub(super) fn delete(&self, body: &Value) -> Result<DeleteOptions, ApiError> {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let grace = match &body["gracePeriodSeconds"] {
+            Value::Null => self.number::<i64>("gracePeriodSeconds")?,
+            value => Some(value.as_i64().ok_or_else(|| ApiError::bad_request("gracePeriodSeconds must be a number"))?),
+        };
+        let dry = body["dryRun"].as_array().is_some_and(|list| list.iter().any(|word| word == "All"));
+        Ok(DeleteOptions {
+            grace,
+            uid: text(&body["preconditions"]["uid"]),
+            revision: text(&body["preconditions"]["resourceVersion"]),
+            dry_run: dry || self.dry_run()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(text: &str) -> Query {
+        Query::read(&format!("/x?{text}").parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_query_is_read() {
+        let query = query("command=ls&command=-l%20a&stdin=true&limit=5&dryRun=All&fieldManager=me&resourceVersion=7");
+        assert_eq!(query.all("command"), ["ls", "-l a"]);
+        assert!(query.flag("stdin") && !query.flag("tty"));
+        assert_eq!(query.page().unwrap().0, Some(5));
+        assert_eq!(query.revision().unwrap(), Some(7));
+        let options = query.write(&HeaderMap::new()).unwrap();
+        assert!(options.dry_run && options.manager == "me");
+    }
+
+    #[test]
+    fn a_page_token_comes_back_as_it_went() {
+        let page = Page { revision: 42, after: ("default".into(), "nettool-1".into()) };
+        assert_eq!(Page::read(&page.token()), Some(page));
+        assert!(query("continue=x").page().is_err());
+        assert!(query("limit=-1").page().is_err());
+        assert!(query("fieldValidation=Perhaps").write(&HeaderMap::new()).is_err());
+    }
+}

@@ -1,0 +1,26 @@
+//! The endpoint that speaks the Kubernetes API for the twin.
+//!
+//! What lives here: only re-exports. `error` says no as a Kubernetes server does, `registry` knows which resources there
+//! are, `schema`, `rules` and `patch` decide what becomes of an object, `table` prints, `http` and `exec` carry, and
+//! `endpoint` opens the door.
+
+mod endpoint;
+mod error;
+mod exec;
+mod http;
+mod patch;
+mod pki;
+mod registry;
+mod rules;
+mod runtime;
+mod schema;
+mod table;
+mod time;
+
+#[cfg(test)]
+mod tests;
+
+pub use endpoint::{Endpoint, EndpointError, serve};
+pub use error::{ApiError, Cause};
+pub use rules::install;
+pub use runtime::{LogOptions, PodRuntime};

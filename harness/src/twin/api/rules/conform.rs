@@ -1,0 +1,101 @@
+//! Reading an object as what its resource says it is.
+//!
+//! What lives here: apiVersion and kind, the shape of metadata, unknown fields, schema and defaults of custom resources, types
+//! of built-in ones. What does not: rules that need more than the object (`check`, `update`).
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Rules, Unknown, refuse};
+use crate::twin::api::ApiError;
+use crate::twin::api::registry::{Flavor, Resource};
+
+impl Rules {
+    /// Reads an object as its resource; the answer is what the client should be warned of.
+    ///
+    /// # Errors
+    /// 400 when it is not one, 422 when its schema forbids it.
+    pub(super) fn conform(resource: &Resource, value: &mut Value, unknown: Unknown) -> Result<Vec<String>, ApiError> {
+        named_right(resource, value)?;
+        let cannot = |why: &str| {
+            let (kind, version) = (&resource.kind, &resource.version);
+            let message = format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {why}");
+            ApiError::bad_request(message)
+        };
+        let metadata = &value["metadata"];
+        ObjectMeta::deserialize(metadata).map_err(|error| cannot(&format!("metadata: {error}")))?;
+        let fields = match &resource.flavor {
+            Flavor::Builtin(check) => {
+                quantities(value);
+                let (fields, known) = check(value).map_err(|error| cannot(&error))?;
+                if !fields.is_empty() {
+                    *value = known;
+                }
+                fields
+            }
+            Flavor::Custom { schema, .. } => {
+                let fields = schema.prune(value);
+                schema.fill(value);
+                fields
+            }
+        };
+        let said: Vec<_> = fields.iter().map(|field| format!("unknown field \"{field}\"")).collect();
+        if unknown == Unknown::Refuse && !said.is_empty() {
+            return Err(cannot(&format!("strict decoding error: {}", said.join(", "))));
+        }
+        if let Flavor::Custom { schema, .. } = &resource.flavor {
+            let name = value["metadata"]["name"].as_str().unwrap_or_default();
+            refuse(resource, name, schema.check(value))?;
+        }
+        Ok(if unknown == Unknown::Warn { said } else { Vec::new() })
+    }
+}
+
+/// Makes sure that the object says it is what the path says it is, and that it has metadata.
+fn named_right(resource: &Resource, value: &mut Value) -> Result<(), ApiError> {
+    let Some(map) = value.as_object_mut() else {
+        return Err(ApiError::bad_request(format!("the body must be one object of kind {}", resource.kind)));
+    };
+    for (key, expected) in [("apiVersion", resource.api_version()), ("kind", resource.kind.clone())] {
+        match map.get(key).map(|v| v.as_str().unwrap_or_default()) {
+            None | Some("") => {
+                let message = format!("Object '{key}' is missing; write `{key}: {expected}`");
+                return Err(ApiError::bad_request(message));
+            }
+            Some(found) if found != expected => {
+                let words = if key == "kind" { "kind" } else { "API version" };
+                return Err(ApiError::bad_request(format!(
+                    "the {words} in the data ({found}) does not match the expected {words} ({expected})"
+                )));
+            }
+            Some(_) => {}
+        }
+    }
+    let metadata = map.entry("metadata").or_insert_with(|| json!({}));
+    if metadata.is_null() {
+        *metadata = json!({});
+    }
+    let Some(metadata) = metadata.as_object_mut() else {
+        return Err(ApiError::bad_request("metadata must be an object"));
+    };
+    metadata.retain(|_, value| !value.is_null());
+    Ok(())
+}
+
+/// A quantity may be written as a number (`cpu: 1`); it is kept as text, as a Kubernetes server keeps it.
+fn quantities(value: &mut Value) {
+    let Some(spec) = value.get_mut("spec") else { return };
+    for list in ["containers", "initContainers"] {
+        for container in spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+            for part in ["requests", "limits"] {
+                let amounts = container.pointer_mut(&format!("/resources/{part}")).and_then(Value::as_object_mut);
+                for (_, amount) in amounts.into_iter().flatten() {
+                    if amount.is_number() {
+                        *amount = Value::String(amount.to_string());
+                    }
+                }
+            }
+        }
+    }
+}

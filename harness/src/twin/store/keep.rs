@@ -1,0 +1,311 @@
+//! The shelves: objects by collection, one counter of revisions for all of them.
+//!
+//! What lives here: get, list, create, replace, remove. Every change takes the next revision and leaves an event in the
+//! collection's history. What does not: waiting for events (`watch`), or any opinion about what an object says.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::{Value, json};
+use tokio::sync::watch as signal;
+
+use super::object::{Collection, Key, Object};
+use super::watch::{Event, EventKind, Watch};
+
+/// How many events a collection remembers unless said otherwise. A watcher further behind than this is cut off.
+const HISTORY: usize = 2048;
+
+/// Why the store did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Nothing is kept under that key.
+    #[error("{0} is not there; list its collection to see what is")]
+    Missing(Key),
+    /// Something is kept under that key already.
+    #[error("{0} is already there; replace it, or choose another name")]
+    Exists(Key),
+    /// The object has moved on since it was read.
+    #[error("{key} is at revision {found}, not {expected}; read it again and repeat the change")]
+    Stale {
+        /// The object.
+        key: Key,
+        /// The revision the caller had seen.
+        expected: u64,
+        /// The revision it is at.
+        found: u64,
+    },
+}
+
+/// Objects in the order of namespace and name, and the revision the list stands for.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    /// The objects.
+    pub objects: Vec<Arc<Object>>,
+    /// The store's revision when they were read: watch from here to miss nothing.
+    pub revision: u64,
+}
+
+/// The place of an object in its collection: namespace, then name.
+pub type Position = (String, String);
+
+/// Objects, their revisions, their history. Cheap to clone: every clone is the same store.
+#[derive(Debug, Clone)]
+pub struct Store {
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) revision: u64,
+    history: usize,
+    shelves: HashMap<Collection, Shelf>,
+}
+
+#[derive(Debug)]
+pub(super) struct Shelf {
+    objects: BTreeMap<Position, Arc<Object>>,
+    pub(super) events: VecDeque<Event>,
+    /// The revision of the last event that fell out of the history; 0 while none has.
+    pub(super) forgotten: u64,
+    pub(super) tip: signal::Sender<u64>,
+}
+
+impl Shelf {
+    fn new() -> Self {
+        Self {
+            objects: BTreeMap::new(),
+            events: VecDeque::new(),
+            forgotten: 0,
+            tip: signal::Sender::new(0),
+        }
+    }
+}
+
+impl Inner {
+    pub(super) fn shelf(&mut self, collection: &Collection) -> &mut Shelf {
+        self.shelves.entry(collection.clone()).or_insert_with(Shelf::new)
+    }
+
+    fn record(&mut self, key: &Key, kind: EventKind, object: &Arc<Object>, previous: Option<Arc<Object>>) {
+        let limit = self.history;
+        let shelf = self.shelf(&key.collection);
+        shelf.events.push_back(Event { kind, object: Arc::clone(object), previous });
+        while shelf.events.len() > limit {
+            if let Some(old) = shelf.events.pop_front() {
+                shelf.forgotten = old.object.revision;
+            }
+        }
+        shelf.tip.send_replace(object.revision);
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Store {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::with_history(HISTORY)
+    }
+
+    /// An empty store whose collections remember `events` changes each.
+    pub fn with_history(events: usize) -> Self {
+        Self {
+            inner: Arc::new(Mutex::new(Inner { revision: 1, history: events.max(1), shelves: HashMap::new() })),
+        }
+    }
+
+    /// Nothing under the lock runs foreign code, so a poisoned lock still guards whole data.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The revision of the last change.
+    pub fn revision(&self) -> u64 {
+        self.lock().revision
+    }
+
+    /// One object.
+    pub fn get(&self, key: &Key) -> Option<Arc<Object>> {
+        let inner = self.lock();
+        let shelf = inner.shelves.get(&key.collection)?;
+        shelf.objects.get(&(key.namespace.clone(), key.name.clone())).cloned()
+    }
+
+    /// The objects of a collection, of one namespace or of all, those after `after` when it is given.
+    pub fn list(&self, collection: &Collection, namespace: Option<&str>, after: Option<&Position>) -> Listing {
+        let inner = self.lock();
+        let revision = inner.revision;
+        let Some(shelf) = inner.shelves.get(collection) else {
+            return Listing { objects: Vec::new(), revision };
+        };
+        let start = match (after, namespace) {
+            (Some(after), _) => Bound::Excluded(after.clone()),
+            (None, Some(namespace)) => Bound::Included((namespace.to_owned(), String::new())),
+            (None, None) => Bound::Unbounded,
+        };
+        let objects = shelf
+            .objects
+            .range((start, Bound::Unbounded))
+            .take_while(|((ns, _), _)| namespace.is_none_or(|wanted| ns == wanted))
+            .map(|(_, object)| Arc::clone(object))
+            .collect();
+        Listing { objects, revision }
+    }
+
+    /// Whether any collection has an object in the namespace.
+    pub fn inhabited(&self, namespace: &str) -> bool {
+        let inner = self.lock();
+        let first = (namespace.to_owned(), String::new());
+        inner
+            .shelves
+            .values()
+            .any(|shelf| shelf.objects.range(first.clone()..).next().is_some_and(|((ns, _), _)| ns == namespace))
+    }
+
+    /// Every collection that has an object in the namespace.
+    pub fn collections_in(&self, namespace: &str) -> Vec<Collection> {
+        let inner = self.lock();
+        let first = (namespace.to_owned(), String::new());
+        let has = |shelf: &Shelf| {
+            shelf.objects.range(first.clone()..).next().is_some_and(|((ns, _), _)| ns == namespace)
+        };
+        let mut found: Vec<_> =
+            inner.shelves.iter().filter(|(_, shelf)| has(shelf)).map(|(c, _)| c.clone()).collect();
+        found.sort();
+        found
+    }
+
+    /// Keeps a new object. `metadata.uid` and `metadata.creationTimestamp` are given when they are not there.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when the key is taken.
+    pub fn create(&self, key: &Key, mut value: Value) -> Result<Arc<Object>, StoreError> {
+        stamp(&mut value);
+        let mut inner = self.lock();
+        let revision = inner.revision + 1;
+        let place = (key.namespace.clone(), key.name.clone());
+        let shelf = inner.shelf(&key.collection);
+        if shelf.objects.contains_key(&place) {
+            return Err(StoreError::Exists(key.clone()));
+        }
+        let object = Object::new(value, revision);
+        shelf.objects.insert(place, Arc::clone(&object));
+        inner.revision = revision;
+        inner.record(key, EventKind::Added, &object, None);
+        Ok(object)
+    }
+
+    /// Replaces an object that is still at revision `expected`.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] or [`StoreError::Stale`].
+    pub fn replace(&self, key: &Key, expected: u64, value: Value) -> Result<Arc<Object>, StoreError> {
+        let mut inner = self.lock();
+        let revision = inner.revision + 1;
+        let place = (key.namespace.clone(), key.name.clone());
+        let shelf = inner.shelf(&key.collection);
+        let previous = current(shelf, key, &place, expected)?;
+        let object = Object::new(value, revision);
+        shelf.objects.insert(place, Arc::clone(&object));
+        inner.revision = revision;
+        inner.record(key, EventKind::Modified, &object, Some(previous));
+        Ok(object)
+    }
+
+    /// Removes an object that is still at revision `expected`; the answer is its last state, at the revision of its end.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] or [`StoreError::Stale`].
+    pub fn remove(&self, key: &Key, expected: u64) -> Result<Arc<Object>, StoreError> {
+        let mut inner = self.lock();
+        let revision = inner.revision + 1;
+        let place = (key.namespace.clone(), key.name.clone());
+        let shelf = inner.shelf(&key.collection);
+        let previous = current(shelf, key, &place, expected)?;
+        shelf.objects.remove(&place);
+        let object = Object::new(previous.value.clone(), revision);
+        inner.revision = revision;
+        inner.record(key, EventKind::Deleted, &object, Some(previous));
+        Ok(object)
+    }
+
+    /// Follows a collection: every change after revision `since`, of one namespace or of all.
+    pub fn watch(&self, collection: &Collection, namespace: Option<&str>, since: u64) -> Watch {
+        let tip = self.lock().shelf(collection).tip.subscribe();
+        Watch::new(self.clone(), collection.clone(), namespace.map(str::to_owned), since, tip)
+    }
+}
+
+fn current(shelf: &Shelf, key: &Key, place: &Position, expected: u64) -> Result<Arc<Object>, StoreError> {
+    match shelf.objects.get(place) {
+        None => Err(StoreError::Missing(key.clone())),
+        Some(found) if found.revision != expected => {
+            Err(StoreError::Stale { key: key.clone(), expected, found: found.revision })
+        }
+        Some(found) => Ok(Arc::clone(found)),
+    }
+}
+
+fn stamp(value: &mut Value) {
+    let Some(object) = value.as_object_mut() else { return };
+    let metadata = object.entry("metadata").or_insert_with(|| json!({}));
+    let Some(metadata) = metadata.as_object_mut() else { return };
+    if metadata.get("uid").is_none_or(Value::is_null) {
+        metadata.insert("uid".into(), json!(uuid::Uuid::new_v4().to_string()));
+    }
+    if metadata.get("creationTimestamp").is_none_or(Value::is_null) {
+        metadata.insert("creationTimestamp".into(), json!(now()));
+    }
+}
+
+/// This moment as Kubernetes writes it: RFC 3339, UTC, whole seconds.
+fn now() -> String {
+    chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pod(name: &str) -> Value {
+        json!({"metadata": {"name": name, "namespace": "default"}})
+    }
+
+    #[test]
+    fn a_change_takes_the_next_revision_and_a_stale_one_is_refused() {
+        let store = Store::new();
+        let key = Collection::new("", "pods").key("default", "a");
+        let made = store.create(&key, pod("a")).unwrap();
+        assert_eq!(store.create(&key, pod("a")).unwrap_err(), StoreError::Exists(key.clone()));
+        assert_eq!(made.meta("resourceVersion"), made.revision.to_string());
+        assert!(!made.meta("uid").is_empty());
+        let next = store.replace(&key, made.revision, pod("a")).unwrap();
+        assert_eq!(next.revision, made.revision + 1);
+        assert!(matches!(store.remove(&key, made.revision), Err(StoreError::Stale { .. })));
+        let last = store.remove(&key, next.revision).unwrap();
+        assert_eq!(last.revision, next.revision + 1);
+        assert!(store.get(&key).is_none());
+        assert_eq!(store.remove(&key, 1).unwrap_err(), StoreError::Missing(key));
+    }
+
+    #[test]
+    fn a_list_is_ordered_and_can_go_on_after_a_position() {
+        let store = Store::new();
+        let pods = Collection::new("", "pods");
+        for (ns, name) in [("b", "x"), ("a", "z"), ("a", "y")] {
+            store.create(&pods.key(ns, name), json!({"metadata": {"name": name, "namespace": ns}})).unwrap();
+        }
+        let names = |l: Listing| l.objects.iter().map(|o| o.meta("name").to_owned()).collect::<Vec<_>>();
+        assert_eq!(names(store.list(&pods, None, None)), ["y", "z", "x"]);
+        assert_eq!(names(store.list(&pods, Some("a"), None)), ["y", "z"]);
+        assert_eq!(names(store.list(&pods, Some("a"), Some(&("a".into(), "y".into())))), ["z"]);
+        assert!(store.inhabited("a") && !store.inhabited("aa"));
+        assert_eq!(store.collections_in("b"), [pods]);
+    }
+}
