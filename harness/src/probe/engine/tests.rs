@@ -161,6 +161,13 @@ fn nobody_there_takes_little_more_than_one_timeout() {
 }
 
 #[test]
+fn a_path_that_fell_silent_is_not_flooded() {
+    let mut world = World::new(&[A, A], None);
+    world.trace(1, 30, Instant::now());
+    assert_eq!(world.probes, 30 + 3 * 2, "only the three distances behind the last answer are asked again");
+}
+
+#[test]
 fn a_silent_hop_was_asked_three_times() {
     let mut world = World::new(&[S], Some(A));
     let (report, _) = world.trace(1, 3, Instant::now());

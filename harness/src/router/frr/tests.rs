@@ -184,7 +184,9 @@ fn the_summary_moves_when_routes_or_sessions_do_and_not_otherwise() {
     }
     assert_eq!(pulse(&after), pulse(&later));
     let key = (Family::Ipv4Unicast, "10.0.1.2".to_owned());
-    assert_eq!(pulse(&after).peers[&key], (SessionState::Established, 2, 1, 1, 11));
+    let server = pulse(&after).peers[&key];
+    assert_eq!((server.state, server.established, server.dropped), (SessionState::Established, 2, 1));
+    assert_eq!((server.received, server.sent), (1, 11));
     assert_eq!(pulse(&after).tables[&Family::Ipv4Unicast], (21, 23));
 }
 
