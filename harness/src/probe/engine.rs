@@ -70,7 +70,7 @@ impl Engine {
         }
     }
 
-    /// The probes to be sent now. They count as sent.
+    /// The probes to be sent now. They count as sent. To be called whenever [`Engine::wake`] says so, and after each answer.
     pub(super) fn due(&mut self, now: Instant) -> Vec<Shot> {
         let mut shots = Vec::new();
         if self.wave_at().is_some_and(|at| at <= now) {
@@ -82,9 +82,10 @@ impl Engine {
             self.next_ttl = last.saturating_add(1);
             self.last_activity = now;
         }
-        let (timeout, reach) = (self.timeout, self.reach());
+        let (timeout, reach, again) = (self.timeout, self.reach(), self.asked_again());
         for slot in self.slots.iter_mut().filter(|slot| slot.ttl <= reach && slot.answer.is_none()) {
-            if slot.try_at(timeout).is_none_or(|at| at <= now) && slot.tries.len() < TRIES.len() {
+            let may = slot.tries.is_empty() || (slot.ttl <= again && slot.tries.len() < TRIES.len());
+            if may && slot.try_at(timeout).is_none_or(|at| at <= now) {
                 slot.tries.push((self.next_tag, now));
                 shots.push(Shot { tag: self.next_tag, ttl: slot.ttl });
                 self.next_tag += 1;
@@ -113,12 +114,13 @@ impl Engine {
 
     /// When there is something to do again; `None` when the traceroute is done.
     pub(super) fn wake(&self, now: Instant) -> Option<Instant> {
-        let reach = self.reach();
+        let (reach, again) = (self.reach(), self.asked_again());
         let open = self.slots.iter().filter(|slot| slot.ttl <= reach && slot.answer.is_none());
         open.filter_map(|slot| {
             let first = slot.tries.first()?.1;
             let deadline = first + self.timeout;
-            let next = slot.try_at(self.timeout).filter(|_| slot.tries.len() < TRIES.len());
+            let more = slot.ttl <= again && slot.tries.len() < TRIES.len();
+            let next = slot.try_at(self.timeout).filter(|at| more && *at > now);
             (now < deadline).then(|| next.map_or(deadline, |next| next.min(deadline)))
         })
         .chain(self.wave_at())
@@ -149,6 +151,13 @@ impl Engine {
     /// Beyond this distance nothing matters.
     fn reach(&self) -> u8 {
         self.end.unwrap_or(self.max_hops)
+    }
+
+    /// Up to this distance silent hops are asked again. Where a path has fallen silent for good, asking every distance again
+    /// would only spend the answers of the router that might still say why.
+    fn asked_again(&self) -> u8 {
+        let answered = self.slots.iter().filter(|slot| slot.answer.is_some()).map(|slot| slot.ttl).max();
+        answered.unwrap_or(0).saturating_add(WAVE)
     }
 
     /// When the next wave goes out; `None` when there is none to come.

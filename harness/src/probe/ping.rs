@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::error::ProbeError;
 use super::packet::{self, Cookie, Message, QuotedKind};
 use super::report::{IcmpError, PingFault, PingReport, Reply};
-use super::socket::{Arrived, IcmpSocket};
+use super::socket::{Arrived, IcmpSocket, refusal};
 use crate::node::Node;
 
 /// What to ping, and how.
@@ -109,7 +109,7 @@ impl Run<'_> {
             Err(error) => self.report.errors.push(PingFault {
                 seq: Some(seq),
                 from: None,
-                error: IcmpError::NotSent(error.to_string()),
+                error: IcmpError::NotSent(refusal(&error)),
             }),
         }
     }

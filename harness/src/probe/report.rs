@@ -193,12 +193,18 @@ impl fmt::Display for TraceReport {
         if let Some(why) = &self.refused {
             write!(f, " not sent ({why})")?;
         }
-        for hop in &self.hops {
+        // A path that fell silent for good: one star and a number say it better than thirty stars.
+        let heard = self.hops.iter().rposition(|hop| hop.responder.is_some()).map_or(0, |last| last + 1);
+        let silent = self.hops.len() - heard;
+        for hop in self.hops.iter().take(if silent > 3 { heard } else { self.hops.len() }) {
             match (&hop.responder, &hop.kind) {
                 (Some(ip), HopKind::Unreachable(error)) => write!(f, " {ip} ({error})")?,
                 (Some(ip), _) => write!(f, " {ip}")?,
                 (None, _) => f.write_str(" *")?,
             }
+        }
+        if silent > 3 {
+            write!(f, " * ({silent} silent hops)")?;
         }
         if self.reached { Ok(()) } else { f.write_str(" (not reached)") }
     }

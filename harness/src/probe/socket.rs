@@ -1,7 +1,7 @@
 //! Sockets of a node's network namespace for probes: raw ICMP with the TTL of what arrives, and UDP with a TTL of our choice.
 
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::sys::socket::{
@@ -80,17 +80,17 @@ impl IcmpSocket {
     /// The next ICMP message that arrives in the namespace.
     pub(super) async fn receive(&self) -> Result<Arrived, ProbeError> {
         loop {
-            let arrived = self
-                .fd
-                .async_io(tokio::io::Interest::READABLE, |fd| {
-                    if self.v6 { receive6(fd) } else { receive4(fd) }
-                })
-                .await
-                .map_err(|source| ProbeError::Io {
-                    node: self.node.clone(),
-                    what: "receiving ICMP".to_owned(),
-                    source,
-                })?;
+            let arrived =
+                self.fd
+                    .async_io(tokio::io::Interest::READABLE, |fd| {
+                        if self.v6 { receive6(fd) } else { receive4(fd) }
+                    })
+                    .await
+                    .map_err(|source| ProbeError::Io {
+                        node: self.node.clone(),
+                        what: "receiving ICMP".to_owned(),
+                        source,
+                    })?;
             if let Some(arrived) = arrived {
                 return Ok(arrived);
             }
@@ -119,8 +119,7 @@ fn receive6(fd: &OwnedFd) -> io::Result<Option<Arrived>> {
     let mut room = [0; ROOM];
     let mut beside = nix::cmsg_space!(i32);
     let mut parts = [IoSliceMut::new(&mut room)];
-    let got =
-        recvmsg::<SockaddrIn6>(fd.as_raw_fd(), &mut parts, Some(&mut beside), MsgFlags::empty())?;
+    let got = recvmsg::<SockaddrIn6>(fd.as_raw_fd(), &mut parts, Some(&mut beside), MsgFlags::empty())?;
     let length = got.bytes;
     let from = got.address.map(|address| address.ip());
     let ttl = got.cmsgs()?.find_map(|message| match message {
@@ -132,12 +131,14 @@ fn receive6(fd: &OwnedFd) -> io::Result<Option<Arrived>> {
     Ok(Some(Arrived { from: from.into(), ttl, message }))
 }
 
-/// A UDP socket of a node, tied to one source port and one target: one flow.
+/// A UDP socket of a node with one source address, one source port and one target: one flow.
+///
+/// It is bound, not connected: a connected socket hands the errors that come back for one probe to the call that sends the next.
 #[derive(Debug)]
 pub(super) struct UdpFlow {
     fd: AsyncFd<OwnedFd>,
     v6: bool,
-    /// Our end, as the kernel chose it for this target.
+    /// Our end, with the address the kernel chooses for this target.
     pub(super) from: SocketAddr,
     /// The target.
     pub(super) to: SocketAddr,
@@ -151,50 +152,61 @@ impl UdpFlow {
         to: SocketAddr,
     ) -> Result<Result<Self, io::Error>, ProbeError> {
         let v6 = to.is_ipv6();
-        let fd = node.socket(if v6 { SocketKind::Udp6 } else { SocketKind::Udp4 }).await?;
-        let any = match to {
-            SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, source_port)),
-            SocketAddr::V6(_) => SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, source_port, 0, 0).into(),
-        };
-        let bind = || -> io::Result<()> {
+        let kind = if v6 { SocketKind::Udp6 } else { SocketKind::Udp4 };
+        // Connecting a datagram socket sends nothing; it makes the kernel look the route up.
+        let scout = node.socket(kind).await?;
+        let scout = SockRef::from(&scout);
+        if let Err(refused) = scout.connect(&to.into()) {
+            return Ok(Err(refused));
+        }
+        let mut from = scout
+            .local_addr()
+            .and_then(|address| address.as_socket().ok_or_else(|| io::ErrorKind::InvalidData.into()))
+            .map_err(|error| io_error(node, "the source address of a UDP flow", error))?;
+        from.set_port(source_port);
+        let fd = node.socket(kind).await?;
+        let bind = || -> io::Result<AsyncFd<OwnedFd>> {
             let socket = SockRef::from(&fd);
             // Two traces of one flow may run at once; nothing is ever received here.
             socket.set_reuse_address(true)?;
-            socket.bind(&any.into())
+            socket.bind(&from.into())?;
+            watched(fd)
         };
-        bind().map_err(|error| io_error(node, &format!("UDP source port {source_port}"), error))?;
-        // Connected, so that the kernel settles the source address now and for all probes of the flow.
-        if let Err(refused) = SockRef::from(&fd).connect(&to.into()) {
-            return Ok(Err(refused));
-        }
-        let name = || SockRef::from(&fd).local_addr()?.as_socket().ok_or(io::ErrorKind::InvalidData.into());
-        let from = name().map_err(|error| io_error(node, "the source address of a UDP flow", error))?;
-        let fd = watched(fd).map_err(|error| io_error(node, "a UDP socket", error))?;
+        let fd = bind().map_err(|error| io_error(node, &format!("UDP source {from}"), error))?;
         Ok(Ok(Self { fd, v6, from, to }))
     }
 
     /// Sends one datagram with a TTL (hop limit).
     pub(super) async fn send(&self, ttl: u8, payload: &[u8]) -> io::Result<()> {
-        loop {
-            let sent = self
-                .fd
-                .async_io(tokio::io::Interest::WRITABLE, |fd| {
-                    set_ttl(fd, self.v6, ttl)?;
-                    Ok(socket::send(fd.as_raw_fd(), payload, MsgFlags::empty())?)
-                })
-                .await;
-            match sent {
-                // The target's "port unreachable" to an earlier probe, kept by the kernel for the next call: nothing was sent.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
-                other => return other.map(drop),
-            }
-        }
+        let to = SockaddrStorage::from(self.to);
+        self.fd
+            .async_io(tokio::io::Interest::WRITABLE, |fd| {
+                set_ttl(fd, self.v6, ttl)?;
+                Ok(socket::sendto(fd.as_raw_fd(), payload, &to, MsgFlags::empty())?)
+            })
+            .await
+            .map(drop)
     }
 }
 
 fn set_ttl(fd: &OwnedFd, v6: bool, ttl: u8) -> io::Result<()> {
     let socket = SockRef::from(fd);
     if v6 { socket.set_unicast_hops_v6(u32::from(ttl)) } else { socket.set_ttl_v4(u32::from(ttl)) }
+}
+
+/// Why the node's own kernel did not send a packet: its word, and what is behind it.
+pub(super) fn refusal(error: &io::Error) -> String {
+    use nix::errno::Errno;
+    let behind = match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::ENETUNREACH) => "no route",
+        Some(Errno::EHOSTUNREACH) => "an unreachable route, or nobody answers at the address",
+        Some(Errno::EINVAL) => "a blackhole route",
+        Some(Errno::EACCES) => "a prohibit route, or a broadcast address",
+        Some(Errno::EPERM) => "a packet filter",
+        Some(Errno::EADDRNOTAVAIL) => "no source address of this family",
+        _ => return error.to_string(),
+    };
+    format!("{behind} ({error})")
 }
 
 fn io_error(node: &dyn Node, what: &str, source: io::Error) -> ProbeError {

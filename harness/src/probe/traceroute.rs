@@ -8,7 +8,7 @@ use super::engine::{Engine, Shot};
 use super::error::ProbeError;
 use super::packet::{self, Cookie, Message, QuotedKind};
 use super::report::{HopKind, IcmpError, TraceReport};
-use super::socket::{Arrived, IcmpSocket, UdpFlow};
+use super::socket::{Arrived, IcmpSocket, UdpFlow, refusal};
 use crate::node::Node;
 
 /// Ports above Linux's own range for outgoing connections (32768 to 60999): they are free unless somebody binds them.
@@ -126,7 +126,7 @@ fn ports(flow: u16) -> (u16, u16) {
 }
 
 fn not_sent(trace: &Trace, refused: &io::Error) -> TraceReport {
-    TraceReport { to: trace.to, hops: Vec::new(), reached: false, refused: Some(refused.to_string()) }
+    TraceReport { to: trace.to, hops: Vec::new(), reached: false, refused: Some(refusal(refused)) }
 }
 
 impl Prober {

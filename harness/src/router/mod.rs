@@ -19,5 +19,8 @@ pub use kernel::{Kernel, KernelEvent, Link, LinkAddress, Neighbour, RouteEvents}
 pub use observer::{Change, Observer, Snapshot, Subscription, What};
 pub use rib::{NextHop, Origin, Path, PathPeer, PathSource, Rib};
 pub use session::{Family, FamilyState, Reset, Session, SessionState, SessionType, Sessions};
-pub use traits::{Pulse, Router, ZebraRoute};
+pub use traits::{PeerPulse, Pulse, Router, ZebraRoute};
 pub use vty::{Daemon, Vty};
+
+#[cfg(test)]
+pub(crate) mod testing;

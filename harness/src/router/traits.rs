@@ -17,8 +17,23 @@ use crate::node::NodeRef;
 pub struct Pulse {
     /// Per family: version of the table, number of entries.
     pub tables: BTreeMap<Family, (u64, u64)>,
-    /// Per family and neighbor: state, times established, times dropped, prefixes received and sent.
-    pub peers: BTreeMap<(Family, String), (SessionState, u64, u64, u64, u64)>,
+    /// Per family and neighbor.
+    pub peers: BTreeMap<(Family, String), PeerPulse>,
+}
+
+/// One neighbor's part of a [`Pulse`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeerPulse {
+    /// Where the session stands.
+    pub state: SessionState,
+    /// Times it came up.
+    pub established: u64,
+    /// Times it went down.
+    pub dropped: u64,
+    /// Prefixes received.
+    pub received: u64,
+    /// Prefixes sent.
+    pub sent: u64,
 }
 
 /// A route as the routing daemon's manager (FRR: zebra) believes it to be.

@@ -22,7 +22,7 @@ use super::underlay::plug;
 use super::whole::{Reporter, WorldError};
 use crate::lab::{KindCluster, KindNode, Role};
 use crate::runtime::keeper::{KeeperSpec, StepReport};
-use crate::twin::api::{PodRuntime, VERSION, serve};
+use crate::twin::api::{PodRuntime, kubernetes_version, serve};
 use crate::twin::kubelet::{Kubelet, Sandboxes};
 use crate::twin::store::Store;
 use crate::wire::{Pool, RouteSpec, Wire};
@@ -167,7 +167,7 @@ fn node_object(cluster: &KindCluster, node: &KindNode, kind_address: Option<IpAd
             "capacity": {"pods": "110"}, "allocatable": {"pods": "110"},
             "nodeInfo": {
                 "architecture": ARCH, "bootID": "", "containerRuntimeVersion": "fabric://namespaces",
-                "kernelVersion": kernel(), "kubeProxyVersion": VERSION, "kubeletVersion": VERSION, "machineID": "",
+                "kernelVersion": kernel(), "kubeProxyVersion": kubernetes_version(), "kubeletVersion": kubernetes_version(), "machineID": "",
                 "operatingSystem": "linux", "osImage": os(), "systemUUID": "",
             },
         },

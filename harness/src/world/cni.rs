@@ -29,7 +29,6 @@ use crate::wire::{End, LinkSpec, RouteSpec, Wire, WireError};
 
 /// An agent at work.
 pub(super) struct Agent {
-    pub(super) stop: CancellationToken,
     pub(super) task: tokio::task::JoinHandle<()>,
     #[allow(dead_code, reason = "keeps the channel open: the agent reports into it")]
     pub(super) status: watch::Receiver<AgentStatus>,
@@ -80,16 +79,15 @@ pub(super) async fn bring_up(
 }
 
 fn start_agent(client: &Client, live: &Arc<Live>, version: &CiliumVersion) -> Agent {
-    let stop = CancellationToken::new();
     let (said, status) = watch::channel(AgentStatus::default());
     let (client, name, node) = (client.clone(), live.name.clone(), Arc::clone(&live.node));
-    let (version, stopped) = (version.clone(), stop.clone());
+    let (version, stopped) = (*version, CancellationToken::new());
     let task = tokio::spawn(async move {
         if let Err(error) = agent::run(client, name.clone(), node, version, said, stopped).await {
             tracing::error!(node = %name, %error, "the agent ended");
         }
     });
-    Agent { stop, task, status }
+    Agent { task, status }
 }
 
 fn cidrs(node: &Node) -> Vec<IpNet> {

@@ -3,7 +3,10 @@
 //! Nodes and their wires (`nodes`, `specs`), the steps of bringing up (`underlay`, `cluster`, `cni`), and the whole
 //! (`fabric`). Only keepers use it; clients see a fabric through `runtime::keeper::Keeper`.
 
+mod cluster;
+mod cni;
 mod nodes;
+mod pods;
 mod specs;
 mod underlay;
 mod whole;

@@ -18,7 +18,7 @@ use super::nodes::{Births, Live};
 use super::specs::{Role, Wanted};
 use crate::node::NodeRef;
 use crate::runtime::netns::InitSpec;
-use crate::twin::api::{ApiError, PodRuntime};
+use crate::twin::api::{ApiError, LogOptions, PodRuntime};
 use crate::twin::kubelet::{Logs, PodId, Sandbox, Sandboxes};
 use crate::wire::{End, LinkSpec, RouteSpec, Wire};
 
@@ -228,8 +228,8 @@ impl PodRuntime for Pods {
         found.ok_or_else(|| ApiError::bad_request(format!("pod {pod} does not run: it has no namespaces to enter")))
     }
 
-    async fn log(&self, namespace: &str, name: &str, container: Option<&str>, tail: Option<usize>) -> Result<Vec<u8>, ApiError> {
-        let said = self.logs.read(namespace, name, container, tail);
+    async fn log(&self, namespace: &str, name: &str, options: &LogOptions) -> Result<Vec<u8>, ApiError> {
+        let said = self.logs.read(namespace, name, options.container.as_deref(), options.tail_lines);
         Ok(said.unwrap_or_default().into_bytes())
     }
 }

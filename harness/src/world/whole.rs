@@ -7,8 +7,11 @@ use std::time::Instant;
 
 use tokio::sync::{Mutex, mpsc};
 
+use super::cluster::{self, ControlPlane};
+use super::cni::{self, Agent};
 use super::nodes::Births;
-use super::specs::wanted;
+use super::pods::Pods;
+use super::specs::{base, wanted};
 use super::underlay;
 use crate::lab::Step;
 use crate::runtime::keeper::{KeeperSpec, NodeInfo, Progress, State, StepReport};
@@ -68,8 +71,11 @@ impl Reporter {
 #[derive(Debug)]
 pub(crate) struct World {
     spec: KeeperSpec,
-    births: Births,
+    births: Arc<Births>,
     switches: Arc<Wire>,
+    pods: Arc<Pods>,
+    control_plane: Mutex<Option<ControlPlane>>,
+    agents: Mutex<Vec<Agent>>,
     /// The steps done so far and what they said: a step asked for again answers from here.
     done: Mutex<Vec<(Step, StepReport)>>,
     state: Mutex<State>,
@@ -79,7 +85,8 @@ impl World {
     /// Begins: the state file is written, and all nodes are being made when this returns.
     pub(crate) fn new(spec: KeeperSpec, userns: bool) -> Result<Arc<Self>, WorldError> {
         let failed = |what: &str, source| WorldError::Io { what: what.to_owned(), source };
-        let births = Births::begin(wanted(&spec, userns));
+        let births = Arc::new(Births::begin(wanted(&spec, userns)));
+        let pods = Pods::new(base(&spec, userns), Arc::clone(&births));
         let namespace = new_namespace().map_err(|error| failed("make a network namespace for the switches", error))?;
         let switches = Arc::new(Wire::open("switches", namespace)?);
         let state = State {
@@ -93,7 +100,16 @@ impl World {
             spec: spec.clone(),
         };
         state.write().map_err(|error| failed("write the state file", error))?;
-        Ok(Arc::new(Self { spec, births, switches, done: Mutex::new(Vec::new()), state: Mutex::new(state) }))
+        Ok(Arc::new(Self {
+            spec,
+            births,
+            switches,
+            pods,
+            control_plane: Mutex::default(),
+            agents: Mutex::default(),
+            done: Mutex::default(),
+            state: Mutex::new(state),
+        }))
     }
 
     /// Does a step, unless it has been done.
@@ -105,15 +121,41 @@ impl World {
         let reporter = Reporter { progress: progress.clone() };
         let mut report = StepReport::default();
         match step {
-            Step::Cluster => {}
+            Step::Cluster => {
+                let Some(cluster) = &self.spec.cluster else { return Err(no_cluster("bring up the cluster")) };
+                let up = cluster::bring_up(
+                    &self.spec,
+                    cluster,
+                    &self.births,
+                    &self.switches,
+                    &self.pods,
+                    &mut report,
+                    &reporter,
+                );
+                *self.control_plane.lock().await = Some(up.await?);
+            }
             Step::Underlay => {
                 underlay::bring_up(&self.spec, &self.births, &self.switches, &mut report, &reporter).await?;
             }
-            Step::Cni => {}
+            Step::Cni => {
+                let client = self.control_plane.lock().await.as_ref().map(|plane| plane.client.clone());
+                let client = client.ok_or_else(|| no_cluster("install Cilium"))?;
+                let Some(version) = self.spec.cilium.as_deref() else { return Err(no_cilium()) };
+                let agents = cni::bring_up(version, &client, &self.births, &self.pods, &mut report, &reporter).await?;
+                self.agents.lock().await.extend(agents);
+            }
         }
         done.push((step, report.clone()));
         drop(done);
-        self.remember(|state| state.phase = Some(step.as_str().to_owned())).await?;
+        let plane = self.control_plane.lock().await.as_ref().map(|plane| (plane.url.clone(), plane.kubeconfig.clone()));
+        self.remember(|state| {
+            state.phase = Some(step.as_str().to_owned());
+            if let Some((url, kubeconfig)) = plane {
+                state.api = Some(url);
+                state.kubeconfig = Some(kubeconfig);
+            }
+        })
+        .await?;
         Ok(report)
     }
 
@@ -133,15 +175,31 @@ impl World {
 
     /// The nodes that live.
     pub(crate) async fn nodes(&self) -> Vec<NodeInfo> {
-        self.births.living().await.iter().map(|node| node.info()).collect()
+        let (nodes, pods) = (self.births.living().await, self.pods.living());
+        nodes.iter().chain(&pods).map(|node| node.info()).collect()
     }
 
     /// Ends every node; what goes wrong with one does not keep the others.
     pub(crate) async fn end(&self) {
-        let living = self.births.living().await;
+        self.pods.stop();
+        for agent in self.agents.lock().await.drain(..) {
+            // Killed, not asked: there is nobody left to whom a goodbye would matter.
+            agent.task.abort();
+        }
+        let living: Vec<_> = self.births.living().await.into_iter().chain(self.pods.living()).collect();
         let ended = futures::future::join_all(living.iter().map(|node| node.end())).await;
         for (node, error) in living.iter().zip(ended).filter_map(|(node, ended)| ended.err().map(|error| (node, error))) {
             tracing::warn!(node = %node.name, %error, "a node did not end cleanly");
         }
     }
+}
+
+fn no_cluster(what: &str) -> WorldError {
+    let why = "the lab has no cluster; give it a kind configuration (`cluster:` in lab.yaml)";
+    WorldError::Cluster { what: what.to_owned(), why: why.to_owned() }
+}
+
+fn no_cilium() -> WorldError {
+    let why = "the lab does not say which Cilium; write `cilium: { version: 1.12.1 }` in lab.yaml";
+    WorldError::Cluster { what: "install Cilium".into(), why: why.into() }
 }

@@ -30,7 +30,7 @@ pub fn traceroute(text: &str, protocol: Protocol) -> Result<TraceReport, ProbeEr
 /// `traceroute to 10.1.3.242 (10.1.3.242), 15 hops max, 60 byte packets`.
 fn heading(line: &Line) -> Result<Option<TraceReport>, ProbeError> {
     let Some((_, rest)) = line.text.split_once("traceroute to ") else { return Ok(None) };
-    let named = rest.split([',', ' ']).filter_map(address).last();
+    let named = rest.split([',', ' ']).filter_map(address).next_back();
     let to = named.ok_or_else(|| line.wrong(rest, "no address of the target here"))?;
     Ok(Some(TraceReport { to, hops: Vec::new(), reached: false, refused: None }))
 }

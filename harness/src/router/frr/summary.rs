@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::lenient;
 use crate::router::session::{Family, SessionState};
-use crate::router::traits::Pulse;
+use crate::router::traits::{PeerPulse, Pulse};
 
 /// Reads the answer; clocks and message counters are left out on purpose.
 pub(in crate::router) fn pulse(answer: &Value) -> Pulse {
@@ -20,16 +20,14 @@ pub(in crate::router) fn pulse(answer: &Value) -> Pulse {
             let Some(peer) = peer.as_object() else { continue };
             let count = |name: &str| lenient::number(peer.get(name)).unwrap_or_default();
             let state = SessionState::from_word(lenient::text(peer, "state").unwrap_or_default());
-            pulse.peers.insert(
-                (family.clone(), neighbor.clone()),
-                (
-                    state,
-                    count("connectionsEstablished"),
-                    count("connectionsDropped"),
-                    count("pfxRcd"),
-                    count("pfxSnt"),
-                ),
-            );
+            let peer = PeerPulse {
+                state,
+                established: count("connectionsEstablished"),
+                dropped: count("connectionsDropped"),
+                received: count("pfxRcd"),
+                sent: count("pfxSnt"),
+            };
+            pulse.peers.insert((family.clone(), neighbor.clone()), peer);
         }
     }
     pulse

@@ -22,5 +22,6 @@ mod tests;
 
 pub use endpoint::{Endpoint, EndpointError, serve};
 pub use error::{ApiError, Cause};
+pub use http::kubernetes_version;
 pub use rules::install;
 pub use runtime::{LogOptions, PodRuntime};

@@ -26,11 +26,17 @@ fn ok(value: &Value) -> Response {
     json_answer(StatusCode::OK, value.to_string())
 }
 
+/// The version the endpoint says it is, as a kubelet of it would say too: `v1.33.0+fabric.0.1.0`.
+pub(in crate::twin::api) fn kubernetes_version() -> String {
+    let (major, minor) = KUBERNETES;
+    format!("v{major}.{minor}.0+fabric.{}", env!("CARGO_PKG_VERSION"))
+}
+
 /// `/version`.
 pub(super) async fn version() -> Response {
     let (major, minor) = KUBERNETES;
     ok(&json!({
-        "major": major, "minor": minor, "gitVersion": format!("v{major}.{minor}.0+fabric.{}", env!("CARGO_PKG_VERSION")),
+        "major": major, "minor": minor, "gitVersion": kubernetes_version(),
         "gitCommit": "", "gitTreeState": "clean", "buildDate": "1970-01-01T00:00:00Z", "goVersion": "", "compiler": "rustc",
         "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
     }))
