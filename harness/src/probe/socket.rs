@@ -80,17 +80,17 @@ impl IcmpSocket {
     /// The next ICMP message that arrives in the namespace.
     pub(super) async fn receive(&self) -> Result<Arrived, ProbeError> {
         loop {
-            let arrived = self
-                .fd
-                .async_io(tokio::io::Interest::READABLE, |fd| {
-                    if self.v6 { receive6(fd) } else { receive4(fd) }
-                })
-                .await
-                .map_err(|source| ProbeError::Io {
-                    node: self.node.clone(),
-                    what: "receiving ICMP".to_owned(),
-                    source,
-                })?;
+            let arrived =
+                self.fd
+                    .async_io(tokio::io::Interest::READABLE, |fd| {
+                        if self.v6 { receive6(fd) } else { receive4(fd) }
+                    })
+                    .await
+                    .map_err(|source| ProbeError::Io {
+                        node: self.node.clone(),
+                        what: "receiving ICMP".to_owned(),
+                        source,
+                    })?;
             if let Some(arrived) = arrived {
                 return Ok(arrived);
             }
@@ -119,8 +119,7 @@ fn receive6(fd: &OwnedFd) -> io::Result<Option<Arrived>> {
     let mut room = [0; ROOM];
     let mut beside = nix::cmsg_space!(i32);
     let mut parts = [IoSliceMut::new(&mut room)];
-    let got =
-        recvmsg::<SockaddrIn6>(fd.as_raw_fd(), &mut parts, Some(&mut beside), MsgFlags::empty())?;
+    let got = recvmsg::<SockaddrIn6>(fd.as_raw_fd(), &mut parts, Some(&mut beside), MsgFlags::empty())?;
     let length = got.bytes;
     let from = got.address.map(|address| address.ip());
     let ttl = got.cmsgs()?.find_map(|message| match message {

@@ -21,3 +21,6 @@ pub use rib::{NextHop, Origin, Path, PathPeer, PathSource, Rib};
 pub use session::{Family, FamilyState, Reset, Session, SessionState, SessionType, Sessions};
 pub use traits::{Pulse, Router, ZebraRoute};
 pub use vty::{Daemon, Vty};
+
+#[cfg(test)]
+pub(crate) mod testing;

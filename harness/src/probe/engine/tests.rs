@@ -124,7 +124,12 @@ use Router::{Answers as A, Limited as L, Refuses as R, Silent as S};
 #[case::cilium_1_12(&[S, A, A, A, A, A, S], Some(A), "* 2 3 4 5 6 * T", true)]
 #[case::refused_on_the_way(&[A, A, R, A], Some(A), "1 2 3", false)]
 #[case::held_back(&[A, A, A], Some(L(1)), "1 2 3 T", true)]
-fn a_path(#[case] routers: &[Router], #[case] target: Option<Router>, #[case] expected: &str, #[case] reached: bool) {
+fn a_path(
+    #[case] routers: &[Router],
+    #[case] target: Option<Router>,
+    #[case] expected: &str,
+    #[case] reached: bool,
+) {
     let (report, _) = World::new(routers, target).trace(1, 30, Instant::now());
     assert_eq!(seen(&report), expected);
     assert_eq!(report.reached, reached);

@@ -127,7 +127,11 @@ fn other_traffic_concerns_nobody() {
     assert_eq!(read(false, &error(3, 3, &in_ipv4(6, &[0; 20]))), None, "TCP");
     assert_eq!(read(false, &error(5, 0, &in_ipv4(17, &in_udp(1)))), None, "a redirect");
     assert_eq!(read(true, &error(135, 0, &[0; 16])), None, "a neighbour solicitation");
-    let reply = { let mut bytes = echo_request(false, 1, 1, COOKIE, 8); bytes[0] = 0; bytes };
+    let reply = {
+        let mut bytes = echo_request(false, 1, 1, COOKIE, 8);
+        bytes[0] = 0;
+        bytes
+    };
     assert_eq!(read(false, &error(11, 0, &in_ipv4(1, &reply))), None, "an error about a reply");
 }
 

@@ -32,7 +32,11 @@ impl Line<'_> {
 }
 
 fn lines<'a>(program: &'static str, text: &'a str) -> impl Iterator<Item = Line<'a>> {
-    text.lines().enumerate().map(move |(index, text)| Line { program, number: index + 1, text: text.trim_end() })
+    text.lines().enumerate().map(move |(index, text)| Line {
+        program,
+        number: index + 1,
+        text: text.trim_end(),
+    })
 }
 
 /// The text has no heading: nothing of it can be trusted.

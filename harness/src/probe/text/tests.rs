@@ -7,33 +7,31 @@ use rstest::rstest;
 use super::super::report::{HopKind, IcmpError};
 use super::super::traceroute::Protocol;
 use super::{ping, traceroute};
-
-macro_rules! recorded {
-    ($path:literal) => {
-        include_str!(concat!("../../../../fixtures/recorded/", $path))
-    };
-}
+use crate::router::testing::recorded;
 
 fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
 #[rstest]
-#[case(recorded!("1.12.1/ping-nettool-1.txt"), "10.1.3.242", 5, 57)]
-#[case(recorded!("1.20-dev/ping-nettool-1.txt"), "10.1.2.7", 5, 58)]
+#[case(&recorded("1.12.1/ping-nettool-1.txt"), "10.1.3.242", 5, 57)]
+#[case(&recorded("1.20-dev/ping-nettool-1.txt"), "10.1.2.7", 5, 58)]
 fn a_recorded_ping(#[case] text: &str, #[case] to: &str, #[case] count: u16, #[case] ttl: u8) {
     let report = ping(text).unwrap();
     assert_eq!(report.to, ip(to));
     assert_eq!((report.sent, report.received), (count, count));
     assert!(report.all_answered());
     assert!(report.replies.iter().all(|reply| reply.ttl == Some(ttl) && reply.from == ip(to)));
-    assert_eq!(report.replies.iter().map(|reply| reply.seq).collect::<Vec<_>>(), (1..=count).collect::<Vec<_>>());
+    assert_eq!(
+        report.replies.iter().map(|reply| reply.seq).collect::<Vec<_>>(),
+        (1..=count).collect::<Vec<_>>()
+    );
     assert!(report.replies.iter().all(|reply| reply.rtt.is_some_and(|rtt| rtt < Duration::from_millis(1))));
 }
 
 #[test]
 fn a_recorded_ping_without_an_answer() {
-    let report = ping(recorded!("1.12.1/ping-without-policy.txt")).unwrap();
+    let report = ping(&recorded("1.12.1/ping-without-policy.txt")).unwrap();
     assert_eq!((report.sent, report.received), (3, 0));
     assert!(report.replies.is_empty() && report.errors.is_empty() && !report.all_answered());
     assert_eq!(report.to_string(), "ping 10.1.3.242: 3 sent, 0 received");
@@ -44,25 +42,29 @@ fn a_recorded_ping_without_an_answer() {
     "PING 10.1.1.1 (10.1.1.1): 56 data bytes\n64 bytes from 10.1.1.1: seq=0 ttl=64 time=0.045 ms\n\
      64 bytes from 10.1.1.1: seq=1 ttl=64 time=0.050 ms\n\n--- 10.1.1.1 ping statistics ---\n\
      2 packets transmitted, 2 packets received, 0% packet loss\n",
-    "10.1.1.1", 2
+    "10.1.1.1",
+    2
 )]
 #[case::inetutils(
     "PING 10.1.1.1 (10.1.1.1): 56 data bytes\n64 bytes from 10.1.1.1: icmp_seq=0 ttl=64 time=0.045 ms\n\
      64 bytes from 10.1.1.1: icmp_seq=1 ttl=64 time=0.050 ms\n--- 10.1.1.1 ping statistics ---\n\
      2 packets transmitted, 2 packets received, 0% packet loss\n",
-    "10.1.1.1", 2
+    "10.1.1.1",
+    2
 )]
 #[case::iputils_named(
     "PING router0 (10.0.0.0) 56(84) bytes of data.\n64 bytes from router0 (10.0.0.0): icmp_seq=1 ttl=64 time=0.03 ms\n\
      64 bytes from router0 (10.0.0.0): icmp_seq=1 ttl=64 time=0.05 ms (DUP!)\n\
      64 bytes from router0 (10.0.0.0): icmp_seq=2 ttl=64 time=0.03 ms\n\n\
      2 packets transmitted, 2 received, +1 duplicates, 0% packet loss, time 1ms\n",
-    "10.0.0.0", 2
+    "10.0.0.0",
+    2
 )]
 #[case::iputils_v6(
     "PING fd00::1(fd00::1) 56 data bytes\n64 bytes from fd00::1: icmp_seq=1 ttl=64 time=0.03 ms\n\
      64 bytes from fd00::1%eth0: icmp_seq=2 ttl=64 time=0.03 ms\n\n2 packets transmitted, 2 received, 0% packet loss\n",
-    "fd00::1", 2
+    "fd00::1",
+    2
 )]
 fn pings_of_other_programs(#[case] text: &str, #[case] to: &str, #[case] count: u16) {
     let report = ping(text).unwrap();
@@ -92,7 +94,10 @@ fn errors_in_a_ping(#[case] line: &str, #[case] expected: IcmpError) {
 #[case("ping: connect: Network is unreachable", "no line begins with `PING`")]
 #[case("PING 10.0.0.1 (10.0.0.1) 56(84) bytes of data.", "`packets transmitted`")]
 #[case("PING nowhere", "line 1, column 6: no address of the target")]
-#[case("PING 10.0.0.1 (10.0.0.1) 56(84) bytes\n64 bytes from 10.0.0.1: ttl=3", "line 2, column 15: no sequence number")]
+#[case(
+    "PING 10.0.0.1 (10.0.0.1) 56(84) bytes\n64 bytes from 10.0.0.1: ttl=3",
+    "line 2, column 15: no sequence number"
+)]
 fn a_ping_that_cannot_be_read_says_where(#[case] text: &str, #[case] expected: &str) {
     let error = ping(text).unwrap_err().to_string();
     assert!(error.contains(expected), "{error}");
@@ -100,22 +105,22 @@ fn a_ping_that_cannot_be_read_says_where(#[case] text: &str, #[case] expected: &
 
 #[rstest]
 #[case(
-    recorded!("1.12.1/traceroute-nettool-1.txt"),
+    &recorded("1.12.1/traceroute-nettool-1.txt"),
     Protocol::Udp,
     "to 10.1.3.242: * 10.1.1.143 10.0.2.1 10.0.0.0 10.0.0.2 10.0.4.2 * 10.1.3.242"
 )]
 #[case(
-    recorded!("1.12.1/traceroute-icmp-nettool-1.txt"),
+    &recorded("1.12.1/traceroute-icmp-nettool-1.txt"),
     Protocol::Icmp,
     "to 10.1.3.242: * 10.1.1.143 10.0.2.1 10.0.0.0 10.0.0.2 10.0.4.2 * 10.1.3.242"
 )]
 #[case(
-    recorded!("1.20-dev/traceroute-nettool-1.txt"),
+    &recorded("1.20-dev/traceroute-nettool-1.txt"),
     Protocol::Udp,
     "to 10.1.2.7: 10.1.1.212 10.0.2.1 10.0.0.0 10.0.0.2 10.0.3.2 * 10.1.2.7"
 )]
 #[case(
-    recorded!("1.12.1/traceroute-without-policy.txt"),
+    &recorded("1.12.1/traceroute-without-policy.txt"),
     Protocol::Udp,
     "to 10.1.3.242: * 10.1.1.143 * * * * * * (not reached)"
 )]
@@ -166,8 +171,14 @@ fn marks_behind_a_time(#[case] mark: &str, #[case] expected: IcmpError) {
 #[rstest]
 #[case("", "no line begins with `traceroute to`")]
 #[case("traceroute to nowhere, 30 hops max", "line 1, column 15")]
-#[case("traceroute to 10.0.0.9 (10.0.0.9), 30 hops max\n 1  0.1 ms", "line 2, column 5: a time without an address")]
-#[case("traceroute to 10.0.0.9 (10.0.0.9), 30 hops max\n 999  10.0.0.1 0.1 ms", "line 2, column 2: a distance beyond")]
+#[case(
+    "traceroute to 10.0.0.9 (10.0.0.9), 30 hops max\n 1  0.1 ms",
+    "line 2, column 5: a time without an address"
+)]
+#[case(
+    "traceroute to 10.0.0.9 (10.0.0.9), 30 hops max\n 999  10.0.0.1 0.1 ms",
+    "line 2, column 2: a distance beyond"
+)]
 fn a_traceroute_that_cannot_be_read_says_where(#[case] text: &str, #[case] expected: &str) {
     let error = traceroute(text, Protocol::Udp).unwrap_err().to_string();
     assert!(error.contains(expected), "{error}");

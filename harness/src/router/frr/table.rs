@@ -52,8 +52,7 @@ fn path(fields: &Object) -> Option<Path> {
     };
     let chosen = lenient::object(fields, "bestpath");
     let peer = lenient::object(fields, "peer");
-    let address =
-        lenient::address(fields.get("peerId").or_else(|| peer.and_then(|peer| peer.get("peerId"))));
+    let address = lenient::address(fields.get("peerId").or_else(|| peer.and_then(|peer| peer.get("peerId"))));
     let next_hops: Vec<NextHop> = fields
         .get("nexthops")
         .and_then(Value::as_array)
@@ -102,8 +101,7 @@ fn source(fields: &Object, peer: Option<&Object>, address: Option<IpAddr>) -> Pa
 fn next_hop(fields: &Object) -> Option<NextHop> {
     Some(NextHop {
         ip: lenient::text(fields, "ip")?.parse().ok()?,
-        interface: lenient::string(fields, "interface")
-            .or_else(|| lenient::string(fields, "interfaceName")),
+        interface: lenient::string(fields, "interface").or_else(|| lenient::string(fields, "interfaceName")),
         used: lenient::flag(fields, "used"),
         accessible: fields.get("accessible").and_then(Value::as_bool),
     })

@@ -115,8 +115,9 @@ impl Subscription {
     /// After the observer was dropped it never returns.
     pub async fn next(&mut self) -> Arc<Snapshot> {
         let (since, seen) = (self.since, self.seen);
-        let fresh =
-            |snapshot: &Arc<Snapshot>| snapshot.read_at >= since && seen.is_none_or(|v| v != snapshot.version);
+        let fresh = |snapshot: &Arc<Snapshot>| {
+            snapshot.read_at >= since && seen.is_none_or(|v| v != snapshot.version)
+        };
         match self.latest.wait_for(fresh).await.map(|snapshot| Arc::clone(&snapshot)) {
             Ok(snapshot) => {
                 self.seen = Some(snapshot.version);
