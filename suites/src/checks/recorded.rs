@@ -104,7 +104,7 @@ fn a_fabric_without_policies_fails_the_policy_phase_and_says_why() {
         "policy::sessions::tor0::10.0.2.2 is established with AS 65010",
         "policy::routes::router0::rib has the 12 prefixes",
         "policy::routes::tor0::podCIDR(worker) comes from worker",
-        "policy::routes::tor0::fib has the 13 prefixes and no others",
+        "policy::routes::tor0::fib routes to the 13 prefixes and no others",
     ];
     let checks: Vec<_> =
         wanted.iter().map(|name| checks.iter().find(|check| check.name.starts_with(name)).unwrap()).collect();

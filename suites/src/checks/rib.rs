@@ -161,7 +161,7 @@ fn path_difference(
         note(format!("origin is {}, not {origin}", path.origin));
     }
     if let Some(as_path) = wanted.as_path.as_ref().filter(|as_path| **as_path != path.as_path) {
-        note(format!("AS path is {}, not {}", as_path_text(&path.as_path), as_path_text(as_path)));
+        note(format!("{} is there, not {}", as_path_text(&path.as_path), as_path_text(as_path)));
     }
     if let Some(wanted) = wanted.local_pref.filter(|pref| Some(*pref) != path.local_pref) {
         let seen = path.local_pref.map_or_else(|| "not set".to_owned(), |pref| pref.to_string());
@@ -197,12 +197,12 @@ fn wanted_origin(origin: Origin) -> WantedOrigin {
     }
 }
 
-/// `65000 65010`, or `empty`.
-pub(super) fn as_path_text(path: &[u32]) -> String {
+/// `AS path 65000 65010`, or `an empty AS path`.
+fn as_path_text(path: &[u32]) -> String {
     if path.is_empty() {
-        return "empty".to_owned();
+        return "an empty AS path".to_owned();
     }
-    path.iter().map(u32::to_string).collect::<Vec<_>>().join(" ")
+    format!("AS path {}", path.iter().map(u32::to_string).collect::<Vec<_>>().join(" "))
 }
 
 impl WantedPath {
@@ -211,7 +211,7 @@ impl WantedPath {
         let from = self.from.as_ref().map(|from| format!("from {from}"));
         let with = [
             self.next_hop.as_ref().map(|symbol| format!("next hop {symbol}")),
-            self.as_path.as_ref().map(|path| format!("AS path {}", as_path_text(path))),
+            self.as_path.as_deref().map(as_path_text),
             self.local_pref.map(|pref| format!("local preference {pref}")),
             self.origin.map(|origin| format!("origin {origin}")),
         ];

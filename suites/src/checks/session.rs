@@ -223,11 +223,11 @@ fn judge_fact(subject: &str, fact: &SessionFact, session: &Session) -> Verdict {
             let seen = session.dropped_count;
             if seen != *wanted {
                 difference.push(match &session.last_reset {
-                    Some(reset) => format!("lost {}; the last time: {reset}", times(seen)),
-                    None => format!("lost {}", times(seen)),
+                    Some(reset) if seen > 0 => format!("it was lost {}; the last time: {reset}", times(seen)),
+                    _ => format!("it was lost {}", times(seen)),
                 });
             }
-            format!("lost {}", times(seen))
+            if seen == 0 { "never lost".to_owned() } else { format!("lost {}", times(seen)) }
         }
     };
     let verdict = Verdict::of(subject, fact.phrase(), seen, difference);
@@ -344,6 +344,7 @@ impl SessionFact {
             }
             Self::Hostname(name) => format!("the name {name}"),
             Self::LastReset(reason) => format!("last lost by {reason}"),
+            Self::Drops(0) => "never lost".to_owned(),
             Self::Drops(number) => format!("lost {}", times(*number)),
         }
     }

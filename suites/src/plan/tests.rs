@@ -94,12 +94,12 @@ fn a_set_is_changed_by_what_later_phases_add_and_remove() {
     let plan = plan(&lab);
     insta::assert_snapshot!(names(&plan).join("\n"), @r"
     a::routes::router0::rib has the 2 prefixes
-    a::routes::router0::fib has the 2 prefixes
+    a::routes::router0::fib routes to the 2 prefixes
     b::routes::router0::rib has router0:lo, tor0:lo, mgmt
-    b::routes::router0::fib has router0:lo, tor0:lo, mgmt
+    b::routes::router0::fib routes to router0:lo, tor0:lo, mgmt
     b::routes::tor0::rib has mgmt
     c::routes::router0::rib has router0:lo, mgmt
-    c::routes::router0::fib has router0:lo, mgmt
+    c::routes::router0::fib routes to router0:lo, mgmt
     c::routes::router0::rib lacks tor0:lo
     c::routes::router0::fib lacks tor0:lo
     c::routes::tor0::rib has 3 prefixes
