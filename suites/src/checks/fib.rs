@@ -110,8 +110,7 @@ fn lacks(
     resolver: &dyn Resolver,
 ) -> Result<Verdict, Unresolved> {
     let wanted = Wanted::resolve(prefixes, resolver)?;
-    let there: Vec<_> =
-        wanted.prefixes().filter_map(|prefix| Some((prefix, seen.route(&prefix)?))).collect();
+    let there: Vec<_> = wanted.prefixes().filter_map(|prefix| Some((prefix, seen.route(&prefix)?))).collect();
     let line = |(prefix, route): &(IpNet, &FibRoute)| {
         format!("still there: {} ({})", wanted.named(*prefix), way(route))
     };

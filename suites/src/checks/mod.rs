@@ -28,7 +28,7 @@ pub use path::{PathSpec, judge_path};
 pub use pods::{PodFact, PodSpec, judge_pod};
 pub use reach::{ReachFact, ReachSpec, judge_reach};
 pub use rib::{RibFact, RibSpec, judge_rib};
-pub use same::same_node;
 use same::label_difference;
+pub use same::same_node;
 pub use session::{SessionFact, SessionSpec, judge_session};
 pub use verdict::{Outcome, Verdict};

@@ -70,11 +70,9 @@ fn trace(hops: &str) -> TraceReport {
     let hop = |(index, word): (usize, &str)| {
         let ttl = u8::try_from(index + 1).unwrap();
         match word.parse() {
-            Ok(address) => HopSeen {
-                responder: Some(address),
-                kind: HopKind::TimeExceeded,
-                ..HopSeen::silent(ttl)
-            },
+            Ok(address) => {
+                HopSeen { responder: Some(address), kind: HopKind::TimeExceeded, ..HopSeen::silent(ttl) }
+            }
             Err(_) => HopSeen::silent(ttl),
         }
     };
@@ -96,13 +94,25 @@ fn the_articles_path_holds_on_every_datapath(#[case] hops: String) {
 }
 
 #[rstest]
-#[case::silent_in_the_middle("10.1.1.143 10.0.2.1 * 10.0.0.2 10.0.4.2 10.1.3.242", "TTL 3: expected router0:lo")]
+#[case::silent_in_the_middle(
+    "10.1.1.143 10.0.2.1 * 10.0.0.2 10.0.4.2 10.1.3.242",
+    "TTL 3: expected router0:lo"
+)]
 #[case::silent_gateway("* 10.1.1.143 * 10.0.0.0 10.0.0.2 10.0.4.2 10.1.3.242", "TTL 3: expected gateway")]
-#[case::two_silent_at_the_start("* * 10.1.1.143 10.0.2.1 10.0.0.0 10.0.0.2 10.0.4.2 10.1.3.242", "TTL 2: expected node(")]
+#[case::two_silent_at_the_start(
+    "* * 10.1.1.143 10.0.2.1 10.0.0.0 10.0.0.2 10.0.4.2 10.1.3.242",
+    "TTL 2: expected node("
+)]
 #[case::a_hop_skipped("10.1.1.143 10.0.2.1 10.0.0.2 10.0.4.2 10.1.3.242", "saw 10.0.0.2 (tor(nettool-2):lo)")]
-#[case::a_stranger("10.1.1.143 10.0.2.1 10.9.9.9 10.0.0.2 10.0.4.2 10.1.3.242", "saw 10.9.9.9 (not known to the fabric)")]
+#[case::a_stranger(
+    "10.1.1.143 10.0.2.1 10.9.9.9 10.0.0.2 10.0.4.2 10.1.3.242",
+    "saw 10.9.9.9 (not known to the fabric)"
+)]
 #[case::ends_early("10.1.1.143 10.0.2.1", "after TTL 2 the path ends; expected router0:lo (10.0.0.0)")]
-#[case::goes_on("10.1.1.143 10.0.2.1 10.0.0.0 10.0.0.2 10.0.4.2 10.1.3.242 10.1.3.242", "TTL 7: expected the end of the path")]
+#[case::goes_on(
+    "10.1.1.143 10.0.2.1 10.0.0.0 10.0.0.2 10.0.4.2 10.1.3.242 10.1.3.242",
+    "TTL 7: expected the end of the path"
+)]
 #[case::never_there("", "after TTL 0 the path ends")]
 fn anything_else_fails_and_says_where(#[case] hops: &str, #[case] part: &str) {
     let verdict = judge_path(&article(), &trace(hops), &Table::article());
@@ -114,10 +124,7 @@ fn anything_else_fails_and_says_where(#[case] hops: &str, #[case] part: &str) {
 fn a_path_that_dies_reads_well() {
     let verdict = judge_path(&article(), &trace("* 10.1.1.143 * * * *"), &Table::article());
     insta::assert_snapshot!(verdict.failure_text());
-    assert_eq!(
-        verdict.waiting_text(),
-        "nettool-1 to nettool-2: *, node(nettool-1):cilium_host, *, *, *, *"
-    );
+    assert_eq!(verdict.waiting_text(), "nettool-1 to nettool-2: *, node(nettool-1):cilium_host, *, *, *, *");
 }
 
 #[test]

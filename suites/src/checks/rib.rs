@@ -50,8 +50,7 @@ pub enum RibFact {
 /// Judges one fact.
 pub fn judge_rib(spec: &RibSpec, seen: &Rib, resolver: &dyn Resolver) -> Verdict {
     let router = spec.router.as_str();
-    let best: BTreeSet<IpNet> =
-        seen.best_prefixes(false).chain(seen.best_prefixes(true)).copied().collect();
+    let best: BTreeSet<IpNet> = seen.best_prefixes(false).chain(seen.best_prefixes(true)).copied().collect();
     let judged = match &spec.fact {
         RibFact::Exactly { prefixes, count } => exactly(router, prefixes, *count, &best, resolver),
         RibFact::Contains(prefixes) => Wanted::resolve(prefixes, resolver).map(|wanted| {
@@ -97,7 +96,10 @@ fn exactly(
     let seen: BTreeSet<IpNet> = best.iter().filter(|prefix| in_family(prefix, families)).copied().collect();
     let (mut lines, phrase) = difference(&wanted, &seen, true, resolver);
     if let Some(count) = count.filter(|count| *count != wanted.len()) {
-        lines.push(format!("the expectation stands for {} prefixes on this fabric, not {count}", wanted.len()));
+        lines.push(format!(
+            "the expectation stands for {} prefixes on this fabric, not {count}",
+            wanted.len()
+        ));
     }
     let expected = format!("exactly {}", counted(count.unwrap_or(wanted.len()), "prefix", "prefixes"));
     Ok(Verdict::of(router, expected, phrase, lines))
@@ -111,7 +113,8 @@ fn lacks(
 ) -> Result<Verdict, Unresolved> {
     let wanted = Wanted::resolve(prefixes, resolver)?;
     let there: Vec<IpNet> = wanted.prefixes().filter(|prefix| best.contains(prefix)).collect();
-    let lines: Vec<_> = there.iter().map(|prefix| format!("still there: {}", wanted.named(*prefix))).collect();
+    let lines: Vec<_> =
+        there.iter().map(|prefix| format!("still there: {}", wanted.named(*prefix))).collect();
     let expected = format!("none of {}", counted(wanted.len(), "prefix", "prefixes"));
     Ok(Verdict::of(router, expected, format!("{} of {} still there", there.len(), wanted.len()), lines))
 }
@@ -227,7 +230,9 @@ impl WantedPath {
 impl RibFact {
     fn phrase(&self) -> String {
         match self {
-            Self::Exactly { prefixes, .. } => format!("exactly {}", listed(prefixes.iter().map(Symbol::to_string))),
+            Self::Exactly { prefixes, .. } => {
+                format!("exactly {}", listed(prefixes.iter().map(Symbol::to_string)))
+            }
             Self::Contains(prefixes) => listed(prefixes.iter().map(Symbol::to_string)),
             Self::Lacks(prefixes) => format!("none of {}", listed(prefixes.iter().map(Symbol::to_string))),
             Self::Count(count) => counted(*count, "prefix", "prefixes"),

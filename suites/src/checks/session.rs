@@ -144,11 +144,13 @@ fn judge_fact(subject: &str, fact: &SessionFact, session: &Session) -> Verdict {
                     difference.push(format!("the neighbor's AS is {seen}, not {wanted}"));
                 }
                 (Some(wanted), None) => {
-                    difference.push(format!("the neighbor was never heard, so its AS is not known to be {wanted}"));
+                    difference
+                        .push(format!("the neighbor was never heard, so its AS is not known to be {wanted}"));
                 }
                 _ => {}
             }
-            let number = session.remote_as.map_or_else(|| "an AS not heard yet".to_owned(), |n| format!("AS {n}"));
+            let number =
+                session.remote_as.map_or_else(|| "an AS not heard yet".to_owned(), |n| format!("AS {n}"));
             format!("{} with {number}", session.state)
         }
         SessionFact::Kind(wanted) => {
@@ -203,7 +205,8 @@ fn judge_fact(subject: &str, fact: &SessionFact, session: &Session) -> Verdict {
                 seen.clone()
             }
             None => {
-                difference.push(format!("the neighbor gave no name in its OPEN; the session is {}", session.state));
+                difference
+                    .push(format!("the neighbor gave no name in its OPEN; the session is {}", session.state));
                 "no name".to_owned()
             }
         },
@@ -224,7 +227,7 @@ fn judge_fact(subject: &str, fact: &SessionFact, session: &Session) -> Verdict {
             if seen != *wanted {
                 difference.push(match &session.last_reset {
                     Some(reset) if seen > 0 => format!("it was lost {}; the last time: {reset}", times(seen)),
-                    _ => format!("it was lost {}", times(seen)),
+                    _ => "it was never lost".to_owned(),
                 });
             }
             if seen == 0 { "never lost".to_owned() } else { format!("lost {}", times(seen)) }

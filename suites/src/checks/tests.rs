@@ -64,11 +64,8 @@ fn session() -> Session {
 }
 
 fn judge(fact: SessionFact, session: Session) -> Verdict {
-    let spec = SessionSpec::Of {
-        router: "router0".into(),
-        neighbor: Neighbor::Interface("net0".into()),
-        fact,
-    };
+    let spec =
+        SessionSpec::Of { router: "router0".into(), neighbor: Neighbor::Interface("net0".into()), fact };
     judge_session(&spec, &Sessions::from([("net0".to_owned(), session)]), &Literal)
 }
 
@@ -87,7 +84,7 @@ fn state(state: WantedState, remote_as: u32) -> SessionFact {
 #[case(SessionFact::Sent { family: WantedFamily::Ipv6, count: 1 }, Some("does not carry IPv6"))]
 #[case(SessionFact::Hostname("tor1".into()), Some("calls itself tor0"))]
 #[case(SessionFact::LastReset("Hold Timer".into()), Some("never lost"))]
-#[case(SessionFact::Drops(1), Some("lost never"))]
+#[case(SessionFact::Drops(1), Some("it was never lost"))]
 fn each_fact_is_judged_alone(#[case] fact: SessionFact, #[case] difference: Option<&str>) {
     let verdict = judge(fact, session());
     match difference {
@@ -189,8 +186,10 @@ fn exec_lines_fail_for_good_and_say_which() {
 
 fn interface(fact: InterfaceFact, link: Option<(bool, bool)>) -> Verdict {
     let spec = InterfaceSpec { place: "tor0".into(), name: "net0".into(), fact };
-    let links: Vec<Link> =
-        link.map(|(up, carrier)| Link { index: 2, name: "net0".into(), up, carrier, mtu: 9500 }).into_iter().collect();
+    let links: Vec<Link> = link
+        .map(|(up, carrier)| Link { index: 2, name: "net0".into(), up, carrier, mtu: 9500 })
+        .into_iter()
+        .collect();
     let address =
         LinkAddress { dev: "net0".into(), address: "10.0.1.1/24".parse().unwrap(), tentative: false };
     judge_interface(&spec, &links, &[address], &Literal)
@@ -209,7 +208,11 @@ fn interface(fact: InterfaceFact, link: Option<(bool, bool)>) -> Verdict {
 #[case(InterfaceFact::Address("10.0.1.1/25".parse().unwrap()), Some((true, true)), false)]
 #[case(InterfaceFact::AddressIn(Symbol::parse("10.0.0.0/16").unwrap()), Some((true, true)), true)]
 #[case(InterfaceFact::AddressIn(Symbol::parse("10.9.0.0/16").unwrap()), Some((true, true)), false)]
-fn interfaces_are_judged(#[case] fact: InterfaceFact, #[case] link: Option<(bool, bool)>, #[case] passes: bool) {
+fn interfaces_are_judged(
+    #[case] fact: InterfaceFact,
+    #[case] link: Option<(bool, bool)>,
+    #[case] passes: bool,
+) {
     let verdict = interface(fact, link);
     assert_eq!(verdict.passed(), passes, "{}", verdict.failure_text());
 }

@@ -10,7 +10,8 @@ use super::*;
 
 fn read(text: &str) -> (Option<Expect>, String) {
     let mut ctx = Diagnostics::new();
-    let expect = parse(Path::new("lab.yaml"), text, &mut ctx).and_then(|node| Expect::from_tree(&node, &mut ctx));
+    let expect =
+        parse(Path::new("lab.yaml"), text, &mut ctx).and_then(|node| Expect::from_tree(&node, &mut ctx));
     let noted: Vec<String> = ctx.iter().map(ToString::to_string).collect();
     (expect, noted.join("\n\n"))
 }
@@ -49,7 +50,9 @@ fn vlan_interfaces_are_neighbors_too() {
 fn prefixes_come_as_a_list_or_with_their_paths() {
     let list = good("routes: { r: { prefixes: [router0:lo, mgmt, 10.0.0.0/8] } }");
     assert_eq!(list.routes[0].prefixes.as_ref().unwrap().len(), 3);
-    let map = good("routes: { r: { prefixes: { mgmt: , tor0:lo: { as-path: [65010], origin: igp, from: self } } } }");
+    let map = good(
+        "routes: { r: { prefixes: { mgmt: , tor0:lo: { as-path: [65010], origin: igp, from: self } } } }",
+    );
     let prefixes = map.routes[0].prefixes.as_ref().unwrap();
     assert!(prefixes[0].path.is_empty());
     assert_eq!(prefixes[1].path.as_path, Some(vec![65010]));
@@ -63,7 +66,7 @@ fn prefixes_come_as_a_list_or_with_their_paths() {
 #[case("{ besides: default }", WantedFib::Exact { besides: vec![Symbol::Default] })]
 #[case("unjudged", WantedFib::Unjudged)]
 fn the_kernels_table_is_judged_as_said(#[case] text: &str, #[case] fib: WantedFib) {
-    assert_eq!(good(&format!("routes: {{ r: {{ fib: {text} }} }}")).routes[0].fib, fib);
+    assert_eq!(good(&format!("routes: {{ r: {{ count: 1, fib: {text} }} }}")).routes[0].fib, fib);
 }
 
 #[test]
@@ -87,7 +90,10 @@ fn times_are_read_at_every_level() {
     let expect = good("holds: 2s\nwithin: 1m\nsessions: { within: 20s, r: { holds: 500ms, net0: down } }");
     assert_eq!(expect.patience.holds, Some(Duration::from_secs(2)));
     let router = expect.sessions[0].patience;
-    assert_eq!((router.within, router.holds), (Some(Duration::from_secs(20)), Some(Duration::from_millis(500))));
+    assert_eq!(
+        (router.within, router.holds),
+        (Some(Duration::from_secs(20)), Some(Duration::from_millis(500)))
+    );
 }
 
 /// Every mistake at once: a reader does not stop at the first.
@@ -122,6 +128,17 @@ fn mistakes_are_told_with_their_place_and_what_to_write() {
     let (expect, noted) = read(MISTAKES);
     assert_eq!(expect, None);
     insta::assert_snapshot!(noted);
+}
+
+#[rstest]
+#[case("sessions: { r: { net0: } }")]
+#[case("routes: { r: { fib: exact } }")]
+#[case("pods: { nettool-1: {} }")]
+#[case("nodes: { worker: }")]
+fn what_expects_nothing_is_a_mistake(#[case] text: &str) {
+    let (expect, noted) = read(text);
+    assert_eq!(expect, None);
+    assert!(noted.contains("nothing is expected of"), "{noted}");
 }
 
 #[test]

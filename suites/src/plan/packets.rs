@@ -17,8 +17,7 @@ fn one_way(sheet: &mut Sheet<'_>, expect: &ReachExpect, from: &Symbol, to: &Symb
     let (near, far) = (from.short(), to.short());
     for &prober in expect.via.probers() {
         let mut add = |statement: String, fact: ReachFact| {
-            let spec =
-                ReachSpec { from: from.clone(), to: to.clone(), prober, count: expect.count, fact };
+            let spec = ReachSpec { from: from.clone(), to: to.clone(), prober, count: expect.count, fact };
             sheet.plain(&near, statement, CheckSpec::Reach(spec), expect.patience, &expect.at);
         };
         let own = prober == Prober::Own;
@@ -62,7 +61,11 @@ fn path(sheet: &mut Sheet<'_>, expect: &PathsExpect, from: &Symbol, to: &Symbol,
     if through.last() == Some(&far) {
         through.pop();
     }
-    let through = if through.is_empty() { "goes straight".to_owned() } else { format!("goes through {}", through.join(", ")) };
+    let through = if through.is_empty() {
+        "goes straight".to_owned()
+    } else {
+        format!("goes through {}", through.join(", "))
+    };
     for &prober in expect.via.probers() {
         let statement = match prober {
             Prober::Native => format!("{near} to {far} {through}"),

@@ -183,7 +183,9 @@ impl Resolver for World {
             Symbol::PodCidr(select) => {
                 let fits = |node: &&Node| match select {
                     Select::All => true,
-                    Select::Of(whose) => self.node_of(whose).is_some_and(|one| one.metadata.name == node.metadata.name),
+                    Select::Of(whose) => {
+                        self.node_of(whose).is_some_and(|one| one.metadata.name == node.metadata.name)
+                    }
                     Select::Labels(labels) => labels.iter().all(|(key, value)| {
                         node.metadata.labels.as_ref().and_then(|there| there.get(key)) == Some(value)
                     }),
