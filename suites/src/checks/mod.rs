@@ -2,6 +2,7 @@
 //!
 //! What lives here: no I/O, no waiting, no names of tests. Observing is the runner's business, and so is asking again.
 
+mod agree;
 mod fib;
 mod interfaces;
 mod lines;
@@ -20,6 +21,7 @@ mod recorded;
 #[cfg(test)]
 mod tests;
 
+pub use agree::{AgreeOn, AgreeSpec, judge_pings_agree, judge_traces_agree};
 pub use fib::{FibFact, FibSpec, judge_fib};
 pub use interfaces::{InterfaceFact, InterfaceSpec, judge_interface};
 pub use lines::{LineSeen, LinesSpec, judge_lines};

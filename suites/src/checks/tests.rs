@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use fabric_harness::probe::{IcmpError, PingFault, PingReport, Reply};
+use fabric_harness::probe::{Hop, IcmpError, PingFault, PingReport, Reply, TraceReport};
 use fabric_harness::router::{
     Family, FamilyState, Link, LinkAddress, Reset, Session, SessionState, SessionType, Sessions,
 };
@@ -12,7 +12,9 @@ use ipnet::IpNet;
 use rstest::rstest;
 
 use super::*;
-use crate::expect::*;
+use crate::expect::{
+    Named, Neighbor, Prober, Resolver, Symbol, Unresolved, WantedFamily, WantedKind, WantedLink, WantedState,
+};
 
 /// A fabric on which only literals mean something.
 struct Literal;
@@ -233,4 +235,40 @@ fn a_symbol_that_never_means_anything_fails_for_good() {
 #[case("-worker", "worker", false)]
 fn names_of_nodes_may_be_short(#[case] seen: &str, #[case] written: &str, #[case] same: bool) {
     assert_eq!(same_node(seen, written), same);
+}
+
+fn agree(on: AgreeOn) -> AgreeSpec {
+    AgreeSpec { from: Symbol::parse("pod/a").unwrap(), to: Symbol::parse("pod/b").unwrap(), on }
+}
+
+#[rstest]
+#[case(ping(&[57, 57, 57], 3), ping(&[57], 1), true)]
+#[case(ping(&[], 3), ping(&[], 3), true)]
+#[case(ping(&[57], 1), ping(&[58], 1), false)]
+#[case(ping(&[57], 1), ping(&[], 1), false)]
+#[case(ping(&[], 0), ping(&[], 1), false)]
+fn two_pings_agree_or_not(#[case] native: PingReport, #[case] own: PingReport, #[case] passes: bool) {
+    let verdict = judge_pings_agree(&agree(AgreeOn::Ping { count: 3 }), &native, &own);
+    assert_eq!(verdict.passed(), passes, "{}", verdict.failure_text());
+}
+
+#[rstest]
+#[case("10.0.2.1 * 10.1.3.242", None)]
+#[case("10.0.2.1 10.0.0.0 10.1.3.242", Some("TTL 2: nobody answers natively, 10.0.0.0"))]
+#[case("10.0.2.1 *", Some("the native one alone reaches pod/b"))]
+#[case("", Some("one of the two saw no hop"))]
+fn two_traces_agree_or_not(#[case] own: &str, #[case] difference: Option<&str>) {
+    let trace = |hops: &str| {
+        let hop = |(ttl, word): (u8, &str)| Hop { responder: word.parse().ok(), ..Hop::silent(ttl) };
+        let hops: Vec<Hop> = (1..).zip(hops.split_whitespace()).map(hop).collect();
+        let to = "10.1.3.242".parse().unwrap();
+        let reached = hops.last().is_some_and(|hop| hop.responder == Some(to));
+        TraceReport { to, hops, reached, refused: None }
+    };
+    let native = trace("10.0.2.1 * 10.1.3.242");
+    let verdict = judge_traces_agree(&agree(AgreeOn::Trace), &native, &trace(own), &Literal);
+    match difference {
+        None => assert!(verdict.passed(), "{}", verdict.failure_text()),
+        Some(part) => assert!(verdict.failure_text().contains(part), "{}", verdict.failure_text()),
+    }
 }

@@ -61,7 +61,7 @@ pub fn deadline(phase: &PlannedPhase, check: &PlannedCheck, timers: &Timers) -> 
         | CheckSpec::Rib(_) => in_rib(phase, timers),
         CheckSpec::Session(_) => sessions_settled(phase, timers),
         CheckSpec::Fib(_) => in_rib(phase, timers).then(Deadline::fib_after_rib()),
-        CheckSpec::Reach(_) | CheckSpec::Path(_) => {
+        CheckSpec::Reach(_) | CheckSpec::Path(_) | CheckSpec::Agree(_) => {
             let pods =
                 if starts_pods(phase) { Deadline::pod_running(timers.image) } else { Deadline::default() };
             pods.then(in_rib(phase, timers))
