@@ -41,6 +41,12 @@ pub(super) struct ControlPlane {
     pub(super) kubeconfig: PathBuf,
 }
 
+impl std::fmt::Debug for ControlPlane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ControlPlane").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
 /// Brings the cluster's nodes and its endpoint up.
 pub(super) async fn bring_up(
     spec: &KeeperSpec,

@@ -4,7 +4,6 @@
 //! datapath is not modelled: the kernel's routing does the forwarding.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -28,6 +27,7 @@ use crate::twin::agent::{self, AgentStatus};
 use crate::wire::{End, LinkSpec, RouteSpec, Wire, WireError};
 
 /// An agent at work.
+#[derive(Debug)]
 pub(super) struct Agent {
     pub(super) task: tokio::task::JoinHandle<()>,
     #[allow(dead_code, reason = "keeps the channel open: the agent reports into it")]

@@ -66,6 +66,7 @@ fn set(
     resolver: &dyn Resolver,
 ) -> Result<Verdict, Unresolved> {
     let own = own_addresses(router, prefixes, resolver)?;
+    let local = own.len();
     let wanted = Wanted::resolve(prefixes, resolver)?.without(|prefix| own.contains(&prefix));
     let families = wanted.families();
     let there: BTreeSet<IpNet> = seen
@@ -76,7 +77,10 @@ fn set(
         .collect();
     let (lines, phrase) = difference(&wanted, &there, exact, resolver);
     let exactly = if exact { "exactly " } else { "" };
-    let expected = format!("{exactly}{}", counted(wanted.len(), "route", "routes"));
+    let mut expected = format!("{exactly}{}", counted(wanted.len(), "route", "routes"));
+    if local > 0 {
+        expected.push_str(&format!(" besides {} of its own", counted(local, "address", "addresses")));
+    }
     let detail = if exact { json!(there) } else { json!(seen.routes.keys().collect::<Vec<_>>()) };
     Ok(Verdict::of(router, expected, phrase.replace("prefixes", "routes"), lines).detail(&detail))
 }
@@ -106,8 +110,7 @@ fn lacks(
     resolver: &dyn Resolver,
 ) -> Result<Verdict, Unresolved> {
     let wanted = Wanted::resolve(prefixes, resolver)?;
-    let there: Vec<_> =
-        wanted.prefixes().filter_map(|prefix| Some((prefix, seen.route(&prefix)?))).collect();
+    let there: Vec<_> = wanted.prefixes().filter_map(|prefix| Some((prefix, seen.route(&prefix)?))).collect();
     let line = |(prefix, route): &(IpNet, &FibRoute)| {
         format!("still there: {} ({})", wanted.named(*prefix), way(route))
     };

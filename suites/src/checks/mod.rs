@@ -2,6 +2,7 @@
 //!
 //! What lives here: no I/O, no waiting, no names of tests. Observing is the runner's business, and so is asking again.
 
+mod agree;
 mod fib;
 mod interfaces;
 mod lines;
@@ -20,6 +21,7 @@ mod recorded;
 #[cfg(test)]
 mod tests;
 
+pub use agree::{AgreeOn, AgreeSpec, judge_pings_agree, judge_traces_agree};
 pub use fib::{FibFact, FibSpec, judge_fib};
 pub use interfaces::{InterfaceFact, InterfaceSpec, judge_interface};
 pub use lines::{LineSeen, LinesSpec, judge_lines};
@@ -28,7 +30,7 @@ pub use path::{PathSpec, judge_path};
 pub use pods::{PodFact, PodSpec, judge_pod};
 pub use reach::{ReachFact, ReachSpec, judge_reach};
 pub use rib::{RibFact, RibSpec, judge_rib};
-pub use same::same_node;
 use same::label_difference;
+pub use same::same_node;
 pub use session::{SessionFact, SessionSpec, judge_session};
 pub use verdict::{Outcome, Verdict};

@@ -82,7 +82,10 @@ pub fn judge_nodes(spec: &NodeSpec, seen: &[Node]) -> Verdict {
                     Verdict::of(node, fact.phrase(), "no such node", vec![line])
                 }
                 several => {
-                    let line = format!("several nodes have names like it: {}", listed(several.iter().map(|n| name(n))));
+                    let line = format!(
+                        "several nodes have names like it: {}",
+                        listed(several.iter().map(|n| name(n)))
+                    );
                     Verdict::of(node, fact.phrase(), "not one node", vec![line]).for_good()
                 }
             }
@@ -113,7 +116,8 @@ fn pod_cidrs(count: Option<usize>, length: Option<u8>, inside: Option<IpNet>, se
     if let Some(count) = count.filter(|count| *count != different.len()) {
         lines.push(format!("there are {} pod CIDRs, not {count}", different.len()));
     }
-    let mut expected = count.map_or_else(|| "pod CIDRs".to_owned(), |count| counted(count, "pod CIDR", "pod CIDRs"));
+    let mut expected =
+        count.map_or_else(|| "pod CIDRs".to_owned(), |count| counted(count, "pod CIDR", "pod CIDRs"));
     if let Some(length) = length {
         expected.push_str(&format!(" of length {length}"));
     }
@@ -121,7 +125,8 @@ fn pod_cidrs(count: Option<usize>, length: Option<u8>, inside: Option<IpNet>, se
         expected.push_str(&format!(" inside {inside}"));
     }
     let phrase = counted(different.len(), "different pod CIDR", "different pod CIDRs");
-    let detail: Vec<_> = different.iter().map(|(cidr, node)| json!({ "node": node, "podCIDR": cidr })).collect();
+    let detail: Vec<_> =
+        different.iter().map(|(cidr, node)| json!({ "node": node, "podCIDR": cidr })).collect();
     Verdict::of("cluster", expected, phrase, lines).detail(&detail)
 }
 

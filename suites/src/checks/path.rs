@@ -88,7 +88,8 @@ pub fn judge_path(spec: &PathSpec, seen: &TraceReport, resolver: &dyn Resolver) 
     let phrase = if seen.hops.is_empty() {
         "no hop at all".to_owned()
     } else {
-        let name = |address: &IpAddr| resolver.name_of_address(*address).unwrap_or_else(|| address.to_string());
+        let name =
+            |address: &IpAddr| resolver.name_of_address(*address).unwrap_or_else(|| address.to_string());
         let hop = |hop: &HopSeen| match hop.responders().as_slice() {
             [] => "*".to_owned(),
             several => several.iter().map(name).collect::<Vec<_>>().join("|"),

@@ -46,7 +46,8 @@ pub fn judge_pod(spec: &PodSpec, seen: Option<&Pod>, nodes: &[Node], resolver: &
     let mut dead = false;
     let phrase = match &spec.fact {
         PodFact::Phase(wanted) => {
-            let phase = status.and_then(|status| status.phase.clone()).unwrap_or_else(|| "Pending".to_owned());
+            let phase =
+                status.and_then(|status| status.phase.clone()).unwrap_or_else(|| "Pending".to_owned());
             let ready = is_ready(pod);
             if phase != wanted.word() {
                 lines.push(format!("the phase is {phase}, not {}", wanted.word()));
@@ -67,7 +68,9 @@ pub fn judge_pod(spec: &PodSpec, seen: Option<&Pod>, nodes: &[Node], resolver: &
             Some(node) => {
                 let found = nodes.iter().find(|seen| super::nodes::name(seen) == *node);
                 let there = found.and_then(|node| node.metadata.labels.clone()).unwrap_or_default();
-                lines.extend(super::label_difference(labels, &there).iter().map(|line| format!("{node}: {line}")));
+                lines.extend(
+                    super::label_difference(labels, &there).iter().map(|line| format!("{node}: {line}")),
+                );
                 node.clone()
             }
         },
@@ -95,7 +98,6 @@ pub fn judge_pod(spec: &PodSpec, seen: Option<&Pod>, nodes: &[Node], resolver: &
     let verdict = Verdict::of(&subject, expected, phrase, lines).detail(&detail);
     if dead { verdict.for_good() } else { verdict }
 }
-
 
 fn is_ready(pod: &Pod) -> bool {
     let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());

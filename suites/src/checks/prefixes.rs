@@ -16,7 +16,13 @@ impl Wanted {
     pub(super) fn resolve(symbols: &[Symbol], resolver: &dyn Resolver) -> Result<Self, Unresolved> {
         let mut names = BTreeMap::new();
         for symbol in symbols {
-            for named in resolver.prefixes(symbol)? {
+            let all = resolver.prefixes(symbol)?;
+            if all.is_empty() {
+                // Nothing would be missing from any table, and nothing would be too much in it.
+                let why = "it stands for no prefix at this moment".to_owned();
+                return Err(Unresolved::NotYet { symbol: symbol.clone(), why });
+            }
+            for named in all {
                 names.entry(named.value).or_insert(named.name);
             }
         }

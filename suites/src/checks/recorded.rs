@@ -48,7 +48,8 @@ fn the_articles_expectations_hold_on_recorded_fabrics(
 fn nodes_are_not_ready_before_the_cni_and_ready_after() {
     let mut world = World::recorded("1.12.1", 0);
     assert_eq!(differences(&world, &phase("cni").checks), Vec::<String>::new());
-    let before = std::fs::read_to_string(fixtures().join("recorded/1.12.1/fabric/nodes-before-cni.json")).unwrap();
+    let before =
+        std::fs::read_to_string(fixtures().join("recorded/1.12.1/fabric/nodes-before-cni.json")).unwrap();
     let list: serde_json::Value = serde_json::from_str(&before).unwrap();
     world.nodes = serde_json::from_value(list["items"].clone()).unwrap();
     assert_eq!(differences(&world, &phase("cluster").checks), Vec::<String>::new());
@@ -71,7 +72,13 @@ fn every_check_can_fail() {
     let mut up_and_down = World::recorded("1.12.1", 0);
     up_and_down.pings = answered;
     for (links, _) in up_and_down.links.values_mut() {
-        links.push(fabric_harness::router::Link { index: 99, name: "eth0".into(), up: true, carrier: true, mtu: 1500 });
+        links.push(fabric_harness::router::Link {
+            index: 99,
+            name: "eth0".into(),
+            up: true,
+            carrier: true,
+            mtu: 1500,
+        });
     }
     for trace in up_and_down.traces.values_mut() {
         trace.hops.truncate(3);
@@ -104,7 +111,7 @@ fn a_fabric_without_policies_fails_the_policy_phase_and_says_why() {
         "policy::sessions::tor0::10.0.2.2 is established with AS 65010",
         "policy::routes::router0::rib has the 12 prefixes",
         "policy::routes::tor0::podCIDR(worker) comes from worker",
-        "policy::routes::tor0::fib has the 13 prefixes and no others",
+        "policy::routes::tor0::fib routes to the 13 prefixes and no others",
     ];
     let checks: Vec<_> =
         wanted.iter().map(|name| checks.iter().find(|check| check.name.starts_with(name)).unwrap()).collect();

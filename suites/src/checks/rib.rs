@@ -50,8 +50,7 @@ pub enum RibFact {
 /// Judges one fact.
 pub fn judge_rib(spec: &RibSpec, seen: &Rib, resolver: &dyn Resolver) -> Verdict {
     let router = spec.router.as_str();
-    let best: BTreeSet<IpNet> =
-        seen.best_prefixes(false).chain(seen.best_prefixes(true)).copied().collect();
+    let best: BTreeSet<IpNet> = seen.best_prefixes(false).chain(seen.best_prefixes(true)).copied().collect();
     let judged = match &spec.fact {
         RibFact::Exactly { prefixes, count } => exactly(router, prefixes, *count, &best, resolver),
         RibFact::Contains(prefixes) => Wanted::resolve(prefixes, resolver).map(|wanted| {
@@ -97,7 +96,10 @@ fn exactly(
     let seen: BTreeSet<IpNet> = best.iter().filter(|prefix| in_family(prefix, families)).copied().collect();
     let (mut lines, phrase) = difference(&wanted, &seen, true, resolver);
     if let Some(count) = count.filter(|count| *count != wanted.len()) {
-        lines.push(format!("the expectation stands for {} prefixes on this fabric, not {count}", wanted.len()));
+        lines.push(format!(
+            "the expectation stands for {} prefixes on this fabric, not {count}",
+            wanted.len()
+        ));
     }
     let expected = format!("exactly {}", counted(count.unwrap_or(wanted.len()), "prefix", "prefixes"));
     Ok(Verdict::of(router, expected, phrase, lines))
@@ -111,7 +113,8 @@ fn lacks(
 ) -> Result<Verdict, Unresolved> {
     let wanted = Wanted::resolve(prefixes, resolver)?;
     let there: Vec<IpNet> = wanted.prefixes().filter(|prefix| best.contains(prefix)).collect();
-    let lines: Vec<_> = there.iter().map(|prefix| format!("still there: {}", wanted.named(*prefix))).collect();
+    let lines: Vec<_> =
+        there.iter().map(|prefix| format!("still there: {}", wanted.named(*prefix))).collect();
     let expected = format!("none of {}", counted(wanted.len(), "prefix", "prefixes"));
     Ok(Verdict::of(router, expected, format!("{} of {} still there", there.len(), wanted.len()), lines))
 }
@@ -161,7 +164,7 @@ fn path_difference(
         note(format!("origin is {}, not {origin}", path.origin));
     }
     if let Some(as_path) = wanted.as_path.as_ref().filter(|as_path| **as_path != path.as_path) {
-        note(format!("AS path is {}, not {}", as_path_text(&path.as_path), as_path_text(as_path)));
+        note(format!("{} is there, not {}", as_path_text(&path.as_path), as_path_text(as_path)));
     }
     if let Some(wanted) = wanted.local_pref.filter(|pref| Some(*pref) != path.local_pref) {
         let seen = path.local_pref.map_or_else(|| "not set".to_owned(), |pref| pref.to_string());
@@ -197,12 +200,12 @@ fn wanted_origin(origin: Origin) -> WantedOrigin {
     }
 }
 
-/// `65000 65010`, or `empty`.
-pub(super) fn as_path_text(path: &[u32]) -> String {
+/// `AS path 65000 65010`, or `an empty AS path`.
+fn as_path_text(path: &[u32]) -> String {
     if path.is_empty() {
-        return "empty".to_owned();
+        return "an empty AS path".to_owned();
     }
-    path.iter().map(u32::to_string).collect::<Vec<_>>().join(" ")
+    format!("AS path {}", path.iter().map(u32::to_string).collect::<Vec<_>>().join(" "))
 }
 
 impl WantedPath {
@@ -211,7 +214,7 @@ impl WantedPath {
         let from = self.from.as_ref().map(|from| format!("from {from}"));
         let with = [
             self.next_hop.as_ref().map(|symbol| format!("next hop {symbol}")),
-            self.as_path.as_ref().map(|path| format!("AS path {}", as_path_text(path))),
+            self.as_path.as_deref().map(as_path_text),
             self.local_pref.map(|pref| format!("local preference {pref}")),
             self.origin.map(|origin| format!("origin {origin}")),
         ];
@@ -227,7 +230,9 @@ impl WantedPath {
 impl RibFact {
     fn phrase(&self) -> String {
         match self {
-            Self::Exactly { prefixes, .. } => format!("exactly {}", listed(prefixes.iter().map(Symbol::to_string))),
+            Self::Exactly { prefixes, .. } => {
+                format!("exactly {}", listed(prefixes.iter().map(Symbol::to_string)))
+            }
             Self::Contains(prefixes) => listed(prefixes.iter().map(Symbol::to_string)),
             Self::Lacks(prefixes) => format!("none of {}", listed(prefixes.iter().map(Symbol::to_string))),
             Self::Count(count) => counted(*count, "prefix", "prefixes"),

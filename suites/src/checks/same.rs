@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 /// Whether a name that was seen is meant by a name that was written: the same, or the part of it that kind puts behind
 /// the cluster's name. `clab-bgp-cplane-demo-worker2` is meant by `worker2`, and not by `2`.
 pub fn same_node(seen: &str, written: &str) -> bool {
-    seen == written || seen.strip_suffix(written).is_some_and(|before| before.len() > 1 && before.ends_with('-'))
+    seen == written
+        || seen.strip_suffix(written).is_some_and(|before| before.len() > 1 && before.ends_with('-'))
 }
 
 /// The labels that are wanted and not there, or there with another value.

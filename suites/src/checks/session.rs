@@ -144,11 +144,13 @@ fn judge_fact(subject: &str, fact: &SessionFact, session: &Session) -> Verdict {
                     difference.push(format!("the neighbor's AS is {seen}, not {wanted}"));
                 }
                 (Some(wanted), None) => {
-                    difference.push(format!("the neighbor was never heard, so its AS is not known to be {wanted}"));
+                    difference
+                        .push(format!("the neighbor was never heard, so its AS is not known to be {wanted}"));
                 }
                 _ => {}
             }
-            let number = session.remote_as.map_or_else(|| "an AS not heard yet".to_owned(), |n| format!("AS {n}"));
+            let number =
+                session.remote_as.map_or_else(|| "an AS not heard yet".to_owned(), |n| format!("AS {n}"));
             format!("{} with {number}", session.state)
         }
         SessionFact::Kind(wanted) => {
@@ -203,7 +205,8 @@ fn judge_fact(subject: &str, fact: &SessionFact, session: &Session) -> Verdict {
                 seen.clone()
             }
             None => {
-                difference.push(format!("the neighbor gave no name in its OPEN; the session is {}", session.state));
+                difference
+                    .push(format!("the neighbor gave no name in its OPEN; the session is {}", session.state));
                 "no name".to_owned()
             }
         },
@@ -223,11 +226,11 @@ fn judge_fact(subject: &str, fact: &SessionFact, session: &Session) -> Verdict {
             let seen = session.dropped_count;
             if seen != *wanted {
                 difference.push(match &session.last_reset {
-                    Some(reset) => format!("lost {}; the last time: {reset}", times(seen)),
-                    None => format!("lost {}", times(seen)),
+                    Some(reset) if seen > 0 => format!("it was lost {}; the last time: {reset}", times(seen)),
+                    _ => "it was never lost".to_owned(),
                 });
             }
-            format!("lost {}", times(seen))
+            if seen == 0 { "never lost".to_owned() } else { format!("lost {}", times(seen)) }
         }
     };
     let verdict = Verdict::of(subject, fact.phrase(), seen, difference);
@@ -344,6 +347,7 @@ impl SessionFact {
             }
             Self::Hostname(name) => format!("the name {name}"),
             Self::LastReset(reason) => format!("last lost by {reason}"),
+            Self::Drops(0) => "never lost".to_owned(),
             Self::Drops(number) => format!("lost {}", times(*number)),
         }
     }

@@ -94,7 +94,8 @@ impl Verdict {
 
     /// The text of a failure, for people.
     pub fn failure_text(&self) -> String {
-        let mut text = format!("{}\n  expected: {}\n  seen:     {}\n", self.subject, self.expected, self.seen);
+        let mut text =
+            format!("{}\n  expected: {}\n  seen:     {}\n", self.subject, self.expected, self.seen);
         for line in &self.difference {
             text.push_str("  - ");
             text.push_str(line);

@@ -77,8 +77,7 @@ impl InterfaceExpect {
             return Some(empty(name, state));
         }
         let mut fields = Fields::of(node, format!("the interface {}", name.value), ctx)?;
-        let state =
-            fields.node("state").map(|node| choice(node, "a state of an interface", &LINKS, ctx));
+        let state = fields.node("state").map(|node| choice(node, "a state of an interface", &LINKS, ctx));
         let expect = Self {
             mtu: fields.optional("mtu", ctx),
             addresses: fields.optional("addresses", ctx).unwrap_or_default(),
@@ -91,13 +90,12 @@ impl InterfaceExpect {
     }
 }
 
-
 /// `interfaces:` as a whole, with the times of the group put into its boxes.
 pub(super) fn read_all(node: &Node, ctx: &mut Diagnostics) -> Vec<BoxInterfaces> {
-    let Some(mut fields) = Fields::of(node, "the interfaces of a phase", ctx) else { return Vec::new() };
+    let Some(mut fields) = Fields::of(node, "`interfaces` of a phase", ctx) else { return Vec::new() };
     let outer = Patience::read(&mut fields, ctx);
     read::each(&fields, ctx, |place, node, ctx| {
-        let mut fields = Fields::of(node, format!("the interfaces of {}", place.value), ctx)?;
+        let mut fields = Fields::of(node, format!("`interfaces` of {}", place.value), ctx)?;
         let patience = Patience::read(&mut fields, ctx).or(outer);
         let interfaces = read::each(&fields, ctx, InterfaceExpect::read);
         Some(BoxInterfaces { place, interfaces, patience })

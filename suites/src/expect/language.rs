@@ -37,12 +37,15 @@ pub struct Expect {
 impl FromTree for Expect {
     fn from_tree(node: &Node, ctx: &mut Diagnostics) -> Option<Self> {
         let before = ctx.len();
-        let mut fields = Fields::of(node, "the expectations of a phase", ctx)?;
+        let mut fields = Fields::of(node, "`expect` of a phase", ctx)?;
         let expect = Self {
             at: node.at.clone(),
             nodes: fields.optional("nodes", ctx),
             pods: fields.node("pods").map(|node| nodes::read_pods(node, ctx)).unwrap_or_default(),
-            interfaces: fields.node("interfaces").map(|node| interfaces::read_all(node, ctx)).unwrap_or_default(),
+            interfaces: fields
+                .node("interfaces")
+                .map(|node| interfaces::read_all(node, ctx))
+                .unwrap_or_default(),
             sessions: fields.node("sessions").map(|node| sessions::read_all(node, ctx)).unwrap_or_default(),
             routes: fields.node("routes").map(|node| routes::read_all(node, ctx)).unwrap_or_default(),
             reach: fields.optional("reach", ctx).unwrap_or_default(),

@@ -114,7 +114,7 @@ impl WantedPhase {
 
 impl FromTree for NodesExpect {
     fn from_tree(node: &Node, ctx: &mut Diagnostics) -> Option<Self> {
-        let mut fields = Fields::of(node, "the nodes of a phase", ctx)?;
+        let mut fields = Fields::of(node, "`nodes` of a phase", ctx)?;
         let mut nodes = Self {
             at: node.at.clone(),
             count: fields.optional("count", ctx),
@@ -144,6 +144,7 @@ impl FromTree for PodCidrs {
 
 impl NodeExpect {
     fn read(name: Spanned<String>, node: &Node, ctx: &mut Diagnostics) -> Option<Self> {
+        let before = ctx.len();
         let mut fields = Fields::of(node, format!("the node {}", name.value), ctx)?;
         let expect = Self {
             node: name,
@@ -153,6 +154,12 @@ impl NodeExpect {
             patience: Patience::read(&mut fields, ctx),
         };
         fields.finish(ctx);
+        let silent = expect.ready.is_none() && expect.labels.is_empty() && expect.address.is_none();
+        if silent && ctx.len() == before {
+            ctx.error(&expect.node.at, format!("nothing is expected of the node {}", expect.node.value))
+                .help("write `ready`, `labels` or `address`");
+            return None;
+        }
         Some(expect)
     }
 }
@@ -185,6 +192,11 @@ impl PodExpect {
         });
         let patience = Patience::read(&mut fields, ctx);
         fields.finish(ctx);
+        if node.as_mapping().is_none_or(|mapping| mapping.entries.is_empty()) {
+            ctx.error(&name.at, format!("nothing is expected of the pod {}", name.value))
+                .help("write its phase (`nettool-1: Running`), or what else must be true of it");
+            return None;
+        }
         Some(Self { phase, node: labels, address, patience, ..Self::empty(name.at, pod?) })
     }
 
@@ -195,7 +207,7 @@ impl PodExpect {
 
 /// `pods:` as a whole, with the times of the group put into its pods.
 pub(super) fn read_pods(node: &Node, ctx: &mut Diagnostics) -> Vec<PodExpect> {
-    let Some(mut fields) = Fields::of(node, "the pods of a phase", ctx) else { return Vec::new() };
+    let Some(mut fields) = Fields::of(node, "`pods` of a phase", ctx) else { return Vec::new() };
     let outer = Patience::read(&mut fields, ctx);
     let mut all = read::each(&fields, ctx, PodExpect::read);
     for pod in &mut all {

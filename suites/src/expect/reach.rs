@@ -106,7 +106,8 @@ impl FromTree for ReachExpect {
         let count = fields.optional("count", ctx).unwrap_or(3);
         let loss = fields.optional("loss", ctx).unwrap_or(0);
         let ttl = fields.node("ttl").map_or(Some(Vec::new()), |node| read::one_or_more::<u8>(node, ctx));
-        let via = fields.node("via").map_or(Some(Via::Both), |node| choice(node, "a way to probe", &VIAS, ctx));
+        let via =
+            fields.node("via").map_or(Some(Via::Both), |node| choice(node, "a way to probe", &VIAS, ctx));
         let patience = Patience::read(&mut fields, ctx);
         let at = fields.at().clone();
         fields.finish(ctx);
@@ -131,13 +132,15 @@ impl FromTree for PathsExpect {
         let hops: Option<Vec<Hop>> = fields.required("hops", ctx);
         let both = fields.optional("both", ctx).unwrap_or(false);
         let back: Option<Vec<Hop>> = fields.optional("back", ctx);
-        let via = fields.node("via").map_or(Some(Via::Both), |node| choice(node, "a way to probe", &VIAS, ctx));
+        let via =
+            fields.node("via").map_or(Some(Via::Both), |node| choice(node, "a way to probe", &VIAS, ctx));
         let patience = Patience::read(&mut fields, ctx);
         let at = fields.at().clone();
         fields.finish(ctx);
         let ((from, to), hops) = (ends?, hops?);
         if !hops.iter().any(|hop| matches!(hop, Hop::Responder(_))) {
-            ctx.error(&at, "a path needs a hop that answers").help("write at least the far end: hops: [pod/nettool-2]");
+            ctx.error(&at, "a path needs a hop that answers")
+                .help("write at least the far end: hops: [pod/nettool-2]");
             return None;
         }
         if both && back.is_some() {

@@ -118,7 +118,8 @@ impl WantedPath {
 
 impl RouterRoutes {
     fn read(router: Spanned<String>, node: &Node, ctx: &mut Diagnostics) -> Option<Self> {
-        let mut fields = Fields::of(node, format!("the routes of {}", router.value), ctx)?;
+        let before = ctx.len();
+        let mut fields = Fields::of(node, format!("`routes` of {}", router.value), ctx)?;
         let routes = Self {
             count: fields.optional("count", ctx),
             prefixes: fields.node("prefixes").map(|node| read_prefixes(node, ctx)),
@@ -130,9 +131,21 @@ impl RouterRoutes {
             router,
         };
         fields.finish(ctx);
+        let silent = ctx.len() == before && routes.count.is_none() && routes.prefixes.is_none();
+        if silent && routes.adds.is_empty() && routes.removes.is_empty() && routes.absent.is_empty() {
+            ctx.error(
+                &routes.router.at,
+                format!("nothing is expected of the routes of {}", routes.router.value),
+            )
+            .help("write `count`, `prefixes`, `adds`, `removes` or `absent`");
+            return None;
+        }
         if routes.prefixes.is_some() && !(routes.adds.is_empty() && routes.removes.is_empty()) {
-            ctx.error(&routes.router.at, "`prefixes` is the whole set, and `adds` and `removes` change an earlier one")
-                .help("keep `prefixes`, or keep `adds` and `removes`");
+            ctx.error(
+                &routes.router.at,
+                "`prefixes` is the whole set, and `adds` and `removes` change an earlier one",
+            )
+            .help("keep `prefixes`, or keep `adds` and `removes`");
             return None;
         }
         Some(routes)
@@ -224,7 +237,8 @@ impl FromTree for WantedFib {
         fields.finish(ctx);
         match word {
             Some(Self::Contains) if !besides.is_empty() => {
-                ctx.error(&node.at, "`besides` says what else an exact table holds").help("write `match: exact`");
+                ctx.error(&node.at, "`besides` says what else an exact table holds")
+                    .help("write `match: exact`");
                 None
             }
             Some(Self::Contains) => Some(Self::Contains),
@@ -254,7 +268,7 @@ impl fmt::Display for WantedSource {
 
 /// `routes:` as a whole, with the times of the group put into its routers.
 pub(super) fn read_all(node: &Node, ctx: &mut Diagnostics) -> Vec<RouterRoutes> {
-    let Some(mut fields) = Fields::of(node, "the routes of a phase", ctx) else { return Vec::new() };
+    let Some(mut fields) = Fields::of(node, "`routes` of a phase", ctx) else { return Vec::new() };
     let outer = Patience::read(&mut fields, ctx);
     let mut all = read::each(&fields, ctx, RouterRoutes::read);
     for router in &mut all {

@@ -137,7 +137,7 @@ const KINDS: [(&str, WantedKind); 4] = [
 impl RouterSessions {
     /// Reads the value of `sessions: ROUTER:`.
     pub(super) fn read(router: Spanned<String>, node: &Node, ctx: &mut Diagnostics) -> Option<Self> {
-        let mut fields = Fields::of(node, format!("the sessions of {}", router.value), ctx)?;
+        let mut fields = Fields::of(node, format!("`sessions` of {}", router.value), ctx)?;
         let only = fields.optional("only", ctx).unwrap_or(false);
         let patience = Patience::read(&mut fields, ctx);
         let neighbors = read::each(&fields, ctx, |key, node, ctx| SessionExpect::read(&key, node, ctx));
@@ -173,6 +173,11 @@ impl SessionExpect {
         }
         fields.finish(ctx);
         expect.neighbor = neighbor?;
+        if node.as_mapping().is_none_or(|mapping| mapping.entries.is_empty()) {
+            ctx.error(&key.at, format!("nothing is expected of the session with {}", key.value))
+                .help("write its state (`net0: established`), or what else must be true of it");
+            return None;
+        }
         Some(expect)
     }
 
@@ -220,12 +225,15 @@ impl Neighbor {
         match Symbol::parse(text) {
             Ok(symbol) if symbol.names_an_address() => Some(Self::Address(symbol)),
             Ok(symbol) => {
-                ctx.error(&key.at, format!("`{symbol}` is a prefix, and a neighbor has an address"))
-                    .help("write net0 for an unnumbered neighbor, 10.0.1.2 or node/worker for one with an address");
+                ctx.error(&key.at, format!("`{symbol}` is a prefix, and a neighbor has an address")).help(
+                    "write net0 for an unnumbered neighbor, 10.0.1.2 or node/worker for one with an address",
+                );
                 None
             }
             // VLAN interfaces have dots in their names: net0.100.
-            Err(_) if text.starts_with(|c: char| c.is_ascii_alphabetic()) && !text.contains([':', '/', '(']) => {
+            Err(_)
+                if text.starts_with(|c: char| c.is_ascii_alphabetic()) && !text.contains([':', '/', '(']) =>
+            {
                 Some(Self::Interface(text.to_owned()))
             }
             Err(error) => {
@@ -272,7 +280,7 @@ impl fmt::Display for WantedFamily {
 
 /// `sessions:` as a whole, with the times of the group put into its routers.
 pub(super) fn read_all(node: &Node, ctx: &mut Diagnostics) -> Vec<RouterSessions> {
-    let Some(mut fields) = Fields::of(node, "the sessions of a phase", ctx) else { return Vec::new() };
+    let Some(mut fields) = Fields::of(node, "`sessions` of a phase", ctx) else { return Vec::new() };
     let outer = Patience::read(&mut fields, ctx);
     let mut all = read::each(&fields, ctx, RouterSessions::read);
     for router in &mut all {

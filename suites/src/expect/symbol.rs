@@ -38,7 +38,7 @@ pub enum Symbol {
     Prefix(IpNet),
     /// An address written out: `10.0.1.2`.
     Address(IpAddr),
-    /// `mgmt`: the subnets of the lab's management network.
+    /// `mgmt`: the IPv4 subnet of the lab's management network.
     Management,
     /// `default`: the default route, 0.0.0.0/0.
     Default,
@@ -118,9 +118,7 @@ impl Symbol {
             _ => name.clone(),
         };
         match self {
-            Self::Pod(pod) => {
-                Self::Pod(PodName { namespace: pod.namespace.clone(), name: swap(&pod.name) })
-            }
+            Self::Pod(pod) => Self::Pod(PodName { namespace: pod.namespace.clone(), name: swap(&pod.name) }),
             Self::Node(whose) => Self::Node(swap(whose)),
             Self::Gateway(whose) => Self::Gateway(swap(whose)),
             Self::PodCidr(Select::Of(whose)) => Self::PodCidr(Select::Of(swap(whose))),

@@ -11,8 +11,7 @@ use fabric_harness::wait::{CiliumEnd, Deadline, DownCause, FrrEnd};
 
 use super::phases::{Action, PlannedPhase};
 use super::planned::{CheckSpec, PlannedCheck};
-use crate::checks::SessionFact;
-use crate::checks::SessionSpec;
+use crate::checks::{SessionFact, SessionSpec};
 
 /// The timers of a fabric, as far as they are known when a phase begins.
 #[derive(Debug, Clone, Default)]
@@ -62,8 +61,9 @@ pub fn deadline(phase: &PlannedPhase, check: &PlannedCheck, timers: &Timers) -> 
         | CheckSpec::Rib(_) => in_rib(phase, timers),
         CheckSpec::Session(_) => sessions_settled(phase, timers),
         CheckSpec::Fib(_) => in_rib(phase, timers).then(Deadline::fib_after_rib()),
-        CheckSpec::Reach(_) | CheckSpec::Path(_) => {
-            let pods = if starts_pods(phase) { Deadline::pod_running(timers.image) } else { Deadline::default() };
+        CheckSpec::Reach(_) | CheckSpec::Path(_) | CheckSpec::Agree(_) => {
+            let pods =
+                if starts_pods(phase) { Deadline::pod_running(timers.image) } else { Deadline::default() };
             pods.then(in_rib(phase, timers))
                 .then(Deadline::fib_after_rib())
                 .then(Deadline::packets_after_fib())

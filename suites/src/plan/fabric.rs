@@ -3,9 +3,7 @@
 use fabric_harness::lab::yaml::Location;
 
 use super::planned::{CheckSpec, Sheet};
-use crate::checks::{
-    InterfaceFact, InterfaceSpec, LinesSpec, NodeFact, NodeSpec, PodFact, PodSpec,
-};
+use crate::checks::{InterfaceFact, InterfaceSpec, LinesSpec, NodeFact, NodeSpec, PodFact, PodSpec};
 use crate::expect::{BoxInterfaces, NodesExpect, Patience, PodCidrs, PodExpect};
 
 /// That every `exec:` line of a node ended well: made without being asked for.
@@ -53,7 +51,8 @@ pub(super) fn nodes(sheet: &mut Sheet<'_>, expect: &NodesExpect) {
     }
     if let Some(PodCidrs { at, count, length, inside }) = &expect.pod_cidrs {
         let how_many = count.map_or_else(String::new, |count| format!("{count} "));
-        let what = length.map_or_else(|| "pod CIDRs".to_owned(), |length| format!("different /{length} pod CIDRs"));
+        let what =
+            length.map_or_else(|| "pod CIDRs".to_owned(), |length| format!("different /{length} pod CIDRs"));
         let of = inside.map_or_else(String::new, |inside| format!(" of {inside}"));
         let spec = NodeSpec::PodCidrs { count: *count, length: *length, inside: *inside };
         all(format!("they have {how_many}{what}{of}"), spec, at);
@@ -70,7 +69,10 @@ pub(super) fn nodes(sheet: &mut Sheet<'_>, expect: &NodesExpect) {
         if !expect_one.labels.is_empty() {
             let labels: Vec<_> =
                 expect_one.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-            facts.push((format!("is labelled {}", labels.join(", ")), NodeFact::Labels(expect_one.labels.clone())));
+            facts.push((
+                format!("is labelled {}", labels.join(", ")),
+                NodeFact::Labels(expect_one.labels.clone()),
+            ));
         }
         for (statement, fact) in facts {
             let node = expect_one.node.value.clone();

@@ -1,8 +1,8 @@
 //! Checks of packets: whether they arrive, and which way they take.
 
 use super::planned::{CheckSpec, Sheet};
-use crate::checks::{PathSpec, ReachFact, ReachSpec};
-use crate::expect::{Hop, PathsExpect, Prober, ReachExpect, Symbol};
+use crate::checks::{AgreeOn, AgreeSpec, PathSpec, ReachFact, ReachSpec};
+use crate::expect::{Hop, PathsExpect, Prober, ReachExpect, Symbol, Via};
 
 pub(super) fn reach(sheet: &mut Sheet<'_>, all: &[ReachExpect]) {
     for expect in all {
@@ -17,8 +17,7 @@ fn one_way(sheet: &mut Sheet<'_>, expect: &ReachExpect, from: &Symbol, to: &Symb
     let (near, far) = (from.short(), to.short());
     for &prober in expect.via.probers() {
         let mut add = |statement: String, fact: ReachFact| {
-            let spec =
-                ReachSpec { from: from.clone(), to: to.clone(), prober, count: expect.count, fact };
+            let spec = ReachSpec { from: from.clone(), to: to.clone(), prober, count: expect.count, fact };
             sheet.plain(&near, statement, CheckSpec::Reach(spec), expect.patience, &expect.at);
         };
         let own = prober == Prober::Own;
@@ -35,6 +34,12 @@ fn one_way(sheet: &mut Sheet<'_>, expect: &ReachExpect, from: &Symbol, to: &Symb
             let seen = if own { format!(", as {near}'s own ping sees it") } else { String::new() };
             add(format!("{far} answers {near} with TTL {ttls}{seen}"), ReachFact::Ttl(expect.ttl.clone()));
         }
+    }
+    if expect.reachable && expect.via == Via::Both {
+        let on = AgreeOn::Ping { count: expect.count };
+        let spec = CheckSpec::Agree(AgreeSpec { from: from.clone(), to: to.clone(), on });
+        let statement = format!("{near}'s own ping to {far} agrees with the native one");
+        sheet.plain(&near, statement, spec, expect.patience, &expect.at);
     }
 }
 
@@ -62,7 +67,11 @@ fn path(sheet: &mut Sheet<'_>, expect: &PathsExpect, from: &Symbol, to: &Symbol,
     if through.last() == Some(&far) {
         through.pop();
     }
-    let through = if through.is_empty() { "goes straight".to_owned() } else { format!("goes through {}", through.join(", ")) };
+    let through = if through.is_empty() {
+        "goes straight".to_owned()
+    } else {
+        format!("goes through {}", through.join(", "))
+    };
     for &prober in expect.via.probers() {
         let statement = match prober {
             Prober::Native => format!("{near} to {far} {through}"),
@@ -70,5 +79,10 @@ fn path(sheet: &mut Sheet<'_>, expect: &PathsExpect, from: &Symbol, to: &Symbol,
         };
         let spec = PathSpec { from: from.clone(), to: to.clone(), prober, hops: hops.to_vec() };
         sheet.plain(&near, statement, CheckSpec::Path(spec), expect.patience, &expect.at);
+    }
+    if expect.via == Via::Both {
+        let spec = AgreeSpec { from: from.clone(), to: to.clone(), on: AgreeOn::Trace };
+        let statement = format!("{near}'s own traceroute to {far} agrees with the native one");
+        sheet.plain(&near, statement, CheckSpec::Agree(spec), expect.patience, &expect.at);
     }
 }

@@ -7,7 +7,8 @@ use fabric_harness::lab::yaml::Location;
 use serde::{Deserialize, Serialize};
 
 use crate::checks::{
-    FibSpec, InterfaceSpec, LinesSpec, NodeSpec, PathSpec, PodSpec, ReachSpec, RibSpec, SessionSpec,
+    AgreeOn, AgreeSpec, FibSpec, InterfaceSpec, LinesSpec, NodeSpec, PathSpec, PodSpec, ReachSpec, RibSpec,
+    SessionSpec,
 };
 use crate::expect::Patience;
 
@@ -107,6 +108,8 @@ pub enum CheckSpec {
     Reach(ReachSpec),
     /// [`crate::checks::judge_path`].
     Path(PathSpec),
+    /// [`crate::checks::judge_pings_agree`] or [`crate::checks::judge_traces_agree`].
+    Agree(AgreeSpec),
 }
 
 impl CheckSpec {
@@ -119,8 +122,8 @@ impl CheckSpec {
             Self::Session(_) => CheckKind::Sessions,
             Self::Rib(_) | Self::Fib(_) => CheckKind::Routes,
             Self::Pod(_) => CheckKind::Pods,
-            Self::Reach(_) => CheckKind::Reach,
-            Self::Path(_) => CheckKind::Paths,
+            Self::Reach(_) | Self::Agree(AgreeSpec { on: AgreeOn::Ping { .. }, .. }) => CheckKind::Reach,
+            Self::Path(_) | Self::Agree(AgreeSpec { on: AgreeOn::Trace, .. }) => CheckKind::Paths,
         }
     }
 }

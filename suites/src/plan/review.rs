@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use fabric_harness::lab::yaml::{Diagnostics, Location, nearest};
 use fabric_harness::lab::Lab;
+use fabric_harness::lab::yaml::{Diagnostics, Location, nearest};
 
 use crate::expect::{
     Expect, Hop, Neighbor, Place, PrefixExpect, RouterRoutes, Select, Symbol, WantedFib, WantedSource,
@@ -33,7 +33,8 @@ impl Names {
         let mut nodes = BTreeSet::new();
         for node in lab.cluster.iter().flat_map(|cluster| &cluster.nodes) {
             nodes.insert(node.name.clone());
-            let cluster = lab.cluster.as_ref().map(|cluster| format!("{}-", cluster.name)).unwrap_or_default();
+            let cluster =
+                lab.cluster.as_ref().map(|cluster| format!("{}-", cluster.name)).unwrap_or_default();
             nodes.extend(node.name.strip_prefix(&cluster).map(str::to_owned));
         }
         let devices = lab.topology.nodes.iter().map(|node| node.name.clone()).collect();
@@ -101,7 +102,8 @@ impl Review<'_> {
         }
         let earlier = judged.contains(&router.value);
         if !earlier && !routes.removes.is_empty() {
-            let message = format!("no earlier phase says which prefixes {} has, so none can be removed", router.value);
+            let message =
+                format!("no earlier phase says which prefixes {} has, so none can be removed", router.value);
             self.ctx.error(&router.at, message).help("write `absent` for prefixes that must not be there");
         }
         if routes.prefixes.is_some() {
@@ -111,7 +113,9 @@ impl Review<'_> {
             // One symbol can stand for many prefixes, and none for less than one.
             if count < prefixes.len() {
                 let message = format!("`count` is {count}, and {} prefixes are listed", prefixes.len());
-                self.ctx.error(&router.at, message).help("write the number of the prefixes, or leave `count` out");
+                self.ctx
+                    .error(&router.at, message)
+                    .help("write the number of the prefixes, or leave `count` out");
             }
         }
     }

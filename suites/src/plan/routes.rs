@@ -62,7 +62,7 @@ fn tables(sheet: &mut Sheet<'_>, expect: &RouterRoutes, set: Option<&[Symbol]>) 
             let names = names(&added);
             add(format!("rib has {names}"), rib(RibFact::Contains(added.clone())));
             if expect.fib != WantedFib::Unjudged {
-                add(format!("fib has {names}"), fib(FibFact::Contains(added)));
+                add(format!("fib routes to {names}"), fib(FibFact::Contains(added)));
             }
         }
         return;
@@ -73,12 +73,12 @@ fn tables(sheet: &mut Sheet<'_>, expect: &RouterRoutes, set: Option<&[Symbol]>) 
     add(format!("rib has {what}"), rib(fact));
     match &expect.fib {
         WantedFib::Unjudged => {}
-        WantedFib::Contains => add(format!("fib has {what}"), fib(FibFact::Contains(set.to_vec()))),
+        WantedFib::Contains => add(format!("fib routes to {what}"), fib(FibFact::Contains(set.to_vec()))),
         WantedFib::Exact { besides } => {
             let mut all = set.to_vec();
             all.extend(besides.iter().cloned());
             let besides = if besides.is_empty() { String::new() } else { format!(", {},", names(besides)) };
-            add(format!("fib has {what}{besides} and no others"), fib(FibFact::Exactly(all)));
+            add(format!("fib routes to {what}{besides} and no others"), fib(FibFact::Exactly(all)));
         }
     }
 }

@@ -9,11 +9,8 @@ pub(super) fn sessions(sheet: &mut Sheet<'_>, all: &[RouterSessions]) {
         let router = expect.router.value.as_str();
         for session in &expect.neighbors {
             for (statement, fact) in facts(session) {
-                let spec = SessionSpec::Of {
-                    router: router.to_owned(),
-                    neighbor: session.neighbor.clone(),
-                    fact,
-                };
+                let spec =
+                    SessionSpec::Of { router: router.to_owned(), neighbor: session.neighbor.clone(), fact };
                 let statement = format!("{} {statement}", session.neighbor);
                 let patience = session.patience.or(expect.patience);
                 sheet.about(router, statement, CheckSpec::Session(spec), patience, &session.at);

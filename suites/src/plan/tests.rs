@@ -19,10 +19,13 @@ fn article() -> Lab<Expect> {
 fn variant(lab_yaml: &str) -> Lab<Expect> {
     let dir = tempfile::tempdir().unwrap();
     let article = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/cilium-bgp");
-    for file in ["topo.yaml", "cluster.yaml", "values.yaml", "cilium-bgp-peering-policies.yaml", "nettool.yaml"] {
+    for file in
+        ["topo.yaml", "cluster.yaml", "values.yaml", "cilium-bgp-peering-policies.yaml", "nettool.yaml"]
+    {
         std::fs::copy(article.join(file), dir.path().join(file)).unwrap();
     }
-    let head = "topology: topo.yaml\ncluster: cluster.yaml\ncilium: { version: 1.12.1, values: values.yaml }\n";
+    let head =
+        "topology: topo.yaml\ncluster: cluster.yaml\ncilium: { version: 1.12.1, values: values.yaml }\n";
     std::fs::write(dir.path().join("lab.yaml"), format!("{head}{lab_yaml}")).unwrap();
     load(dir.path()).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -73,7 +76,8 @@ fn names_nobody_knows_are_found_with_the_nearest() {
     );
     let mut ctx = Diagnostics::new();
     review(&lab, &mut ctx);
-    let noted: Vec<String> = ctx.iter().map(|one| format!("{one:#} ({})", one.help.as_deref().unwrap_or(""))).collect();
+    let noted: Vec<String> =
+        ctx.iter().map(|one| format!("{one:#} ({})", one.help.as_deref().unwrap_or(""))).collect();
     let noted = noted.join("\n");
     let noted = regex::Regex::new(r"(?m)^.*?lab.yaml").unwrap().replace_all(&noted, "lab.yaml").into_owned();
     insta::assert_snapshot!(noted);
@@ -94,12 +98,12 @@ fn a_set_is_changed_by_what_later_phases_add_and_remove() {
     let plan = plan(&lab);
     insta::assert_snapshot!(names(&plan).join("\n"), @r"
     a::routes::router0::rib has the 2 prefixes
-    a::routes::router0::fib has the 2 prefixes
+    a::routes::router0::fib routes to the 2 prefixes
     b::routes::router0::rib has router0:lo, tor0:lo, mgmt
-    b::routes::router0::fib has router0:lo, tor0:lo, mgmt
+    b::routes::router0::fib routes to router0:lo, tor0:lo, mgmt
     b::routes::tor0::rib has mgmt
     c::routes::router0::rib has router0:lo, mgmt
-    c::routes::router0::fib has router0:lo, mgmt
+    c::routes::router0::fib routes to router0:lo, mgmt
     c::routes::router0::rib lacks tor0:lo
     c::routes::router0::fib lacks tor0:lo
     c::routes::tor0::rib has 3 prefixes
@@ -120,7 +124,8 @@ fn what_is_said_of_one_goes_before_what_is_said_of_all() {
 "#,
     );
     let plan = plan(&lab);
-    let times: Vec<_> = plan[0].checks.iter().map(|check| (check.within.unwrap(), check.holds.unwrap())).collect();
+    let times: Vec<_> =
+        plan[0].checks.iter().map(|check| (check.within.unwrap(), check.holds.unwrap())).collect();
     let seconds = Duration::from_secs;
     assert_eq!(times, [(seconds(7), seconds(1)), (seconds(8), seconds(1))]);
 }

@@ -175,6 +175,7 @@ fn next_command(context: &Context, check: &PlannedCheck) -> Option<String> {
         CheckSpec::Nodes(_) => Some(format!("fabric status --name {id}; kubectl get nodes -o wide")),
         CheckSpec::Pod(spec) => Some(format!("kubectl -n {} describe pod {}", spec.pod.namespace, spec.pod.name)),
         CheckSpec::Reach(spec) => Some(format!("ping from {} to {}", spec.from, spec.to)),
+        CheckSpec::Agree(spec) => Some(format!("ping and traceroute from {} to {}", spec.from, spec.to)),
         CheckSpec::Path(spec) => Some(format!("traceroute -n from {} to {}", spec.from, spec.to)),
     }
 }

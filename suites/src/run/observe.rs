@@ -21,8 +21,8 @@ use tokio::sync::watch;
 use super::atlas::Atlas;
 use super::view::View;
 use crate::checks::{
-    LineSeen, Outcome, Verdict, judge_fib, judge_interface, judge_lines, judge_nodes, judge_path, judge_pod, judge_reach,
-    judge_rib, judge_session,
+    AgreeOn, AgreeSpec, LineSeen, Outcome, Verdict, judge_fib, judge_interface, judge_lines, judge_nodes, judge_path, judge_pings_agree, judge_pod, judge_reach,
+    judge_rib, judge_session, judge_traces_agree,
 };
 use crate::expect::{Place, Prober, Resolver, Symbol};
 use crate::plan::{CheckSpec, PlannedCheck};
@@ -105,6 +105,27 @@ impl<'a> Eye<'a> {
                 Ok(report) => judge_path(spec, &report, atlas.as_ref()),
                 Err(why) => blind(target, &why),
             },
+            CheckSpec::Agree(spec) => self.agree(&atlas, spec).await.unwrap_or_else(|why| blind(target, &why)),
+        }
+    }
+
+    /// Both ways to probe, side by side.
+    async fn agree(&self, atlas: &Atlas, spec: &AgreeSpec) -> Result<Verdict, String> {
+        let (from, to) = (&spec.from, &spec.to);
+        match spec.on {
+            AgreeOn::Ping { count } => {
+                let count = u16::try_from(count).unwrap_or(u16::MAX);
+                let native = self.pinged(atlas, from, to, Prober::Native, count);
+                let own = self.pinged(atlas, from, to, Prober::Own, count);
+                let (native, own) = tokio::try_join!(native, own)?;
+                Ok(judge_pings_agree(spec, &native, &own))
+            }
+            AgreeOn::Trace => {
+                let native = self.traced(atlas, from, to, Prober::Native);
+                let own = self.traced(atlas, from, to, Prober::Own);
+                let (native, own) = tokio::try_join!(native, own)?;
+                Ok(judge_traces_agree(spec, &native, &own, atlas))
+            }
         }
     }
 
@@ -123,7 +144,7 @@ impl<'a> Eye<'a> {
 
     /// Waits until something has changed that the verdict depends on.
     pub(super) async fn change(&mut self) {
-        let of_packets = matches!(self.check.spec, CheckSpec::Reach(_) | CheckSpec::Path(_));
+        let of_packets = matches!(self.check.spec, CheckSpec::Reach(_) | CheckSpec::Path(_) | CheckSpec::Agree(_));
         let Self { atlas, router, fresh, .. } = self;
         tokio::select! {
             // The view lives as long as the run: an error cannot come before the check has ended.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fabric_harness::fabric::{Fabric, FabricError};
-use fabric_harness::lab::{Lab, LoadError, load};
+use fabric_harness::lab::{Diagnostics, Lab, LoadError, load};
 use fabric_harness::runtime::keeper::{Keeper, KeeperSpec, states};
 use fabric_harness::tools::{Layers, Tool, ToolsError, ensure};
 use fabric_reports::record::{Cluster, Environment, Kind, Outcome, Record, Runtime, new_run_id};
@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::engine::{ActionError, Engine, Selection};
 use crate::expect::Expect;
-use crate::plan::{PlannedPhase, plan};
+use crate::plan::{PlannedPhase, plan, review};
 
 /// A lab that was read, and what is to be done with it.
 #[derive(Debug, Clone)]
@@ -35,7 +35,19 @@ pub struct Prepared {
 /// # Errors
 /// When the lab cannot be read; the error shows every place that is wrong.
 pub fn prepare(path: &Path) -> Result<Prepared, LoadError> {
-    let lab = load::<Expect>(path)?;
+    let mut lab = load::<Expect>(path)?;
+    let mut noted = Diagnostics::new();
+    for phase in lab.phases.first() {
+        // For the line a mistake stands on; without it only the place is shown.
+        let file = &phase.at.file;
+        let text = std::fs::read_to_string(file).or_else(|_| std::fs::read_to_string(lab.dir.join("lab.yaml")));
+        noted.add_source(file, &text.unwrap_or_default());
+    }
+    review(&lab, &mut noted);
+    if noted.has_errors() {
+        return Err(LoadError::Invalid { diagnostics: noted.into_sorted() });
+    }
+    lab.warnings.extend(noted.into_sorted());
     let plan = plan(&lab);
     Ok(Prepared { lab, plan, shown: path.to_path_buf() })
 }

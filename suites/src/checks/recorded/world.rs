@@ -19,7 +19,7 @@ use serde_json::Value as Json;
 use tokio::net::UnixStream;
 
 use crate::checks::*;
-use crate::expect::{Named, Place, Prober, Resolver, Select, Symbol, Unresolved};
+use crate::expect::{Named, Place, Resolver, Select, Symbol, Unresolved};
 use crate::plan::{CheckSpec, PlannedCheck};
 
 pub(super) const ROUTERS: [&str; 3] = ["router0", "tor0", "tor1"];
@@ -120,9 +120,9 @@ impl World {
                 judge_pod(spec, pod, &self.nodes, self)
             }
             CheckSpec::Reach(spec) => judge_reach(spec, self.pings.get(&spec.from.short())?),
-            CheckSpec::Path(spec) => match spec.prober {
-                Prober::Native | Prober::Own => judge_path(spec, self.traces.get(&spec.from.short())?, self),
-            },
+            CheckSpec::Path(spec) => judge_path(spec, self.traces.get(&spec.from.short())?, self),
+            // Only one of the two was recorded.
+            CheckSpec::Agree(_) => return None,
         })
     }
 
@@ -183,7 +183,9 @@ impl Resolver for World {
             Symbol::PodCidr(select) => {
                 let fits = |node: &&Node| match select {
                     Select::All => true,
-                    Select::Of(whose) => self.node_of(whose).is_some_and(|one| one.metadata.name == node.metadata.name),
+                    Select::Of(whose) => {
+                        self.node_of(whose).is_some_and(|one| one.metadata.name == node.metadata.name)
+                    }
                     Select::Labels(labels) => labels.iter().all(|(key, value)| {
                         node.metadata.labels.as_ref().and_then(|there| there.get(key)) == Some(value)
                     }),

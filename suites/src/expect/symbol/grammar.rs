@@ -62,7 +62,9 @@ fn literal(cursor: &Cursor<'_>) -> Result<Option<Symbol>, SymbolError> {
     let digits = |c: char| c.is_ascii_digit() || c == '.' || c == '/';
     if text.contains('.') && text.chars().all(digits) {
         let what = "this is neither an IPv4 address nor a prefix";
-        return Err(cursor.error(what, "write four numbers of 0 to 255, with a length of 0 to 32 for a prefix"));
+        return Err(
+            cursor.error(what, "write four numbers of 0 to 255, with a length of 0 to 32 for a prefix")
+        );
     }
     Ok(None)
 }
@@ -100,7 +102,8 @@ impl<'t> Cursor<'t> {
             return Ok(());
         }
         let found = self.peek().map_or_else(|| "the text ends".to_owned(), |c| format!("`{c}` stands"));
-        Err(self.error(format!("{found} where `{wanted}` is wanted"), format!("close {after} with `{wanted}`")))
+        Err(self
+            .error(format!("{found} where `{wanted}` is wanted"), format!("close {after} with `{wanted}`")))
     }
 
     /// A name: letters, digits, `-`, `_`, `.`, and whatever `also` holds.
@@ -145,7 +148,9 @@ impl<'t> Cursor<'t> {
             _ if word == "default" => Ok(Symbol::Default),
             None => Err(self.error(
                 format!("`{word}` alone says which box, not which address"),
-                format!("write {word}:lo or another interface of it; a pod is pod/{word}, a node is node/{word}"),
+                format!(
+                    "write {word}:lo or another interface of it; a pod is pod/{word}, a node is node/{word}"
+                ),
             )),
             Some(other) => Err(self.error(format!("`{other}` cannot follow `{word}`"), EXAMPLES)),
         }
@@ -207,12 +212,17 @@ impl<'t> Cursor<'t> {
         let before = self.at;
         let first = self.name(&['/']);
         if first.is_empty() {
-            return Err(self.error("which nodes is missing", "write podCIDR(*), podCIDR(worker) or podCIDR(rack=rack0)"));
+            return Err(self.error(
+                "which nodes is missing",
+                "write podCIDR(*), podCIDR(worker) or podCIDR(rack=rack0)",
+            ));
         }
         if self.peek() != Some('=') {
             if first.contains('/') {
                 self.at = before;
-                return Err(self.error(format!("`{first}` is no name of a node"), "a label wants a value: key=value"));
+                return Err(
+                    self.error(format!("`{first}` is no name of a node"), "a label wants a value: key=value")
+                );
             }
             return Ok(Select::Of(first.to_owned()));
         }

@@ -75,8 +75,11 @@ fn select() -> impl Strategy<Value = Select> {
 }
 
 fn symbol() -> impl Strategy<Value = Symbol> {
-    let place =
-        prop_oneof![name().prop_map(Place::Device), name().prop_map(Place::NodeOf), name().prop_map(Place::TorOf)];
+    let place = prop_oneof![
+        name().prop_map(Place::Device),
+        name().prop_map(Place::NodeOf),
+        name().prop_map(Place::TorOf)
+    ];
     prop_oneof![
         (any::<u32>(), 0u8..=32).prop_map(|(bits, length)| {
             let net = ipnet::Ipv4Net::new(bits.into(), length).unwrap().trunc();

@@ -27,7 +27,7 @@ fn ok(value: &Value) -> Response {
 }
 
 /// The version the endpoint says it is, as a kubelet of it would say too: `v1.33.0+fabric.0.1.0`.
-pub(in crate::twin::api) fn kubernetes_version() -> String {
+pub fn kubernetes_version() -> String {
     let (major, minor) = KUBERNETES;
     format!("v{major}.{minor}.0+fabric.{}", env!("CARGO_PKG_VERSION"))
 }

@@ -22,6 +22,7 @@ use axum::routing::{any, get};
 use sha2::{Digest, Sha256};
 
 pub(super) use answer::refusal;
+pub use discovery::kubernetes_version;
 pub(super) use query::Query;
 
 use super::rules::Rules;
