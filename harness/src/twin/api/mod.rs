@@ -21,6 +21,6 @@ mod time;
 mod tests;
 
 pub use endpoint::{Endpoint, EndpointError, serve};
-pub use error::{ApiError, Cause};
+pub use error::{ApiError, Cause, Details};
 pub use rules::install;
 pub use runtime::{LogOptions, PodRuntime};
