@@ -51,7 +51,9 @@ pub enum EndpointError {
     #[error("making the namespaces every cluster has: {0}")]
     Seed(#[from] ApiError),
     /// No client could be made.
-    #[error("making a client of the API endpoint at {url}: {why}; is the endpoint's address one of this machine's?")]
+    #[error(
+        "making a client of the API endpoint at {url}: {why}; is the endpoint's address one of this machine's?"
+    )]
     Client {
         /// The endpoint.
         url: String,
@@ -151,7 +153,8 @@ impl Endpoint {
         let name = format!("kind-{cluster}");
         // Scalars are written as JSON, which YAML reads: a cluster's name cannot break out of its place.
         let quoted = json!(name);
-        let (authority, url, token) = (json!(STANDARD.encode(&self.ca_pem)), json!(self.url), json!(self.token));
+        let (authority, url, token) =
+            (json!(STANDARD.encode(&self.ca_pem)), json!(self.url), json!(self.token));
         format!(
             "apiVersion: v1\nkind: Config\nclusters:\n- cluster:\n    certificate-authority-data: {authority}\n    server: {url}\n  \
              name: {quoted}\ncontexts:\n- context:\n    cluster: {quoted}\n    namespace: default\n    user: {quoted}\n  \

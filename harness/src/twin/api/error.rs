@@ -60,7 +60,11 @@ impl Cause {
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.field.is_empty() { f.write_str(&self.message) } else { write!(f, "{}: {}", self.field, self.message) }
+        if self.field.is_empty() {
+            f.write_str(&self.message)
+        } else {
+            write!(f, "{}: {}", self.field, self.message)
+        }
     }
 }
 
@@ -74,6 +78,13 @@ pub struct ApiError {
     pub reason: &'static str,
     /// What a person reads.
     pub message: String,
+    /// What it is about, and which fields.
+    pub details: Box<Details>,
+}
+
+/// What a refusal is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Details {
     /// Name of the object; empty when it is about none.
     pub name: String,
     /// API group of the object.
@@ -87,21 +98,13 @@ pub struct ApiError {
 impl ApiError {
     /// A refusal that is about no object.
     pub fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            reason,
-            message: message.into(),
-            name: String::new(),
-            group: String::new(),
-            kind: String::new(),
-            causes: Vec::new(),
-        }
+        Self { code, reason, message: message.into(), details: Box::default() }
     }
 
     fn about(mut self, collection: &Collection, name: &str) -> Self {
-        self.group = collection.group.to_string();
-        self.kind = collection.plural.to_string();
-        self.name = name.to_owned();
+        self.details.group = collection.group.to_string();
+        self.details.kind = collection.plural.to_string();
+        self.details.name = name.to_owned();
         self
     }
 
@@ -117,7 +120,8 @@ impl ApiError {
 
     /// 409: this name is taken.
     pub fn exists(collection: &Collection, name: &str) -> Self {
-        Self::new(409, "AlreadyExists", format!("{collection} \"{name}\" already exists")).about(collection, name)
+        Self::new(409, "AlreadyExists", format!("{collection} \"{name}\" already exists"))
+            .about(collection, name)
     }
 
     /// 409: the object is not what the caller believed.
@@ -128,7 +132,8 @@ impl ApiError {
 
     /// 409: the object has been changed since it was read.
     pub fn stale(collection: &Collection, name: &str) -> Self {
-        let why = "the object has been modified; please apply your changes to the latest version and try again";
+        let why =
+            "the object has been modified; please apply your changes to the latest version and try again";
         Self::conflict(collection, name, why)
     }
 
@@ -139,13 +144,10 @@ impl ApiError {
             [one] => one.to_string(),
             many => format!("[{}]", many.iter().map(Cause::to_string).collect::<Vec<_>>().join(", ")),
         };
-        Self {
-            name: name.to_owned(),
-            group: group.to_owned(),
-            kind: kind.to_owned(),
-            causes,
-            ..Self::new(422, "Invalid", format!("{full} \"{name}\" is invalid: {listed}"))
-        }
+        let mut error = Self::new(422, "Invalid", format!("{full} \"{name}\" is invalid: {listed}"));
+        *error.details =
+            Details { name: name.to_owned(), group: group.to_owned(), kind: kind.to_owned(), causes };
+        error
     }
 
     /// 400: the request itself cannot be understood.
@@ -208,7 +210,9 @@ impl ApiError {
             reason: "ResourceVersionTooLarge",
             message: "Too large resource version".into(),
         };
-        Self { causes: vec![cause], ..Self::new(504, "Timeout", message) }
+        let mut error = Self::new(504, "Timeout", message);
+        error.details.causes = vec![cause];
+        error
     }
 
     /// The `Status` object.
@@ -220,13 +224,15 @@ impl ApiError {
             status["reason"] = json!(self.reason);
         }
         let mut details = serde_json::Map::new();
-        for (key, text) in [("name", &self.name), ("group", &self.group), ("kind", &self.kind)] {
+        for (key, text) in
+            [("name", &self.details.name), ("group", &self.details.group), ("kind", &self.details.kind)]
+        {
             if !text.is_empty() {
                 details.insert(key.into(), json!(text));
             }
         }
-        if !self.causes.is_empty() {
-            let causes: Vec<_> = self.causes.iter().map(cause_object).collect();
+        if !self.details.causes.is_empty() {
+            let causes: Vec<_> = self.details.causes.iter().map(cause_object).collect();
             details.insert("causes".into(), json!(causes));
         }
         if self.code == 504 {
@@ -272,7 +278,8 @@ mod tests {
 
         let error = ApiError::invalid("", "Pod", "a", vec![Cause::required("spec.containers", "")]);
         assert_eq!(error.message, "Pod \"a\" is invalid: spec.containers: Required value");
-        let cause = json!({"reason": "FieldValueRequired", "message": "Required value", "field": "spec.containers"});
+        let cause =
+            json!({"reason": "FieldValueRequired", "message": "Required value", "field": "spec.containers"});
         assert_eq!(error.status()["details"]["causes"], json!([cause]));
         assert_eq!(error.status()["code"], 422);
     }

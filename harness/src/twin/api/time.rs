@@ -28,7 +28,8 @@ fn human(seconds: i64) -> String {
     }
     let s = seconds.max(0);
     let (m, h, d) = (s / 60, s / 3600, s / 86_400);
-    let two = |a: i64, x: &str, b: i64, y: &str| if b == 0 { format!("{a}{x}") } else { format!("{a}{x}{b}{y}") };
+    let two =
+        |a: i64, x: &str, b: i64, y: &str| if b == 0 { format!("{a}{x}") } else { format!("{a}{x}{b}{y}") };
     match s {
         0..120 => format!("{s}s"),
         120..600 => two(m, "m", s % 60, "s"),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{Node, Pod};
-use kube::api::{Api, DeleteParams, Patch, PatchParams};
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use kube::runtime::watcher::{Config, Event, watcher};
 use kube::{Client, ResourceExt};
 use serde_json::json;
@@ -163,8 +163,13 @@ impl Kubelet {
                 if let Some(spec) = self.pods.get_mut(&id).and_then(|pod| pod.spec.as_mut()) {
                     spec.node_name = Some(on.clone());
                 }
-                let assigned = json!({"spec": {"nodeName": on}});
-                api.patch(&id.name, &PatchParams::default(), &Patch::Merge(assigned)).await
+                let binding = json!({
+                    "apiVersion": "v1", "kind": "Binding", "metadata": {"name": id.name, "namespace": id.namespace},
+                    "target": {"apiVersion": "v1", "kind": "Node", "name": on},
+                });
+                let binding = binding.to_string().into_bytes();
+                let bound = api.create_subresource::<serde_json::Value>("binding", &id.name, &PostParams::default(), binding);
+                bound.await.map(drop)
             }
             Err(why) => {
                 let known = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
@@ -173,7 +178,7 @@ impl Kubelet {
                     return;
                 }
                 let pending = status::unschedulable(&why.message);
-                api.patch_status(&id.name, &PatchParams::default(), &Patch::Merge(pending)).await
+                api.patch_status(&id.name, &PatchParams::default(), &Patch::Merge(pending)).await.map(drop)
             }
         };
         if let Err(error) = patched {

@@ -74,12 +74,7 @@ pub(super) struct Shelf {
 
 impl Shelf {
     fn new() -> Self {
-        Self {
-            objects: BTreeMap::new(),
-            events: VecDeque::new(),
-            forgotten: 0,
-            tip: signal::Sender::new(0),
-        }
+        Self { objects: BTreeMap::new(), events: VecDeque::new(), forgotten: 0, tip: signal::Sender::new(0) }
     }
 }
 
@@ -116,7 +111,11 @@ impl Store {
     /// An empty store whose collections remember `events` changes each.
     pub fn with_history(events: usize) -> Self {
         Self {
-            inner: Arc::new(Mutex::new(Inner { revision: 1, history: events.max(1), shelves: HashMap::new() })),
+            inner: Arc::new(Mutex::new(Inner {
+                revision: 1,
+                history: events.max(1),
+                shelves: HashMap::new(),
+            })),
         }
     }
 
@@ -138,7 +137,12 @@ impl Store {
     }
 
     /// The objects of a collection, of one namespace or of all, those after `after` when it is given.
-    pub fn list(&self, collection: &Collection, namespace: Option<&str>, after: Option<&Position>) -> Listing {
+    pub fn list(
+        &self,
+        collection: &Collection,
+        namespace: Option<&str>,
+        after: Option<&Position>,
+    ) -> Listing {
         let inner = self.lock();
         let revision = inner.revision;
         let Some(shelf) = inner.shelves.get(collection) else {
@@ -162,10 +166,9 @@ impl Store {
     pub fn inhabited(&self, namespace: &str) -> bool {
         let inner = self.lock();
         let first = (namespace.to_owned(), String::new());
-        inner
-            .shelves
-            .values()
-            .any(|shelf| shelf.objects.range(first.clone()..).next().is_some_and(|((ns, _), _)| ns == namespace))
+        inner.shelves.values().any(|shelf| {
+            shelf.objects.range(first.clone()..).next().is_some_and(|((ns, _), _)| ns == namespace)
+        })
     }
 
     /// Every collection that has an object in the namespace.

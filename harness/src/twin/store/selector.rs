@@ -7,7 +7,9 @@ use serde_json::Value;
 
 /// A selector that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unable to parse requirement: {what} in `{text}`; write for example `rack=rack0,tier in (leaf,spine),!spare`")]
+#[error(
+    "unable to parse requirement: {what} in `{text}`; write for example `rack=rack0,tier in (leaf,spine),!spare`"
+)]
 pub struct SelectorError {
     /// What is wrong.
     pub what: String,
@@ -102,9 +104,10 @@ fn requirement(part: &str) -> Result<Requirement, String> {
     if let Some((key, value)) = part.split_once("==").or_else(|| part.split_once('=')) {
         return Ok(Requirement::In(key_of(key)?, vec![value_of(value)?]));
     }
-    for (sign, make) in
-        [('>', Requirement::Greater as fn(String, i64) -> Requirement), ('<', Requirement::Less as fn(_, _) -> _)]
-    {
+    for (sign, make) in [
+        ('>', Requirement::Greater as fn(String, i64) -> Requirement),
+        ('<', Requirement::Less as fn(_, _) -> _),
+    ] {
         if let Some((key, value)) = part.split_once(sign) {
             let n = value.trim().parse().map_err(|_| format!("`{}` is not a whole number", value.trim()))?;
             return Ok(make(key_of(key)?, n));
@@ -173,7 +176,11 @@ impl FieldSelector {
             } else {
                 return Err(fail(format!("`{part}` has neither `=` nor `!=`")));
             };
-            terms.push(FieldTerm { path: path.trim().to_owned(), equal, value: unescape(value).map_err(fail)? });
+            terms.push(FieldTerm {
+                path: path.trim().to_owned(),
+                equal,
+                value: unescape(value).map_err(fail)?,
+            });
         }
         Ok(Self(terms))
     }
@@ -260,7 +267,8 @@ mod tests {
     #[case("spare", false)]
     #[case("node-role.kubernetes.io/control-plane=", true)]
     fn labels_match(#[case] selector: &str, #[case] expected: bool) {
-        let labels = json!({"rack": "rack0", "tier": "leaf", "n": "4", "node-role.kubernetes.io/control-plane": ""});
+        let labels =
+            json!({"rack": "rack0", "tier": "leaf", "n": "4", "node-role.kubernetes.io/control-plane": ""});
         let node = json!({"metadata": {"labels": labels}});
         assert_eq!(LabelSelector::parse(selector).unwrap().matches(&node), expected, "{selector}");
     }
@@ -282,7 +290,8 @@ mod tests {
     #[case("spec.hostNetwork=false", true)]
     #[case("metadata.name=a\\,b", true)]
     fn fields_match(#[case] selector: &str, #[case] expected: bool) {
-        let pod = json!({"metadata": {"name": "a,b"}, "spec": {"nodeName": "w1"}, "status": {"phase": "Running"}});
+        let pod =
+            json!({"metadata": {"name": "a,b"}, "spec": {"nodeName": "w1"}, "status": {"phase": "Running"}});
         assert_eq!(FieldSelector::parse(selector).unwrap().matches(&pod), expected, "{selector}");
     }
 

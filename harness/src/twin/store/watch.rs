@@ -35,7 +35,9 @@ pub struct Event {
 
 /// The history no longer reaches back to where the watcher stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("revision {asked} is no longer in the history, which begins after {oldest}; list again and watch from there")]
+#[error(
+    "revision {asked} is no longer in the history, which begins after {oldest}; list again and watch from there"
+)]
 pub struct TooOld {
     /// Where the watcher stands.
     pub asked: u64,

@@ -49,7 +49,8 @@ pub(super) fn container(pod: &Value, asked: Option<&str>) -> Result<Option<Strin
             [only] => Ok(Some(only.clone())),
             many => {
                 let many = many.join(" ");
-                let message = format!("a container name must be specified for pod {name}, choose one of: [{many}]");
+                let message =
+                    format!("a container name must be specified for pod {name}, choose one of: [{many}]");
                 Err(ApiError::bad_request(message))
             }
         },
@@ -95,7 +96,8 @@ pub(super) async fn answer(
         Some(b"v5.channel.k8s.io") => Version::V5,
         Some(b"v4.channel.k8s.io") => Version::V4,
         _ => {
-            let message = "exec speaks the subprotocols v5.channel.k8s.io and v4.channel.k8s.io; offer one of them";
+            let message =
+                "exec speaks the subprotocols v5.channel.k8s.io and v4.channel.k8s.io; offer one of them";
             return Err(ApiError::bad_request(message));
         }
     };

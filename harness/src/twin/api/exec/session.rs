@@ -66,9 +66,15 @@ impl Session {
         let _ = tokio::time::timeout(FAREWELL, sending).await;
     }
 
-    async fn carry(self, mut process: Box<dyn Process>, out: mpsc::Sender<Message>, source: SplitStream<WebSocket>) {
+    async fn carry(
+        self,
+        mut process: Box<dyn Process>,
+        out: mpsc::Sender<Message>,
+        source: SplitStream<WebSocket>,
+    ) {
         let mut pumps = JoinSet::new();
-        let streams = [(STDOUT, self.wanted.stdout, process.stdout()), (STDERR, self.wanted.stderr, process.stderr())];
+        let streams =
+            [(STDOUT, self.wanted.stdout, process.stdout()), (STDERR, self.wanted.stderr, process.stderr())];
         for (channel, wanted, reader) in streams {
             if let Some(reader) = reader {
                 pumps.spawn(pump(channel, reader, wanted.then(|| out.clone())));

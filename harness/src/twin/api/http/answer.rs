@@ -46,7 +46,11 @@ impl Form {
             match (get("as"), get("v"), get("g")) {
                 (None, _, _) => return Ok(Self::Whole),
                 (Some("Table"), Some("v1"), Some("meta.k8s.io")) => return Ok(Self::Table(carry(query)?)),
-                (Some("PartialObjectMetadata" | "PartialObjectMetadataList"), Some("v1"), Some("meta.k8s.io")) => {
+                (
+                    Some("PartialObjectMetadata" | "PartialObjectMetadataList"),
+                    Some("v1"),
+                    Some("meta.k8s.io"),
+                ) => {
                     return Ok(Self::Partial);
                 }
                 _ => {}
@@ -62,7 +66,9 @@ impl Form {
             Self::Partial => Bytes::from(partial(&object.value).to_string()),
             Self::Table(carry) => {
                 let metadata = json!({"resourceVersion": object.meta("resourceVersion")});
-                Bytes::from(table(resource, std::iter::once(&object.value), &metadata, carry, true).to_string())
+                Bytes::from(
+                    table(resource, std::iter::once(&object.value), &metadata, carry, true).to_string(),
+                )
             }
         }
     }
@@ -108,7 +114,9 @@ fn carry(query: &Query) -> Result<Carry, ApiError> {
         None | Some("" | "Metadata") => Ok(Carry::Metadata),
         Some("None") => Ok(Carry::Nothing),
         Some("Object") => Ok(Carry::Object),
-        Some(other) => Err(ApiError::bad_request(format!("includeObject: `{other}` is none of None, Metadata, Object"))),
+        Some(other) => {
+            Err(ApiError::bad_request(format!("includeObject: `{other}` is none of None, Metadata, Object")))
+        }
     }
 }
 
@@ -154,8 +162,10 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case("application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json",
-        Some(Form::Table(Carry::Metadata)))]
+    #[case(
+        "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json",
+        Some(Form::Table(Carry::Metadata))
+    )]
     #[case("application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json", Some(Form::Whole))]
     #[case("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", Some(Form::Partial))]
     #[case("application/vnd.kubernetes.protobuf,application/json", Some(Form::Whole))]

@@ -31,7 +31,8 @@ pub(super) fn media_type(headers: &HeaderMap) -> String {
 /// # Errors
 /// 400 for what cannot be read, 408, 413, 415.
 pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Value, ApiError> {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let announced =
+        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > LIMIT) {
         return Err(ApiError::too_large(LIMIT));
     }
@@ -67,7 +68,8 @@ fn unreadable(error: &axum::Error) -> ApiError {
 fn parse(media_type: &str, bytes: &[u8]) -> Result<Value, ApiError> {
     let json = |bytes| {
         let decode = serde_json::from_slice::<Value>(bytes);
-        decode.map_err(|error| ApiError::bad_request(format!("the body is not JSON that can be read: {error}")))
+        decode
+            .map_err(|error| ApiError::bad_request(format!("the body is not JSON that can be read: {error}")))
     };
     match media_type {
         "" | "application/json" => json(bytes),
@@ -80,6 +82,12 @@ fn parse(media_type: &str, bytes: &[u8]) -> Result<Value, ApiError> {
             yaml(bytes)
         }
         patch if patch.ends_with("patch+json") => json(bytes),
+        // What `kubectl create namespace` and its like send from 1.32 on.
+        "application/vnd.kubernetes.protobuf" => Err(ApiError::new(
+            415,
+            "UnsupportedMediaType",
+            "the twin reads JSON and YAML, not protobuf; write the object to a file and use `kubectl apply -f FILE`",
+        )),
         _ => Err(ApiError::unsupported_media(&["application/json", "application/yaml"])),
     }
 }
@@ -126,7 +134,11 @@ mod tests {
     #[case("application/vnd.kubernetes.protobuf", b"k8s\0".to_vec(), 415)]
     #[case("application/json", vec![b' '; LIMIT + 1], 413)]
     #[tokio::test]
-    async fn what_cannot_be_read_is_refused(#[case] media_type: &str, #[case] bytes: Vec<u8>, #[case] code: u16) {
+    async fn what_cannot_be_read_is_refused(
+        #[case] media_type: &str,
+        #[case] bytes: Vec<u8>,
+        #[case] code: u16,
+    ) {
         assert_eq!(sent(media_type, bytes).await.unwrap_err().code, code);
     }
 

@@ -96,7 +96,8 @@ fn aggregate(resources: &[Arc<Resource>], core: bool, version: &'static str) -> 
         })
         .collect();
     let api_version = format!("apidiscovery.k8s.io/{version}");
-    let list = json!({"kind": "APIGroupDiscoveryList", "apiVersion": api_version, "metadata": {}, "items": items});
+    let list =
+        json!({"kind": "APIGroupDiscoveryList", "apiVersion": api_version, "metadata": {}, "items": items});
     let mut response = ok(&list);
     let media_type = match version {
         "v2" => "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
@@ -115,7 +116,8 @@ pub(super) async fn core(State(shared): State<Arc<Shared>>, headers: HeaderMap) 
 }
 
 fn group_object(group: &str, versions: &[String]) -> Value {
-    let version = |version: &String| json!({"groupVersion": format!("{group}/{version}"), "version": version});
+    let version =
+        |version: &String| json!({"groupVersion": format!("{group}/{version}"), "version": version});
     json!({
         "name": group, "versions": versions.iter().map(version).collect::<Vec<_>>(),
         "preferredVersion": versions.first().map(version),

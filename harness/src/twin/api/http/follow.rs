@@ -161,7 +161,8 @@ impl Following {
         }
         let body = match self.form {
             Form::Whole => {
-                let mut value = json!({"kind": self.resource.kind, "apiVersion": self.resource.api_version()});
+                let mut value =
+                    json!({"kind": self.resource.kind, "apiVersion": self.resource.api_version()});
                 value["metadata"] = metadata;
                 if !self.resource.custom() {
                     // A bookmark is decoded as an object of its kind, and some kinds must have these.

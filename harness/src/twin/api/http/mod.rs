@@ -46,7 +46,9 @@ impl Shared {
     /// Whether a request brings the token. Digests are compared, so the time taken tells nothing of the token.
     fn knows(&self, request: &Request) -> bool {
         let header = request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-        header.and_then(|value| value.strip_prefix(b"Bearer ")).is_some_and(|token| digest(token) == self.token)
+        header
+            .and_then(|value| value.strip_prefix(b"Bearer "))
+            .is_some_and(|token| digest(token) == self.token)
     }
 }
 

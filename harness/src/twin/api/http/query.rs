@@ -10,9 +10,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
+use crate::twin::api::ApiError;
 use crate::twin::api::registry::Resource;
 use crate::twin::api::rules::{DeleteOptions, Unknown, WriteOptions};
-use crate::twin::api::ApiError;
 use crate::twin::store::{FieldSelector, LabelSelector, Position};
 
 /// A query as pairs, in their order; a key may be there more than once.
@@ -69,7 +69,9 @@ impl Query {
     /// 400 when it is not form-encoded text.
     pub(in crate::twin::api) fn read(uri: &Uri) -> Result<Self, ApiError> {
         let query = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri);
-        query.map(|axum::extract::Query(pairs)| Self(pairs)).map_err(|error| ApiError::bad_request(error.to_string()))
+        query
+            .map(|axum::extract::Query(pairs)| Self(pairs))
+            .map_err(|error| ApiError::bad_request(error.to_string()))
     }
 
     /// The first value of a key.
@@ -105,7 +107,8 @@ impl Query {
     /// 400 when it is not a number.
     pub(super) fn revision(&self) -> Result<Option<u64>, ApiError> {
         let Some(text) = self.get("resourceVersion").filter(|text| !text.is_empty()) else { return Ok(None) };
-        let wrong = |_| ApiError::bad_request(format!("Invalid value: \"{text}\": resourceVersion must be a number"));
+        let wrong =
+            |_| ApiError::bad_request(format!("Invalid value: \"{text}\": resourceVersion must be a number"));
         text.parse().map(Some).map_err(wrong)
     }
 
@@ -136,7 +139,8 @@ impl Query {
         let page = match self.get("continue").filter(|token| !token.is_empty()) {
             None => None,
             Some(token) => {
-                let wrong = || ApiError::bad_request("continue key is not valid; begin the list again without it");
+                let wrong =
+                    || ApiError::bad_request("continue key is not valid; begin the list again without it");
                 Some(Page::read(token).ok_or_else(wrong)?)
             }
         };
@@ -170,12 +174,19 @@ impl Query {
             Some("Ignore") => Unknown::Ignore,
             Some("Strict") => Unknown::Refuse,
             Some(other) => {
-                let message = format!("fieldValidation: Unsupported value: \"{other}\": supported values: \"Ignore\", \
-                    \"Warn\", \"Strict\"");
+                let message = format!(
+                    "fieldValidation: Unsupported value: \"{other}\": supported values: \"Ignore\", \
+                    \"Warn\", \"Strict\""
+                );
                 return Err(ApiError::bad_request(message));
             }
         };
-        Ok(WriteOptions { manager: manager.to_owned(), dry_run: self.dry_run()?, unknown, force: self.flag("force") })
+        Ok(WriteOptions {
+            manager: manager.to_owned(),
+            dry_run: self.dry_run()?,
+            unknown,
+            force: self.flag("force"),
+        })
     }
 
     fn dry_run(&self) -> Result<bool, ApiError> {
@@ -197,7 +208,9 @@ impl Query {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let grace = match &body["gracePeriodSeconds"] {
             Value::Null => self.number::<i64>("gracePeriodSeconds")?,
-            value => Some(value.as_i64().ok_or_else(|| ApiError::bad_request("gracePeriodSeconds must be a number"))?),
+            value => Some(
+                value.as_i64().ok_or_else(|| ApiError::bad_request("gracePeriodSeconds must be a number"))?,
+            ),
         };
         let dry = body["dryRun"].as_array().is_some_and(|list| list.iter().any(|word| word == "All"));
         Ok(DeleteOptions {
@@ -219,7 +232,9 @@ mod tests {
 
     #[test]
     fn a_query_is_read() {
-        let query = query("command=ls&command=-l%20a&stdin=true&limit=5&dryRun=All&fieldManager=me&resourceVersion=7");
+        let query = query(
+            "command=ls&command=-l%20a&stdin=true&limit=5&dryRun=All&fieldManager=me&resourceVersion=7",
+        );
         assert_eq!(query.all("command"), ["ls", "-l a"]);
         assert!(query.flag("stdin") && !query.flag("tty"));
         assert_eq!(query.page().unwrap().0, Some(5));

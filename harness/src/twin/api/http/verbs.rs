@@ -41,7 +41,11 @@ pub(super) async fn grouped(
     reply(shared, path, request).await
 }
 
-async fn reply(shared: Arc<Shared>, target: Result<Option<Target>, PathRejection>, request: Request) -> Response {
+async fn reply(
+    shared: Arc<Shared>,
+    target: Result<Option<Target>, PathRejection>,
+    request: Request,
+) -> Response {
     let done = match target {
         Err(error) => Err(ApiError::bad_request(format!("the path cannot be read: {}", error.body_text()))),
         Ok(None) => Err(ApiError::no_resource()),
@@ -86,7 +90,9 @@ async fn act(shared: Arc<Shared>, target: Target, request: Request) -> Result<Re
         (Some(name), None) => act.write(name, Part::Whole, body).await,
         (Some(name), Some("status")) if act.resource.status && method == Method::GET => act.get(name),
         (Some(name), Some("status")) if act.resource.status => act.write(name, Part::Status, body).await,
-        (Some(name), Some(door)) if act.resource.subresources.contains(&door) => act.enter(name, door, body).await,
+        (Some(name), Some(door)) if act.resource.subresources.contains(&door) => {
+            act.enter(name, door, body).await
+        }
         (_, Some(_)) => Err(ApiError::no_resource()),
         _ => Err(ApiError::method_not_allowed()),
     }
@@ -183,7 +189,8 @@ impl Act {
         if !deleted.gone || self.resource.is("", "pods") {
             return deleted.value.clone();
         }
-        let mut details = json!({"name": name, "kind": self.resource.plural, "uid": deleted.value["metadata"]["uid"]});
+        let mut details =
+            json!({"name": name, "kind": self.resource.plural, "uid": deleted.value["metadata"]["uid"]});
         if !self.resource.group.is_empty() {
             details["group"] = json!(self.resource.group);
         }
@@ -218,8 +225,7 @@ impl Act {
                 let options = self.query.write(&self.parts.headers)?;
                 let binding = body::read(&self.parts.headers, body).await?;
                 self.shared.rules.bind(&self.resource, &self.namespace, name, &binding, &options)?;
-                let status =
-                    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
+                let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
                 Ok(json_answer(StatusCode::CREATED, status.to_string()))
             }
             "exec" if method == Method::GET || method == Method::POST => {
@@ -234,7 +240,8 @@ impl Act {
     async fn log(&self, name: &str) -> Result<Response, ApiError> {
         let pod = self.shared.rules.get(&self.resource, &self.namespace, name)?;
         if self.query.flag("follow") {
-            let message = "the twin hands out what has been logged so far and does not follow; leave --follow (-f) out";
+            let message =
+                "the twin hands out what has been logged so far and does not follow; leave --follow (-f) out";
             return Err(ApiError::bad_request(message));
         }
         let options = LogOptions {

@@ -67,7 +67,8 @@ impl Applied {
         for owned in &mut self.owners.0 {
             owned.fields.0.retain(|path| there.contains(path));
         }
-        let mine: BTreeSet<Path> = self.applied.0.into_iter().filter(|path| at(end, path).is_some()).collect();
+        let mine: BTreeSet<Path> =
+            self.applied.0.into_iter().filter(|path| at(end, path).is_some()).collect();
         self.owners.set(manager, mine);
         Ok(self.owners)
     }
@@ -86,7 +87,11 @@ fn conflict(path: &Path, manager: &Manager) -> Cause {
         format!(" with subresource \"{}\"", manager.subresource)
     };
     let message = format!("conflict with \"{}\"{verb} using {}", manager.name, manager.api_version);
-    Cause { field: path.iter().fold(String::new(), |text, step| text + "." + step), reason: "FieldManagerConflict", message }
+    Cause {
+        field: path.iter().fold(String::new(), |text, step| text + "." + step),
+        reason: "FieldManagerConflict",
+        message,
+    }
 }
 
 /// Merges maps; everything else is replaced. Nulls in the configuration say nothing.

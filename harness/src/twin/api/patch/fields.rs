@@ -39,7 +39,11 @@ impl FieldSet {
             match key.as_str() {
                 "apiVersion" | "kind" => {}
                 "metadata" => {
-                    let own = value.as_object().into_iter().flatten().filter(|(k, _)| !SYSTEM.contains(&k.as_str()));
+                    let own = value
+                        .as_object()
+                        .into_iter()
+                        .flatten()
+                        .filter(|(k, _)| !SYSTEM.contains(&k.as_str()));
                     for (field, value) in own {
                         leaves(value, &mut vec![key.clone(), field.clone()], &mut set);
                     }

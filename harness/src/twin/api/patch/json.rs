@@ -36,7 +36,11 @@ pub(super) fn patch(object: &mut Value, patch: &Value) -> Result<(), ApiError> {
             }
         }
         json_patch::patch_unsafe(object, std::slice::from_ref(&operation)).map_err(|error| {
-            ApiError::new(422, "Invalid", format!("the server rejected our request due to an error in our request: {error}"))
+            ApiError::new(
+                422,
+                "Invalid",
+                format!("the server rejected our request due to an error in our request: {error}"),
+            )
         })?;
     }
     Ok(())

@@ -21,8 +21,14 @@ enum Merge {
 /// How the list under this field name is merged. Names are enough: no two lists of the built-in types of one name differ.
 fn strategy(field: &str) -> Merge {
     match field {
-        "containers" | "initContainers" | "ephemeralContainers" | "volumes" | "env" | "imagePullSecrets"
-        | "secrets" | "resourceClaims" => Merge::Keyed(&["name"]),
+        "containers"
+        | "initContainers"
+        | "ephemeralContainers"
+        | "volumes"
+        | "env"
+        | "imagePullSecrets"
+        | "secrets"
+        | "resourceClaims" => Merge::Keyed(&["name"]),
         "conditions" | "addresses" => Merge::Keyed(&["type"]),
         "volumeMounts" => Merge::Keyed(&["mountPath"]),
         "volumeDevices" => Merge::Keyed(&["devicePath"]),
@@ -54,7 +60,11 @@ fn merge_map(object: &mut Map<String, Value>, patch: &Map<String, Value>) -> Res
             return Ok(());
         }
         Some("replace") => {
-            *object = patch.iter().filter(|(key, _)| *key != "$patch").map(|(k, v)| (k.clone(), v.clone())).collect();
+            *object = patch
+                .iter()
+                .filter(|(key, _)| *key != "$patch")
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect();
             return Ok(());
         }
         Some(_) => return Err(unknown_directive(&patch["$patch"])),
@@ -141,7 +151,8 @@ fn merge_list(list: &mut Vec<Value>, patch: &[Value], field: &str) -> Result<(),
 
 fn merge_item(list: &mut Vec<Value>, item: &Value, keys: &[&str], field: &str) -> Result<(), ApiError> {
     let Some(key) = keys.iter().find(|key| item.get(**key).is_some()) else {
-        let message = format!("map: {item} does not contain declared merge key: {} (in `{field}`)", keys.join(" or "));
+        let message =
+            format!("map: {item} does not contain declared merge key: {} (in `{field}`)", keys.join(" or "));
         return Err(ApiError::bad_request(message));
     };
     let at = list.iter().position(|old| old.get(*key) == item.get(*key));

@@ -74,7 +74,8 @@ fn applied(live: &Value, config: &Value, by: &str, force: bool) -> Result<Value,
     let manager = manager(by);
     let step = apply(live, config, &manager);
     let mut object = step.object.clone();
-    let causes = |causes: Vec<super::super::Cause>| causes.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let causes =
+        |causes: Vec<super::super::Cause>| causes.iter().map(ToString::to_string).collect::<Vec<_>>();
     step.settle(live, &object.clone(), &manager, force).map_err(causes)?.write(&mut object);
     Ok(object)
 }

@@ -105,13 +105,7 @@ const TABLE: [Row; 12] = [
         check: check::<Pod>,
         ..PLAIN
     },
-    Row {
-        path: "/v1/secrets",
-        kind: "Secret",
-        selectable: &["type"],
-        check: check::<Secret>,
-        ..PLAIN
-    },
+    Row { path: "/v1/secrets", kind: "Secret", selectable: &["type"], check: check::<Secret>, ..PLAIN },
     Row {
         path: "/v1/serviceaccounts",
         kind: "ServiceAccount",

@@ -22,7 +22,8 @@ pub(in crate::twin::api) fn complete(definition: &mut Value) {
     }
     let names = spec.get("names").cloned().unwrap_or_default();
     let versions = spec.get("versions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let stored: Vec<_> = versions.iter().filter(|v| v["storage"] == true).map(|v| v["name"].clone()).collect();
+    let stored: Vec<_> =
+        versions.iter().filter(|v| v["storage"] == true).map(|v| v["name"].clone()).collect();
     let earlier = definition["status"]["conditions"].as_array().cloned().unwrap_or_default();
     let condition = |kind: &str, reason: &str, message: &str| {
         let known = earlier.iter().find(|c| c["type"] == kind && c["status"] == "True");
@@ -73,7 +74,11 @@ pub(in crate::twin::api) fn check(definition: &Value) -> Vec<Cause> {
         match &version["schema"]["openAPIV3Schema"] {
             Value::Null => causes.push(Cause::required(path, "schemas are required")),
             schema if schema["type"] != "object" => {
-                causes.push(Cause::invalid(format!("{path}.type"), &schema["type"], "must be object at the root"));
+                causes.push(Cause::invalid(
+                    format!("{path}.type"),
+                    &schema["type"],
+                    "must be object at the root",
+                ));
             }
             schema => causes.extend(Schema::read(schema, &path).err()),
         }

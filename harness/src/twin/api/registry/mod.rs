@@ -53,7 +53,16 @@ impl Registry {
 
     /// The resource of a group, version and kind.
     pub(super) fn of_kind(&self, group: &str, version: &str, kind: &str) -> Option<Arc<Resource>> {
-        self.all().into_iter().find(|r| r.group == group && r.version == version && r.kind == kind)
+        let is = |r: &&Arc<Resource>| r.group == group && r.version == version && r.kind == kind;
+        if let Some(resource) = builtin::all().iter().find(is) {
+            return Some(Arc::clone(resource));
+        }
+        let listing = self.store.list(&definitions(), None, None);
+        let mut definitions = listing.objects.iter().filter(|definition| {
+            let spec = &definition.value["spec"];
+            spec["group"] == group && spec["names"]["kind"] == kind
+        });
+        definitions.find_map(|definition| self.defined(definition.meta("name")).iter().find(is).cloned())
     }
 
     /// Every resource that is served, built-in ones first.

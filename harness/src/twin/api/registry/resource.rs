@@ -108,8 +108,7 @@ impl Resource {
         let mut all = vec![own];
         for (name, kind, verbs) in self.parts() {
             let name = format!("{}/{name}", self.plural);
-            let part =
-                json!({"name": name, "singularName": "", "namespaced": self.namespaced, "kind": kind, "verbs": verbs});
+            let part = json!({"name": name, "singularName": "", "namespaced": self.namespaced, "kind": kind, "verbs": verbs});
             all.push(part);
         }
         all

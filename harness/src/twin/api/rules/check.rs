@@ -55,7 +55,9 @@ fn pod(spec: &Value, causes: &mut Vec<Cause>) {
             let name = &container["name"];
             match name.as_str().filter(|name| !name.is_empty()) {
                 None => causes.push(Cause::required(format!("{path}.name"), "")),
-                Some(text) if seen.contains(&text) => causes.push(Cause::duplicate(format!("{path}.name"), name)),
+                Some(text) if seen.contains(&text) => {
+                    causes.push(Cause::duplicate(format!("{path}.name"), name))
+                }
                 Some(text) => {
                     seen.push(text);
                     if let Some(words) = wrong_name(Form::Label, text) {

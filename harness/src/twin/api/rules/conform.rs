@@ -16,7 +16,11 @@ impl Rules {
     ///
     /// # Errors
     /// 400 when it is not one, 422 when its schema forbids it.
-    pub(super) fn conform(resource: &Resource, value: &mut Value, unknown: Unknown) -> Result<Vec<String>, ApiError> {
+    pub(super) fn conform(
+        resource: &Resource,
+        value: &mut Value,
+        unknown: Unknown,
+    ) -> Result<Vec<String>, ApiError> {
         named_right(resource, value)?;
         let cannot = |why: &str| {
             let (kind, version) = (&resource.kind, &resource.version);
@@ -89,7 +93,8 @@ fn quantities(value: &mut Value) {
     for list in ["containers", "initContainers"] {
         for container in spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
             for part in ["requests", "limits"] {
-                let amounts = container.pointer_mut(&format!("/resources/{part}")).and_then(Value::as_object_mut);
+                let amounts =
+                    container.pointer_mut(&format!("/resources/{part}")).and_then(Value::as_object_mut);
                 for (_, amount) in amounts.into_iter().flatten() {
                     if amount.is_number() {
                         *amount = Value::String(amount.to_string());

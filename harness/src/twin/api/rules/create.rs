@@ -137,7 +137,8 @@ fn name(resource: &Resource, value: &mut Value) -> Result<(), ApiError> {
         return refuse(resource, "", vec![cause]);
     };
     let mut rng = rand::rng();
-    let tail: String = (0..5).filter_map(|_| LETTERS.choose(&mut rng)).map(|letter| char::from(*letter)).collect();
+    let tail: String =
+        (0..5).filter_map(|_| LETTERS.choose(&mut rng)).map(|letter| char::from(*letter)).collect();
     let head: String = prefix.chars().take(58).collect();
     metadata["name"] = json!(format!("{head}{tail}"));
     Ok(())

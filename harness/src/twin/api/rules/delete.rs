@@ -80,7 +80,12 @@ impl Rules {
     }
 }
 
-fn preconditions(resource: &Resource, name: &str, old: &Value, options: &DeleteOptions) -> Result<(), ApiError> {
+fn preconditions(
+    resource: &Resource,
+    name: &str,
+    old: &Value,
+    options: &DeleteOptions,
+) -> Result<(), ApiError> {
     for (what, field, wanted) in
         [("UID", "uid", &options.uid), ("ResourceVersion", "resourceVersion", &options.revision)]
     {

@@ -63,7 +63,12 @@ impl Rules {
             let Some(resource) = self.registry.any_version(&collection) else { continue };
             for object in self.store.list(&collection, inside, None).objects {
                 // One that is gone already, or that a finalizer keeps, is no failure of this deletion.
-                let _ = self.delete(&resource, object.meta("namespace"), object.meta("name"), &DeleteOptions::default());
+                let _ = self.delete(
+                    &resource,
+                    object.meta("namespace"),
+                    object.meta("name"),
+                    &DeleteOptions::default(),
+                );
             }
         }
         match inside {

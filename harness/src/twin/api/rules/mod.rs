@@ -102,7 +102,12 @@ impl Rules {
     ///
     /// # Errors
     /// 404.
-    pub(super) fn get(&self, resource: &Resource, namespace: &str, name: &str) -> Result<Arc<Object>, ApiError> {
+    pub(super) fn get(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Arc<Object>, ApiError> {
         let key = Self::key(resource, namespace, name);
         self.store.get(&key).ok_or_else(|| ApiError::not_found(&resource.collection, name))
     }
@@ -162,7 +167,9 @@ pub fn install(store: &Store, object: &impl Serialize) -> Result<Value, ApiError
     let (api_version, kind) = (text(&value["apiVersion"]), text(&value["kind"]));
     let (group, version) = api_version.split_once('/').unwrap_or(("", &api_version));
     let Some(resource) = rules.registry.of_kind(group, version, &kind) else {
-        let message = format!("no matches for kind \"{kind}\" in version \"{api_version}\"; install its definition first");
+        let message = format!(
+            "no matches for kind \"{kind}\" in version \"{api_version}\"; install its definition first"
+        );
         return Err(ApiError::bad_request(message));
     };
     let namespace = if resource.namespaced {
@@ -171,7 +178,8 @@ pub fn install(store: &Store, object: &impl Serialize) -> Result<Value, ApiError
         String::new()
     };
     let name = text(&value["metadata"]["name"]);
-    let options = WriteOptions { manager: "fabric".into(), unknown: Unknown::Refuse, ..WriteOptions::default() };
+    let options =
+        WriteOptions { manager: "fabric".into(), unknown: Unknown::Refuse, ..WriteOptions::default() };
     match rules.create(&resource, &namespace, value, &options) {
         Err(error) if error.reason == "AlreadyExists" => {
             Ok(rules.get(&resource, &namespace, &name)?.value.clone())

@@ -12,7 +12,8 @@ use crate::twin::store::Store;
 
 fn rules() -> Rules {
     let store = Store::new();
-    install(&store, &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}})).unwrap();
+    install(&store, &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}}))
+        .unwrap();
     Rules::new(store)
 }
 
@@ -82,7 +83,8 @@ fn a_pod_that_is_none_is_refused(#[case] merge: Value, #[case] code: u16, #[case
 fn writing_the_same_again_changes_nothing() {
     let rules = rules();
     let made = create(&rules, "Pod", pod("p")).unwrap().value;
-    let again = patch(&rules, "Pod", "p", PatchKind::Merge, json!({"metadata": {"labels": {"run": "p"}}})).unwrap();
+    let again =
+        patch(&rules, "Pod", "p", PatchKind::Merge, json!({"metadata": {"labels": {"run": "p"}}})).unwrap();
     assert_eq!(again.value, made);
     let pods = resource(&rules, "Pod");
     let again = rules.put(&pods, "default", "p", Part::Whole, &made, &options("test")).unwrap();
@@ -97,7 +99,11 @@ fn a_stale_write_is_a_conflict_and_a_pod_keeps_its_spec() {
     let pods = resource(&rules, "Pod");
     let error = rules.put(&pods, "default", "p", Part::Whole, &made, &options("test")).unwrap_err();
     assert_eq!((error.code, error.reason), (409, "Conflict"));
-    assert!(error.message.starts_with("Operation cannot be fulfilled on pods \"p\": the object has been modified"));
+    assert!(
+        error
+            .message
+            .starts_with("Operation cannot be fulfilled on pods \"p\": the object has been modified")
+    );
     let moved = patch(&rules, "Pod", "p", PatchKind::Merge, json!({"spec": {"nodeName": "w"}})).unwrap_err();
     assert_eq!(moved.code, 422);
     assert!(moved.message.contains("spec: Forbidden: pod updates may not change fields other than"));
@@ -109,10 +115,14 @@ fn status_has_a_door_of_its_own() {
     create(&rules, "Pod", pod("p")).unwrap();
     let body = json!({"status": {"phase": "Running"}, "metadata": {"labels": {"x": "y"}}});
     let whole = patch(&rules, "Pod", "p", PatchKind::Merge, body.clone()).unwrap().value;
-    assert_eq!((&whole["status"]["phase"], &whole["metadata"]["labels"]["x"]), (&json!("Pending"), &json!("y")));
+    assert_eq!(
+        (&whole["status"]["phase"], &whole["metadata"]["labels"]["x"]),
+        (&json!("Pending"), &json!("y"))
+    );
     let pods = resource(&rules, "Pod");
     let body = json!({"status": {"phase": "Running"}, "spec": {"nodeName": "w"}});
-    let done = rules.patch(&pods, "default", "p", Part::Status, PatchKind::Strategic, &body, &options("kubelet"));
+    let done =
+        rules.patch(&pods, "default", "p", Part::Status, PatchKind::Strategic, &body, &options("kubelet"));
     let status = done.unwrap().value;
     assert_eq!((&status["status"]["phase"], &status["spec"]["nodeName"]), (&json!("Running"), &Value::Null));
     let entries = status["metadata"]["managedFields"].as_array().unwrap();
@@ -143,7 +153,8 @@ fn a_pod_on_a_node_goes_with_grace_and_one_without_goes_at_once() {
 fn a_finalizer_keeps_an_object_until_it_is_taken_away() {
     let rules = rules();
     let maps = resource(&rules, "ConfigMap");
-    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m", "finalizers": ["a.b/c"]}});
+    let map =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m", "finalizers": ["a.b/c"]}});
     create(&rules, "ConfigMap", map).unwrap();
     assert!(!rules.delete(&maps, "default", "m", &DeleteOptions::default()).unwrap().gone);
     patch(&rules, "ConfigMap", "m", PatchKind::Merge, json!({"metadata": {"finalizers": null}})).unwrap();
@@ -155,14 +166,18 @@ fn a_namespace_takes_its_objects_with_it_and_waits_for_graceful_ones() {
     let rules = rules();
     let namespaces = resource(&rules, "Namespace");
     let pods = resource(&rules, "Pod");
-    install(&rules.store, &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "lab"}})).unwrap();
+    install(&rules.store, &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "lab"}}))
+        .unwrap();
     rules.create(&pods, "lab", pod("p"), &options("test")).unwrap();
     rules.bind(&pods, "lab", "p", &json!({"target": {"name": "w"}}), &options("test")).unwrap();
     let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}});
     rules.create(&resource(&rules, "ConfigMap"), "lab", map.clone(), &options("test")).unwrap();
     let deleted = rules.delete(&namespaces, "", "lab", &DeleteOptions::default()).unwrap();
     assert_eq!(deleted.value["status"]["phase"], "Terminating");
-    assert_eq!(rules.create(&resource(&rules, "ConfigMap"), "lab", map, &options("t")).unwrap_err().code, 403);
+    assert_eq!(
+        rules.create(&resource(&rules, "ConfigMap"), "lab", map, &options("t")).unwrap_err().code,
+        403
+    );
     assert!(rules.get(&namespaces, "", "lab").is_ok(), "a pod still has its grace");
     let now = DeleteOptions { grace: Some(0), ..DeleteOptions::default() };
     rules.delete(&pods, "lab", "p", &now).unwrap();
@@ -213,12 +228,14 @@ fn applying_what_the_server_completed_is_no_conflict_and_no_change() {
     let second = patch(&rules, "Pod", "p", PatchKind::Apply, config.clone()).unwrap();
     assert_eq!(second.value, first.value);
     let pods = resource(&rules, "Pod");
-    let other = rules.patch(&pods, "default", "p", Part::Whole, PatchKind::Apply, &config, &options("other")).unwrap();
+    let other = rules
+        .patch(&pods, "default", "p", Part::Whole, PatchKind::Apply, &config, &options("other"))
+        .unwrap();
     assert_eq!(other.value["spec"], first.value["spec"]);
     config["spec"]["containers"][0]["image"] = json!("other:v2");
     let error = rules.patch(&pods, "default", "p", Part::Whole, PatchKind::Apply, &config, &options("third"));
     let error = error.unwrap_err();
-    assert_eq!((error.code, error.causes.len()), (409, 2), "{error}");
+    assert_eq!((error.code, error.details.causes.len()), (409, 2), "{error}");
     assert!(error.message.starts_with("Apply failed with 2 conflicts: conflict with \"test\""), "{error}");
 }
 

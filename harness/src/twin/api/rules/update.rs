@@ -29,12 +29,15 @@ impl Part {
     }
 }
 
+/// Finds the owners once the object is complete, or the conflict.
+type Settle<'a> = dyn FnOnce(&Value) -> Result<Owners, ApiError> + 'a;
+
 /// How the owners of the fields follow from a change.
 enum Ownership<'a> {
     /// What differs is the writer's.
     Follow(Manager),
     /// Server-side apply: settled against what the object is in the end.
-    Settle(Box<dyn FnOnce(&Value) -> Result<Owners, ApiError> + 'a>),
+    Settle(Box<Settle<'a>>),
 }
 
 impl Rules {
@@ -52,12 +55,15 @@ impl Rules {
         options: &WriteOptions,
     ) -> Result<Outcome, ApiError> {
         if resource.custom() && value["metadata"]["resourceVersion"].as_str().is_none_or(str::is_empty) {
-            let cause = Cause::invalid("metadata.resourceVersion", &json!(0), "must be specified for an update");
+            let cause =
+                Cause::invalid("metadata.resourceVersion", &json!(0), "must be specified for an update");
             return Err(ApiError::invalid(&resource.group, &resource.kind, name, vec![cause]));
         }
         let manager = Self::manager(resource, options, false, part.subresource());
         let key = Self::key(resource, namespace, name);
-        self.evolve(resource, &key, part, options, |_| Ok((value.clone(), Ownership::Follow(manager.clone()))))
+        self.evolve(resource, &key, part, options, |_| {
+            Ok((value.clone(), Ownership::Follow(manager.clone())))
+        })
     }
 
     /// Patches an object. Server-side apply makes it when it is not there.
@@ -155,7 +161,11 @@ impl Rules {
         self.change(&key, options.dry_run, |old| {
             let collection = &resource.collection;
             if drain::going(&old.value) {
-                return Err(ApiError::conflict(collection, name, "pod is being deleted, cannot be assigned to a host"));
+                return Err(ApiError::conflict(
+                    collection,
+                    name,
+                    "pod is being deleted, cannot be assigned to a host",
+                ));
             }
             if let Some(has) = old.value["spec"]["nodeName"].as_str().filter(|has| !has.is_empty()) {
                 let why = format!("pod {name} is already assigned to node \"{has}\"");
@@ -209,7 +219,8 @@ impl Rules {
             };
             owners.write(&mut new);
             if defaults::counted(resource) && spec_of(resource, &old) != spec_of(resource, &new) {
-                new["metadata"]["generation"] = json!(old["metadata"]["generation"].as_u64().unwrap_or(0) + 1);
+                new["metadata"]["generation"] =
+                    json!(old["metadata"]["generation"].as_u64().unwrap_or(0) + 1);
             }
             if drain::finished(&new) {
                 removed = true;
@@ -243,13 +254,10 @@ fn wrong_name(given: &str, expected: &str) -> ApiError {
 fn ownership_conflict(resource: &Resource, name: &str, causes: Vec<Cause>) -> ApiError {
     let count = causes.len();
     let plural = if count == 1 { "" } else { "s" };
-    let listed: Vec<_> = causes
-        .iter()
-        .map(|cause| format!("{}: {}", cause.message, cause.field))
-        .collect();
+    let listed: Vec<_> = causes.iter().map(|cause| format!("{}: {}", cause.message, cause.field)).collect();
     let mut error = ApiError::conflict(&resource.collection, name, "");
     error.message = format!("Apply failed with {count} conflict{plural}: {}", listed.join("\n"));
-    error.causes = causes;
+    error.details.causes = causes;
     error
 }
 

@@ -81,7 +81,8 @@ impl Schema {
         if let Some(format) = &self.format
             && !fits(format, text)
         {
-            let message = format!("Invalid value: {value}: {} must be of type {format}: {value}", in_body(path));
+            let message =
+                format!("Invalid value: {value}: {} must be of type {format}: {value}", in_body(path));
             causes.push(Cause { field: path.to_owned(), reason: "FieldValueInvalid", message });
         }
     }
@@ -114,7 +115,8 @@ impl Schema {
         };
         if !in_range {
             let format = self.format.as_deref().unwrap_or_default();
-            let message = format!("Invalid value: {value}: {} must be of type {format}: {value}", in_body(path));
+            let message =
+                format!("Invalid value: {value}: {} must be of type {format}: {value}", in_body(path));
             causes.push(Cause { field: path.to_owned(), reason: "FieldValueInvalid", message });
         }
     }
@@ -193,10 +195,12 @@ impl Schema {
         if !self.one_of.is_empty() {
             match self.one_of.iter().filter(|schema| holds(schema)).count() {
                 1 => {}
-                0 => causes.push(branch(path, "must validate one and only one schema (oneOf). Found none valid")),
+                0 => causes
+                    .push(branch(path, "must validate one and only one schema (oneOf). Found none valid")),
                 n => {
-                    let words =
-                        format!("must validate one and only one schema (oneOf). Found {n} valid alternatives");
+                    let words = format!(
+                        "must validate one and only one schema (oneOf). Found {n} valid alternatives"
+                    );
                     causes.push(branch(path, &words));
                 }
             }

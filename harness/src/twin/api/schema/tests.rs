@@ -53,7 +53,8 @@ fn what_is_wrong_is_said_as_a_real_server_says_it(#[case] router: Value, #[case]
 
 #[test]
 fn an_operator_is_one_of_four() {
-    let mut object = policy(json!({"localASN": 1, "neighbors": [{"peerAddress": "10.0.0.1/32", "peerASN": 1}]}));
+    let mut object =
+        policy(json!({"localASN": 1, "neighbors": [{"peerAddress": "10.0.0.1/32", "peerASN": 1}]}));
     object["spec"]["nodeSelector"]["matchExpressions"] = json!([{"key": "rack", "operator": "Is"}]);
     let causes = policy_schema().check(&object);
     assert_eq!(
@@ -67,7 +68,10 @@ fn unknown_fields_are_pruned_and_named() {
     let mut object = policy(json!({"localASN": 1, "localAsn": 2, "neighbors": [{"peerASN": 1, "x": {}}]}));
     object["status"] = json!({});
     let dropped = policy_schema().prune(&mut object);
-    assert_eq!(dropped, ["status", "spec.virtualRouters[0].localAsn", "spec.virtualRouters[0].neighbors[0].x"]);
+    assert_eq!(
+        dropped,
+        ["status", "spec.virtualRouters[0].localAsn", "spec.virtualRouters[0].neighbors[0].x"]
+    );
     assert_eq!(object["spec"]["virtualRouters"], json!([{"localASN": 1, "neighbors": [{"peerASN": 1}]}]));
     assert_eq!(object["spec"]["nodeSelector"]["matchLabels"]["rack"], "rack0");
 }
@@ -81,7 +85,8 @@ fn defaults_are_filled_in_where_nothing_is_said() {
         "any": {"x-kubernetes-preserve-unknown-fields": true},
         "target": {"x-kubernetes-int-or-string": true, "anyOf": [{"type": "integer"}, {"type": "string"}]}}}}});
     let schema = Schema::read(&schema, "schema").unwrap();
-    let mut object = json!({"spec": {"peers": [{}, {"ttl": 5}], "any": {"a": 1}, "port": null, "target": "80%"}});
+    let mut object =
+        json!({"spec": {"peers": [{}, {"ttl": 5}], "any": {"a": 1}, "port": null, "target": "80%"}});
     assert_eq!(schema.prune(&mut object), Vec::<String>::new());
     schema.fill(&mut object);
     let expected = json!({"spec": {"peers": [{"ttl": 1}, {"ttl": 5}], "any": {"a": 1}, "port": 179,
@@ -116,7 +121,8 @@ fn any_value() -> impl Strategy<Value = Value> {
         any::<f64>().prop_map(Value::from),
         "[a-z0-9./]{0,8}".prop_map(Value::from),
     ];
-    let key = prop_oneof![Just("type".to_owned()), Just("properties".into()), Just("items".into()), "[a-z]{1,6}"];
+    let key =
+        prop_oneof![Just("type".to_owned()), Just("properties".into()), Just("items".into()), "[a-z]{1,6}"];
     leaf.prop_recursive(4, 24, 4, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),

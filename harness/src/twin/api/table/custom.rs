@@ -19,7 +19,8 @@ pub(super) fn printer(columns: &[Column]) -> Printer {
         description: column.description.clone(),
         wide: column.priority > 0,
     }));
-    let paths: Vec<_> = columns.iter().map(|column| (column.kind.clone(), Path::read(&column.path))).collect();
+    let paths: Vec<_> =
+        columns.iter().map(|column| (column.kind.clone(), Path::read(&column.path))).collect();
     Printer {
         headings,
         cells: Box::new(move |object, now| {

@@ -43,10 +43,13 @@ impl Heading {
     }
 }
 
+/// What makes a row's cells of an object, at a moment.
+type Cells = dyn Fn(&Value, DateTime<Utc>) -> Vec<Value> + Send + Sync;
+
 /// The columns and the cells of one kind of resource.
 struct Printer {
     headings: Vec<Heading>,
-    cells: Box<dyn Fn(&Value, DateTime<Utc>) -> Vec<Value> + Send + Sync>,
+    cells: Box<Cells>,
 }
 
 fn printer(resource: &Resource) -> Printer {

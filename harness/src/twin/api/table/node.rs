@@ -15,7 +15,8 @@ pub(super) fn printer() -> Printer {
         headings,
         cells: Box::new(|node, now| {
             let info = &node["status"]["nodeInfo"];
-            let known = |field: &str| json!(info[field].as_str().filter(|t| !t.is_empty()).unwrap_or("<unknown>"));
+            let known =
+                |field: &str| json!(info[field].as_str().filter(|t| !t.is_empty()).unwrap_or("<unknown>"));
             vec![
                 name(node),
                 json!(status(node)),

@@ -25,9 +25,9 @@ pub(super) fn printer(plural: &str) -> Printer {
         "serviceaccounts" => (&["Name", "Secrets", "Age"], &[], |o, now| {
             vec![name(o), json!(count(&o["secrets"])), age(o, now)]
         }),
-        "customresourcedefinitions" => (&["Name", "Created At"], &[], |o, _| {
-            vec![name(o), o["metadata"]["creationTimestamp"].clone()]
-        }),
+        "customresourcedefinitions" => {
+            (&["Name", "Created At"], &[], |o, _| vec![name(o), o["metadata"]["creationTimestamp"].clone()])
+        }
         "leases" => (&["Name", "Holder", "Age"], &[], |o, now| {
             vec![name(o), json!(text(&o["spec"]["holderIdentity"])), age(o, now)]
         }),
@@ -79,7 +79,8 @@ fn service(service: &Value, now: DateTime<Utc>) -> Vec<Value> {
     });
     let ports = ports.collect::<Vec<_>>().join(",");
     let selector = spec["selector"].as_object().into_iter().flatten();
-    let selector = selector.map(|(key, value)| format!("{key}={}", text(value))).collect::<Vec<_>>().join(",");
+    let selector =
+        selector.map(|(key, value)| format!("{key}={}", text(value))).collect::<Vec<_>>().join(",");
     vec![
         name(service),
         json!(text(&spec["type"])),

@@ -66,7 +66,7 @@ fn follow<'a>(step: &Step, value: &'a Value) -> Vec<&'a Value> {
         (Step::Where(path, wanted), Value::Array(list)) => {
             let is = |item: &&Value| {
                 let found = path.iter().try_fold(*item, |value, step| value.get(step));
-                found.is_some_and(|v| v.as_str().map_or_else(|| v.to_string() == *wanted, |t| t == wanted))
+                found.is_some_and(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned) == *wanted)
             };
             list.iter().filter(is).collect()
         }

@@ -59,7 +59,8 @@ fn doing(pod: &Value) -> String {
         if state["terminated"]["exitCode"] == 0 {
             continue;
         }
-        let waiting = state["waiting"]["reason"].as_str().filter(|r| !r.is_empty() && *r != "PodInitializing");
+        let waiting =
+            state["waiting"]["reason"].as_str().filter(|r| !r.is_empty() && *r != "PodInitializing");
         word = match (state["terminated"].is_object(), waiting) {
             (true, _) => ended(&state["terminated"], "Init:"),
             (false, Some(reason)) => format!("Init:{reason}"),
@@ -81,7 +82,8 @@ fn doing(pod: &Value) -> String {
             }
         }
         if word == "Completed" && running {
-            let ready = list(&status["conditions"]).iter().any(|c| c["type"] == "Ready" && c["status"] == "True");
+            let ready =
+                list(&status["conditions"]).iter().any(|c| c["type"] == "Ready" && c["status"] == "True");
             word = if ready { "Running".into() } else { "NotReady".into() };
         }
     }

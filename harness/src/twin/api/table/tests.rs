@@ -92,5 +92,8 @@ fn the_other_tables_have_the_columns_kubectl_prints() {
     assert_eq!(headings("Event")[..5].join(" "), "LAST SEEN TYPE REASON OBJECT MESSAGE");
     let event = json!({"metadata": {"name": "e"}, "type": "Normal", "reason": "Started", "lastTimestamp": minutes_ago(73),
         "involvedObject": {"kind": "Pod", "name": "nettool-1"}, "message": "Started container nettool-1"});
-    assert_eq!(cells("Event", &event)[..5].join(" "), "73m Normal Started pod/nettool-1 Started container nettool-1");
+    assert_eq!(
+        cells("Event", &event)[..5].join(" "),
+        "73m Normal Started pod/nettool-1 Started container nettool-1"
+    );
 }

@@ -3,7 +3,8 @@
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
 use kube::api::{
-    ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams,
+    ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, WatchEvent,
+    WatchParams,
 };
 use kube::core::{GroupVersionKind, Status};
 use kube::{Api, ResourceExt};
@@ -91,7 +92,11 @@ async fn a_wrong_policy_is_refused_with_the_field() {
     assert_eq!((error.code, error.reason.as_str()), (422, "Invalid"));
     let cause = &error.details.as_ref().unwrap().causes[0];
     assert_eq!(cause.field, "spec.virtualRouters[0].localASN");
-    assert!(error.message.starts_with("CiliumBGPPeeringPolicy.cilium.io \"rack0\" is invalid: spec.virtualRouters[0]"));
+    assert!(
+        error
+            .message
+            .starts_with("CiliumBGPPeeringPolicy.cilium.io \"rack0\" is invalid: spec.virtualRouters[0]")
+    );
 }
 
 #[tokio::test]
@@ -116,7 +121,8 @@ async fn a_watch_begins_with_what_is_there_and_resumes_where_it_was() {
 
     let mut resumed = pods.watch(&WatchParams::default().timeout(1), &at).await.unwrap().boxed();
     assert!(matches!(resumed.try_next().await.unwrap(), Some(WatchEvent::Deleted(_))));
-    let ahead = pods.watch(&WatchParams::default(), "999999").await.unwrap().boxed().try_next().await.unwrap();
+    let ahead =
+        pods.watch(&WatchParams::default(), "999999").await.unwrap().boxed().try_next().await.unwrap();
     assert!(matches!(ahead, Some(WatchEvent::Error(status)) if status.code == 504));
 }
 
@@ -149,10 +155,13 @@ async fn a_watcher_that_fell_behind_is_told_so() {
         let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "default"}});
         store.create(&maps.key("default", &name), map).unwrap();
     }
-    let maps: Api<k8s_openapi::api::core::v1::ConfigMap> = Api::default_namespaced(endpoint.client().unwrap());
+    let maps: Api<k8s_openapi::api::core::v1::ConfigMap> =
+        Api::default_namespaced(endpoint.client().unwrap());
     let mut watch = maps.watch(&WatchParams::default(), &begin.to_string()).await.unwrap().boxed();
     let event = watch.try_next().await.unwrap();
-    assert!(matches!(event, Some(WatchEvent::Error(status)) if status.code == 410 && status.reason == "Expired"));
+    assert!(
+        matches!(event, Some(WatchEvent::Error(status)) if status.code == 410 && status.reason == "Expired")
+    );
     assert!(watch.try_next().await.unwrap().is_none());
 }
 
@@ -195,7 +204,8 @@ async fn pages_of_a_list_make_the_list() {
         }
     }
     assert_eq!(names, ["p0", "p1", "p2", "p3", "p4"]);
-    let deleted = pods.delete_collection(&DeleteParams::default(), &ListParams::default().labels("run=p3")).await;
+    let deleted =
+        pods.delete_collection(&DeleteParams::default(), &ListParams::default().labels("run=p3")).await;
     assert_eq!(deleted.unwrap().left().unwrap().items.len(), 1);
     assert_eq!(pods.list(&ListParams::default()).await.unwrap().items.len(), 4);
 }
@@ -217,7 +227,10 @@ async fn refusals_have_the_reason_and_the_code_of_a_real_server() {
     assert_eq!((error.code, error.message.as_str()), (400, "field label not supported: spec.colour"));
     let deployments: Api<k8s_openapi::api::apps::v1::Deployment> = Api::default_namespaced(client.clone());
     let error = refused(deployments.list(&ListParams::default()).await);
-    assert_eq!((error.code, error.message.as_str()), (404, "the server could not find the requested resource"));
+    assert_eq!(
+        (error.code, error.message.as_str()),
+        (404, "the server could not find the requested resource")
+    );
     let mut stale = pods.get("a").await.unwrap();
     stale.metadata.resource_version = Some("1".into());
     assert_eq!(refused(pods.replace("a", &PostParams::default(), &stale).await).reason, "Conflict");

@@ -13,7 +13,8 @@ async fn bound(client: &Client) -> Api<Pod> {
     pods.create(&PostParams::default(), &serde_json::from_value(nettool("p")).unwrap()).await.unwrap();
     let binding = json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "p"},
         "target": {"apiVersion": "v1", "kind": "Node", "name": "worker"}});
-    let _: serde_json::Value = pods.create_subresource("binding", "p", &PostParams::default(), &binding).await.unwrap();
+    let _: serde_json::Value =
+        pods.create_subresource("binding", "p", &PostParams::default(), &binding).await.unwrap();
     pods
 }
 
@@ -73,7 +74,10 @@ async fn a_terminal_is_a_terminal() {
     let (_, endpoint) = served().await;
     let pods = bound(&endpoint.client().unwrap()).await;
     let params = AttachParams::interactive_tty();
-    let mut process = pods.exec("p", ["sh", "-c", "test -t 0 && test -t 1 && echo terminal; exit 3"], &params).await.unwrap();
+    let mut process = pods
+        .exec("p", ["sh", "-c", "test -t 0 && test -t 1 && echo terminal; exit 3"], &params)
+        .await
+        .unwrap();
     let status = process.take_status().unwrap();
     let mut out = process.stdout().unwrap();
     let _open = process.stdin();

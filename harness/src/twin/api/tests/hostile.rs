@@ -92,8 +92,11 @@ async fn everything_is_answered_with_a_status(
 #[tokio::test]
 async fn nobody_enters_without_the_token_but_health_is_open() {
     let (_, endpoint) = served().await;
-    for token in ["", "Authorization: Bearer \r\n", "Authorization: Bearer wrong\r\n", "Authorization: Basic x\r\n"] {
-        let request = format!("GET /api/v1/nodes HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{token}\r\n");
+    for token in
+        ["", "Authorization: Bearer \r\n", "Authorization: Bearer wrong\r\n", "Authorization: Basic x\r\n"]
+    {
+        let request =
+            format!("GET /api/v1/nodes HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{token}\r\n");
         let (code, body) = raw(&endpoint, request.as_bytes()).await;
         assert_eq!((code, body.contains("\"reason\":\"Unauthorized\"")), (401, true), "{body}");
     }
@@ -133,7 +136,11 @@ async fn a_half_open_connection_holds_up_nobody() {
 async fn a_deep_object_is_judged_like_any_other() {
     let (_, endpoint) = served().await;
     let deep = |levels: usize, step: &str, end: &str| step.repeat(levels) + end + &"}".repeat(levels);
-    let map = |deep: &str| format!("{{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{{\"name\":\"m\"}},\"x\":{deep}}}");
+    let map = |deep: &str| {
+        format!(
+            "{{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{{\"name\":\"m\"}},\"x\":{deep}}}"
+        )
+    };
     let maps = "/api/v1/namespaces/default/configmaps";
     let body = map(&deep(120, "{\"a\":", "1"));
     assert_eq!(ask(&endpoint, "POST", maps, JSON, body.as_bytes()).await.0, 201);
@@ -143,7 +150,8 @@ async fn a_deep_object_is_judged_like_any_other() {
         assert_eq!(ask(&endpoint, "PATCH", &path, &headers, body.as_bytes()).await.0, 200, "{media_type}");
     }
     let mut crd = super::policy_crd();
-    let schema = deep(55, "{\"type\":\"object\",\"properties\":{\"a\":", "{\"type\":\"object\"}") + &"}".repeat(55);
+    let schema =
+        deep(55, "{\"type\":\"object\",\"properties\":{\"a\":", "{\"type\":\"object\"}") + &"}".repeat(55);
     crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["deep"] =
         serde_json::from_str(&schema).unwrap();
     let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/ciliumbgppeeringpolicies.cilium.io";

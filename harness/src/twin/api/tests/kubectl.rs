@@ -23,14 +23,16 @@ fn kubectls() -> Vec<(PathBuf, u32)> {
         .filter(|file| file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("kubectl.1.")))
         .collect();
     all.push(first);
-    let mut all: Vec<_> = all.into_iter().filter_map(|file| version(&file).map(|minor| (file, minor))).collect();
+    let mut all: Vec<_> =
+        all.into_iter().filter_map(|file| version(&file).map(|minor| (file, minor))).collect();
     all.sort_by_key(|(_, minor)| *minor);
     all.dedup_by_key(|(_, minor)| *minor);
     all
 }
 
 fn version(kubectl: &Path) -> Option<u32> {
-    let output = std::process::Command::new(kubectl).args(["version", "--client", "-o", "json"]).output().ok()?;
+    let output =
+        std::process::Command::new(kubectl).args(["version", "--client", "-o", "json"]).output().ok()?;
     let version: Value = serde_json::from_slice(&output.stdout).ok()?;
     let version = &version["clientVersion"];
     if version["gitVersion"].as_str()?.contains("dispatcher") {
@@ -135,7 +137,8 @@ async fn the_articles_commands_work_with_every_kubectl() {
     for (program, minor) in kubectls() {
         let (_, endpoint) = served().await;
         let kubectl = Kubectl::new(&program, &endpoint);
-        let file = kubectl.file("policies.yaml", &[policy("rack0", &json!(65010)), policy("rack1", &json!(65011))]);
+        let file =
+            kubectl.file("policies.yaml", &[policy("rack0", &json!(65010)), policy("rack1", &json!(65011))]);
         let lines = ["ciliumbgppeeringpolicy.cilium.io/rack0", "ciliumbgppeeringpolicy.cilium.io/rack1"];
         let all = |word: &str| lines.map(|line| format!("{line} {word}")).join("\n");
         let applied = kubectl.good(&format!("apply -f {file}")).await;
@@ -154,11 +157,20 @@ async fn the_articles_commands_work_with_every_kubectl() {
 async fn what_is_got_is_printed_as_from_a_real_server() {
     let Some((kubectl, _, store)) = newest().await else { return };
     let wide = kubectl.good("get nodes -o wide").await;
-    let heads = "NAME STATUS ROLES AGE VERSION INTERNAL-IP EXTERNAL-IP OS-IMAGE KERNEL-VERSION CONTAINER-RUNTIME";
+    let heads =
+        "NAME STATUS ROLES AGE VERSION INTERNAL-IP EXTERNAL-IP OS-IMAGE KERNEL-VERSION CONTAINER-RUNTIME";
     assert_eq!(wide.lines().next(), Some(heads));
-    assert!(wide.lines().nth(1).unwrap().ends_with("10.0.2.2 <none> Debian GNU/Linux 12 (bookworm) 6.18.44 containerd://1.6.20"));
+    assert!(
+        wide.lines()
+            .nth(1)
+            .unwrap()
+            .ends_with("10.0.2.2 <none> Debian GNU/Linux 12 (bookworm) 6.18.44 containerd://1.6.20")
+    );
     let file = kubectl.file("pods.yaml", &[nettool("nettool-1"), nettool("nettool-2")]);
-    assert_eq!(kubectl.good(&format!("apply -f {file}")).await, "pod/nettool-1 created\npod/nettool-2 created");
+    assert_eq!(
+        kubectl.good(&format!("apply -f {file}")).await,
+        "pod/nettool-1 created\npod/nettool-2 created"
+    );
     let pods = kubectl.good("get pods -A -o wide").await;
     let heads = "NAMESPACE NAME READY STATUS RESTARTS AGE IP NODE NOMINATED NODE READINESS GATES";
     assert_eq!(pods.lines().next(), Some(heads));
@@ -169,19 +181,30 @@ async fn what_is_got_is_printed_as_from_a_real_server() {
     assert!(crd.starts_with("NAME CREATED AT\nciliumbgppeeringpolicies.cilium.io 20"), "{crd}");
     assert_eq!(kubectl.run("get bgpp").await.err.trim(), "No resources found");
     let described = kubectl.good("describe pod nettool-1").await;
-    for line in ["Status: Pending", "Image: cr7258/nettool:v1", "Node-Selectors: rack=rack0", "QoS Class: BestEffort"] {
+    for line in
+        ["Status: Pending", "Image: cr7258/nettool:v1", "Node-Selectors: rack=rack0", "QoS Class: BestEffort"]
+    {
         assert!(described.contains(line), "{line}\n{described}");
     }
-    assert!(kubectl.good("describe node worker").await.contains("Container Runtime Version: containerd://1.6.20"));
+    assert!(
+        kubectl.good("describe node worker").await.contains("Container Runtime Version: containerd://1.6.20")
+    );
     let missing = kubectl.bad("get pod nobody").await;
     assert_eq!(missing.trim(), "Error from server (NotFound): pods \"nobody\" not found");
     let missing = kubectl.bad("get deployments").await;
     assert_eq!(missing.trim(), "error: the server doesn't have a resource type \"deployments\"");
     let resources = kubectl.good("api-resources --api-group=cilium.io").await;
-    assert!(resources.contains("ciliumbgppeeringpolicies bgpp cilium.io/v2alpha1 false CiliumBGPPeeringPolicy"));
-    kubectl.good("wait --for=condition=Established crd/ciliumbgppeeringpolicies.cilium.io --timeout=5s").await;
+    assert!(
+        resources.contains("ciliumbgppeeringpolicies bgpp cilium.io/v2alpha1 false CiliumBGPPeeringPolicy")
+    );
+    kubectl
+        .good("wait --for=condition=Established crd/ciliumbgppeeringpolicies.cilium.io --timeout=5s")
+        .await;
     kubectl.good("wait --for=condition=Ready node/worker --timeout=5s").await;
-    assert_eq!(kubectl.good("delete pod nettool-1").await.lines().next().map(|l| l.starts_with("pod \"nettool-1\"")), Some(true));
+    assert_eq!(
+        kubectl.good("delete pod nettool-1").await.lines().next().map(|l| l.starts_with("pod \"nettool-1\"")),
+        Some(true)
+    );
     assert!(store.revision() > 1);
 }
 
@@ -196,19 +219,25 @@ async fn what_is_changed_is_changed() {
     assert!(kubectl.good("get nodes").await.contains("worker Ready,SchedulingDisabled"));
     let patch = r#"patch node worker --type=json -p '[{"op":"remove","path":"/spec/taints"}]'"#;
     assert_eq!(kubectl.good(patch).await, "node/worker patched");
-    assert_eq!(kubectl.good("create namespace lab").await, "namespace/lab created");
-    assert_eq!(kubectl.good("create configmap m -n lab --from-literal=a=b").await, "configmap/m created");
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "lab"}});
+    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m", "namespace": "lab"}, "data": {"a": "b"}});
+    let file = kubectl.file("lab.yaml", &[namespace, map]);
+    assert_eq!(kubectl.good(&format!("apply -f {file}")).await, "namespace/lab created\nconfigmap/m created");
     assert!(kubectl.good("delete namespace lab").await.starts_with("namespace \"lab\" deleted"));
     assert_eq!(kubectl.run("get cm -A").await.err.trim(), "No resources found");
 
     let file = kubectl.file("policy.yaml", &[policy("rack0", &json!(65010))]);
     let line = "ciliumbgppeeringpolicy.cilium.io/rack0";
-    assert_eq!(kubectl.good(&format!("apply --server-side -f {file}")).await, format!("{line} serverside-applied"));
+    assert_eq!(
+        kubectl.good(&format!("apply --server-side -f {file}")).await,
+        format!("{line} serverside-applied")
+    );
     let other = kubectl.file("other.yaml", &[policy("rack0", &json!(65099))]);
     let conflict = kubectl.bad(&format!("apply --server-side --field-manager=me -f {other}")).await;
     assert!(conflict.contains("Apply failed with 1 conflict: conflict with \"kubectl\""), "{conflict}");
     assert!(conflict.contains(".spec.virtualRouters"), "{conflict}");
-    let forced = kubectl.good(&format!("apply --server-side --field-manager=me --force-conflicts -f {other}")).await;
+    let forced =
+        kubectl.good(&format!("apply --server-side --field-manager=me --force-conflicts -f {other}")).await;
     assert_eq!(forced, format!("{line} serverside-applied"));
 
     let wrong = kubectl.file("wrong.yaml", &[policy("rack1", &json!("65011"))]);
@@ -223,7 +252,10 @@ async fn what_is_changed_is_changed() {
     // From client side to server side: kubectl hands the ownership over itself.
     let pods = kubectl.file("pods.yaml", &[nettool("nettool-1")]);
     kubectl.good(&format!("apply -f {pods}")).await;
-    assert_eq!(kubectl.good(&format!("apply --server-side -f {pods}")).await, "pod/nettool-1 serverside-applied");
+    assert_eq!(
+        kubectl.good(&format!("apply --server-side -f {pods}")).await,
+        "pod/nettool-1 serverside-applied"
+    );
     assert_eq!(kubectl.good(&format!("diff -f {pods}")).await, "");
 }
 

@@ -8,6 +8,7 @@ mod exec;
 mod hostile;
 mod kubectl;
 mod node;
+mod recorded;
 
 use std::sync::Arc;
 
