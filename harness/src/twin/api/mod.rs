@@ -21,11 +21,7 @@ mod time;
 mod tests;
 
 pub use endpoint::{Endpoint, EndpointError, serve};
-<<<<<<< HEAD
-pub use error::{ApiError, Cause};
-pub use http::kubernetes_version;
-=======
 pub use error::{ApiError, Cause, Details};
->>>>>>> wt-api
+pub use http::kubernetes_version;
 pub use rules::install;
 pub use runtime::{LogOptions, PodRuntime};
