@@ -13,7 +13,7 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use kube::runtime::watcher::{Config, Event, watcher};
 use kube::{Client, ResourceExt};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -167,8 +167,8 @@ impl Kubelet {
                     "apiVersion": "v1", "kind": "Binding", "metadata": {"name": id.name, "namespace": id.namespace},
                     "target": {"apiVersion": "v1", "kind": "Node", "name": on},
                 });
-                let binding = binding.to_string().into_bytes();
-                let bound = api.create_subresource::<serde_json::Value>("binding", &id.name, &PostParams::default(), binding);
+                let parameters = PostParams::default();
+                let bound = api.create_subresource::<Value, Value>("binding", &id.name, &parameters, &binding);
                 bound.await.map(drop)
             }
             Err(why) => {
