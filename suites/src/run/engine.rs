@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 
 use super::attempt::{Ended, attempt};
 use super::observe::Context;
+use super::probes::Probes;
 use super::view::View;
 use super::{deadline as timers, states};
 use crate::plan::{Action, CheckKind, PlannedCheck, PlannedPhase, Timers, deadline};
@@ -62,7 +63,8 @@ impl Engine {
         reached: Option<&str>,
     ) -> Self {
         let view = View::new(&fabric);
-        let context = Arc::new(Context { fabric, view, lines: Mutex::default() });
+        let probes = Probes::new(Arc::clone(&fabric));
+        let context = Arc::new(Context { fabric, view, lines: Mutex::default(), probes });
         let found = reached.and_then(|reached| plan.iter().position(|phase| phase.name == reached));
         Self {
             context,
@@ -302,6 +304,7 @@ impl Engine {
     /// Runs the checks of a phase: those that are wanted, and silently those that later phases stand on.
     async fn judge(&self, phase: &PlannedPhase, wanted: &HashSet<String>) {
         let timers = self.timers(phase).await;
+        self.context.probes.new_phase();
         let mut running = JoinSet::new();
         for check in &phase.checks {
             let is_wanted = wanted.contains(&check.name);

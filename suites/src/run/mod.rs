@@ -5,6 +5,7 @@ mod attempt;
 mod deadline;
 mod engine;
 mod observe;
+mod probes;
 mod session;
 mod states;
 mod trials;

@@ -3,28 +3,24 @@
 //! What lives here: the way from a check's spec to the facts its judgement wants. What does not: judging (`checks`),
 //! how often to look (`attempt`).
 
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fabric_harness::fabric::Fabric;
-use fabric_harness::node::{Command, NodeRef, Output};
-use fabric_harness::probe::{Ping, PingReport, Protocol, Trace, TraceReport, ping, text, traceroute};
+use fabric_harness::probe::TraceReport;
 use fabric_harness::router::{Snapshot, Subscription};
 use fabric_harness::runtime::keeper::ExecResult;
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::{Api, AttachParams};
 use serde_json::Value as Json;
-use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
 
 use super::atlas::Atlas;
+use super::probes::{Probes, Wanted};
 use super::view::View;
 use crate::checks::{
-    AgreeOn, AgreeSpec, LineSeen, Outcome, Verdict, judge_fib, judge_interface, judge_lines, judge_nodes, judge_path, judge_pings_agree, judge_pod, judge_reach,
+    AgreeOn, AgreeSpec, LineSeen, Outcome, ReachFact, Verdict, judge_fib, judge_interface, judge_lines, judge_nodes, judge_path, judge_pings_agree, judge_pod, judge_reach,
     judge_rib, judge_session, judge_traces_agree,
 };
-use crate::expect::{Place, Prober, Resolver, Symbol};
+use crate::expect::{Prober, Symbol};
 use crate::plan::{CheckSpec, PlannedCheck};
 
 /// What all checks of a run share.
@@ -33,6 +29,7 @@ pub(super) struct Context {
     pub(super) fabric: Arc<Fabric>,
     pub(super) view: Arc<View>,
     pub(super) lines: Mutex<Vec<ExecResult>>,
+    pub(super) probes: Arc<Probes>,
 }
 
 /// How soon to look again where nothing tells of a change: a packet that would now arrive makes no event.
@@ -45,6 +42,8 @@ pub(super) struct Eye<'a> {
     atlas: watch::Receiver<Arc<Atlas>>,
     router: Option<Subscription>,
     fresh: Option<Arc<Snapshot>>,
+    /// How often it has looked: checks that look at the same thing for the n-th time share one probe.
+    round: u32,
 }
 
 impl<'a> Eye<'a> {
@@ -61,11 +60,12 @@ impl<'a> Eye<'a> {
             Some(router) => context.fabric.observer(router).await.ok().map(|observer| observer.subscribe()),
             None => None,
         };
-        Self { context, check, atlas, router, fresh: None }
+        Self { context, check, atlas, router, fresh: None, round: 0 }
     }
 
     /// Looks once and judges.
     pub(super) async fn look(&mut self) -> Verdict {
+        self.round += 1;
         let atlas = Arc::clone(&self.atlas.borrow_and_update());
         if self.fresh.is_none()
             && let Some(router) = &mut self.router
@@ -95,8 +95,9 @@ impl<'a> Eye<'a> {
             CheckSpec::Rib(spec) => self.table(|s| s.rib.as_ref(), |rib| judge_rib(spec, rib, atlas.as_ref())),
             CheckSpec::Fib(spec) => self.table(|s| s.fib.as_ref(), |fib| judge_fib(spec, fib, atlas.as_ref())),
             CheckSpec::Reach(spec) => {
-                let count = u16::try_from(spec.count).unwrap_or(u16::MAX);
-                match self.pinged(&atlas, &spec.from, &spec.to, spec.prober, count).await {
+                let silent = spec.fact == ReachFact::Silence;
+                let wanted = Wanted::ping(&spec.from, &spec.to, spec.prober, spec.count, silent, self.round);
+                match self.context.probes.ping(&atlas, wanted).await {
                     Ok(report) => judge_reach(spec, &report),
                     Err(why) => blind(target, &why),
                 }
@@ -109,22 +110,30 @@ impl<'a> Eye<'a> {
         }
     }
 
+    async fn traced(
+        &self,
+        atlas: &Arc<Atlas>,
+        from: &Symbol,
+        to: &Symbol,
+        prober: Prober,
+    ) -> Result<Arc<TraceReport>, String> {
+        self.context.probes.trace(atlas, Wanted::trace(from, to, prober, self.round)).await
+    }
+
     /// Both ways to probe, side by side.
-    async fn agree(&self, atlas: &Atlas, spec: &AgreeSpec) -> Result<Verdict, String> {
+    async fn agree(&self, atlas: &Arc<Atlas>, spec: &AgreeSpec) -> Result<Verdict, String> {
         let (from, to) = (&spec.from, &spec.to);
         match spec.on {
             AgreeOn::Ping { count } => {
-                let count = u16::try_from(count).unwrap_or(u16::MAX);
-                let native = self.pinged(atlas, from, to, Prober::Native, count);
-                let own = self.pinged(atlas, from, to, Prober::Own, count);
-                let (native, own) = tokio::try_join!(native, own)?;
+                let by = |prober| self.context.probes.ping(atlas, Wanted::ping(from, to, prober, count, false, self.round));
+                let (native, own) = tokio::try_join!(by(Prober::Native), by(Prober::Own))?;
                 Ok(judge_pings_agree(spec, &native, &own))
             }
             AgreeOn::Trace => {
                 let native = self.traced(atlas, from, to, Prober::Native);
                 let own = self.traced(atlas, from, to, Prober::Own);
                 let (native, own) = tokio::try_join!(native, own)?;
-                Ok(judge_traces_agree(spec, &native, &own, atlas))
+                Ok(judge_traces_agree(spec, &native, &own, atlas.as_ref()))
             }
         }
     }
@@ -153,73 +162,6 @@ impl<'a> Eye<'a> {
             () = tokio::time::sleep(PACKETS), if of_packets => {}
         }
     }
-
-    async fn pinged(
-        &self,
-        atlas: &Atlas,
-        from: &Symbol,
-        to: &Symbol,
-        prober: Prober,
-        count: u16,
-    ) -> Result<PingReport, String> {
-        let to = target_of(atlas, to)?;
-        match prober {
-            Prober::Native => {
-                let node = self.sender(atlas, from).await?;
-                let probe = Ping { count, interval: Duration::from_millis(10), ..Ping::new(to) };
-                ping(node.as_ref(), &probe).await.map_err(|error| error.to_string())
-            }
-            Prober::Own => {
-                let line = format!("ping -n -c {count} -i 0.2 -W 1 {to}");
-                let output = self.run(atlas, from, &line).await?;
-                text::ping(&output.text()).map_err(|error| format!("`{line}` in {from}: {error}"))
-            }
-        }
-    }
-
-    async fn traced(&self, atlas: &Atlas, from: &Symbol, to: &Symbol, prober: Prober) -> Result<TraceReport, String> {
-        let to = target_of(atlas, to)?;
-        match prober {
-            Prober::Native => {
-                let node = self.sender(atlas, from).await?;
-                traceroute(node.as_ref(), &Trace::new(to)).await.map_err(|error| error.to_string())
-            }
-            Prober::Own => {
-                let line = format!("traceroute -n -q 1 -w 1 {to}");
-                let output = self.run(atlas, from, &line).await?;
-                text::traceroute(&output.text(), Protocol::Udp).map_err(|error| format!("`{line}` in {from}: {error}"))
-            }
-        }
-    }
-
-    /// The node whose namespace `from` names.
-    async fn sender(&self, atlas: &Atlas, from: &Symbol) -> Result<NodeRef, String> {
-        let name = match from {
-            Symbol::Pod(pod) => {
-                // The namespaces are there when the pod has an address.
-                atlas.addresses(from).map_err(|error| error.to_string())?;
-                format!("{}/{}", pod.namespace, pod.name)
-            }
-            Symbol::Node(whose) | Symbol::Interface { place: Place::NodeOf(whose), .. } => {
-                atlas.cluster_node(from, whose).map_err(|error| error.to_string())?
-            }
-            Symbol::Interface { place: Place::Device(device), .. } => device.clone(),
-            other => return Err(format!("nothing can be sent from `{other}`: write a pod, a node or an interface")),
-        };
-        self.context.fabric.node(&name).await.map_err(|error| error.to_string())
-    }
-
-    /// Runs a program where `from` is: in a pod through the API, as `kubectl exec` does.
-    async fn run(&self, atlas: &Atlas, from: &Symbol, line: &str) -> Result<Output, String> {
-        let argv: Vec<&str> = line.split(' ').collect();
-        let Symbol::Pod(pod) = from else {
-            let node = self.sender(atlas, from).await?;
-            return node.exec(&Command::new(argv)).await.map_err(|error| error.to_string());
-        };
-        let client = self.context.fabric.client().await.map_err(|error| error.to_string())?;
-        let api: Api<Pod> = Api::namespaced(client, &pod.namespace);
-        exec(&api, &pod.name, &argv).await.map_err(|error| format!("`{line}` in {from}: {error}"))
-    }
 }
 
 async fn next_of(router: &mut Option<Subscription>) -> Arc<Snapshot> {
@@ -227,41 +169,6 @@ async fn next_of(router: &mut Option<Subscription>) -> Arc<Snapshot> {
         Some(router) => router.next().await,
         None => std::future::pending().await,
     }
-}
-
-/// Runs a program in a pod through the API.
-async fn exec(api: &Api<Pod>, pod: &str, argv: &[&str]) -> Result<Output, kube::Error> {
-    let parameters = AttachParams::default().stdin(false).stdout(true).stderr(true);
-    let mut process = api.exec(pod, argv.iter().copied(), &parameters).await?;
-    let (out, err, status) = (process.stdout(), process.stderr(), process.take_status());
-    let mut output = Output::default();
-    // All at once: a stream nobody reads stops the others.
-    let read_out = async {
-        if let Some(mut out) = out {
-            let _ = out.read_to_end(&mut output.stdout).await;
-        }
-    };
-    let read_err = async {
-        if let Some(mut err) = err {
-            let _ = err.read_to_end(&mut output.stderr).await;
-        }
-    };
-    let end = async {
-        match status {
-            Some(status) => status.await,
-            None => None,
-        }
-    };
-    let ((), (), status) = tokio::join!(read_out, read_err, end);
-    let causes = status.and_then(|status| status.details).and_then(|details| details.causes).unwrap_or_default();
-    let code = causes.iter().find(|cause| cause.reason.as_deref() == Some("ExitCode"));
-    output.code = code.and_then(|cause| cause.message.as_deref()?.parse().ok()).unwrap_or(0);
-    Ok(output)
-}
-
-fn target_of(atlas: &Atlas, to: &Symbol) -> Result<IpAddr, String> {
-    let all = atlas.addresses(to).map_err(|error| error.to_string())?;
-    all.first().map(|named| named.value).ok_or_else(|| format!("`{to}` has no address"))
 }
 
 fn line_seen(line: &ExecResult) -> LineSeen {
