@@ -1,4 +1,4 @@
-//! One executable, three hats: client, keeper, and the first process of a node.
+//! One executable, two hats: client and keeper. (A node's first process is a fork of the keeper's zygote.)
 //!
 //! What lives here: deciding, at the very top of `main` and before any thread exists, which hat this process
 //! wears. What does not: what the hats do (`keeper`, `netns::init`).
@@ -10,20 +10,13 @@ use std::process::ExitCode;
 
 /// `argv[0]` of a keeper.
 pub(crate) const KEEPER: &str = "fabric-keeper";
-/// `argv[0]` of a node's first process.
-pub(crate) const NODE: &str = "fabric-node";
 
 /// Puts on the hat this process was started for, if it is not the client's.
 ///
-/// Call it first in `main` of every executable that brings fabrics up: the keeper and the nodes are the same
-/// executable run again. `None` means that this process is the client and `main` goes on.
+/// Call it first in `main` of every executable that brings fabrics up: the keeper is the same executable run again. `None` means that this process is the client and `main` goes on.
 pub fn wear() -> Option<ExitCode> {
     let mut args = std::env::args();
-    match args.next().as_deref() {
-        Some(KEEPER) => Some(super::keeper::main()),
-        Some(NODE) => Some(super::netns::init::main()),
-        _ => None,
-    }
+    (args.next().as_deref() == Some(KEEPER)).then(super::keeper::main)
 }
 
 /// The executable to run again: still the right file when it was replaced on disk after we were started.

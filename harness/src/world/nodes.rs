@@ -15,6 +15,7 @@ use super::specs::{Role, Wanted};
 use crate::node::{NodeRef, SocketKind};
 use crate::runtime::keeper::NodeInfo;
 use crate::runtime::netns::socket::{namespace_of, open_in};
+use crate::runtime::netns::zygote::Zygote;
 use crate::runtime::netns::{NetnsNode, NodeInit, SocketSource};
 use crate::wire::Wire;
 
@@ -34,11 +35,11 @@ pub(crate) struct Live {
 
 impl Live {
     /// Makes a node; `joins` is the node whose network it shares.
-    pub(crate) async fn start(wanted: Wanted, joins: Option<&Live>) -> Result<Self, String> {
+    pub(crate) async fn start(zygote: &Arc<Zygote>, wanted: Wanted, joins: Option<&Live>) -> Result<Self, String> {
         let mut spec = wanted.init;
         spec.join_network_of = joins.map(|other| other.pid);
         let failed = |error: std::io::Error| format!("{}: {error}", wanted.name);
-        let init = NodeInit::start(&spec).await.map_err(failed)?;
+        let init = NodeInit::start(zygote, &spec).await.map_err(failed)?;
         let namespace = namespace_of(init.pid).map_err(failed)?;
         let wire = Wire::open(&wanted.name, namespace).map_err(|error| error.to_string())?;
         if joins.is_none() {
@@ -101,18 +102,19 @@ pub(crate) struct Births {
 
 impl Births {
     /// Starts making every node at once.
-    pub(crate) fn begin(wanted: Vec<Wanted>) -> Self {
+    pub(crate) fn begin(zygote: &Arc<Zygote>, wanted: Vec<Wanted>) -> Self {
         let mut by_name: BTreeMap<String, Birth> = BTreeMap::new();
         for node in wanted {
             let name = node.name.clone();
             let other = node.joins.as_ref().map(|joins| (joins.clone(), by_name.get(joins).cloned()));
+            let zygote = Arc::clone(zygote);
             let birth = async move {
                 let other = match other {
                     None => None,
                     Some((_, Some(birth))) => Some(birth.await?),
                     Some((joins, None)) => return Err(format!("{}: there is no node {joins} whose network it could share", node.name)),
                 };
-                Live::start(node, other.as_deref()).await.map(Arc::new)
+                Live::start(&zygote, node, other.as_deref()).await.map(Arc::new)
             };
             let birth = birth.boxed().shared();
             tokio::spawn(birth.clone());
@@ -127,11 +129,6 @@ impl Births {
             Some(birth) => birth.clone().await,
             None => Err(format!("{name}: the lab has no such node")),
         }
-    }
-
-    /// All nodes, once they live.
-    pub(crate) async fn all(&self) -> Result<Vec<Arc<Live>>, String> {
-        futures::future::try_join_all(self.by_name.values().cloned()).await
     }
 
     /// Those that live, whatever became of the others.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use ipnet::IpNet;
@@ -18,6 +18,7 @@ use super::nodes::{Births, Live};
 use super::specs::{Role, Wanted};
 use crate::node::NodeRef;
 use crate::runtime::netns::InitSpec;
+use crate::runtime::netns::zygote::Zygote;
 use crate::twin::api::{ApiError, LogOptions, PodRuntime};
 use crate::twin::kubelet::{Logs, PodId, Sandbox, Sandboxes};
 use crate::wire::{End, LinkSpec, RouteSpec, Wire};
@@ -62,8 +63,9 @@ struct Place {
 
 /// All pods of the fabric.
 pub(super) struct Pods {
+    zygote: Arc<Zygote>,
     base: InitSpec,
-    births: OnceLock<Arc<Births>>,
+    births: Arc<Births>,
     nets: watch::Sender<Option<BTreeMap<String, NodeNet>>>,
     places: Mutex<HashMap<PodId, Place>>,
     host_network: Mutex<HashMap<PodId, NodeRef>>,
@@ -82,12 +84,11 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Pods {
-    pub(super) fn new(base: InitSpec, births: Arc<Births>) -> Arc<Self> {
-        let cell = OnceLock::new();
-        let _ = cell.set(births);
+    pub(super) fn new(zygote: Arc<Zygote>, base: InitSpec, births: Arc<Births>) -> Arc<Self> {
         Arc::new(Self {
+            zygote,
             base,
-            births: cell,
+            births,
             nets: watch::Sender::new(None),
             places: Mutex::default(),
             host_network: Mutex::default(),
@@ -121,10 +122,7 @@ impl Pods {
     }
 
     async fn node(&self, name: &str) -> Result<Arc<Live>, String> {
-        match self.births.get() {
-            Some(births) => births.get(name).await,
-            None => Err(format!("{name}: there are no nodes")),
-        }
+        self.births.get(name).await
     }
 
     async fn link(&self, pod: &PodId, live: &Arc<Live>, on: &str) -> Result<(Vec<IpAddr>, String), String> {
@@ -192,7 +190,7 @@ impl Sandboxes for Pods {
         let name = pod.to_string();
         let init = InitSpec { hostname: pod.name.clone(), ..self.base.clone() };
         let wanted = Wanted { name: name.clone(), container: name, role: Role::Pod, init, joins: None };
-        let live = Arc::new(Live::start(wanted, None).await?);
+        let live = Arc::new(Live::start(&self.zygote, wanted, None).await?);
         let (ips, interface) = self.link(pod, &live, on).await?;
         let sandbox = Sandbox { ips: ips.clone(), node: Arc::clone(&live.node) };
         locked(&self.places).insert(pod.clone(), Place { live, on: on.to_owned(), interface, ips });

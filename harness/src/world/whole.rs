@@ -16,6 +16,7 @@ use super::underlay;
 use crate::lab::Step;
 use crate::runtime::keeper::{KeeperSpec, NodeInfo, Progress, State, StepReport};
 use crate::runtime::netns::socket::new_namespace;
+use crate::runtime::netns::zygote::Zygote;
 use crate::wire::{Wire, WireError};
 
 /// What can go wrong in a fabric.
@@ -83,10 +84,10 @@ pub(crate) struct World {
 
 impl World {
     /// Begins: the state file is written, and all nodes are being made when this returns.
-    pub(crate) fn new(spec: KeeperSpec, userns: bool) -> Result<Arc<Self>, WorldError> {
+    pub(crate) fn new(spec: KeeperSpec, userns: bool, zygote: Arc<Zygote>) -> Result<Arc<Self>, WorldError> {
         let failed = |what: &str, source| WorldError::Io { what: what.to_owned(), source };
-        let births = Arc::new(Births::begin(wanted(&spec, userns)));
-        let pods = Pods::new(base(&spec, userns), Arc::clone(&births));
+        let births = Arc::new(Births::begin(&zygote, wanted(&spec, userns)));
+        let pods = Pods::new(zygote, base(&spec, userns), Arc::clone(&births));
         let namespace = new_namespace().map_err(|error| failed("make a network namespace for the switches", error))?;
         let switches = Arc::new(Wire::open("switches", namespace)?);
         let state = State {

@@ -3,7 +3,7 @@
 //! What lives here: one short connection per request. What does not: what a keeper does (`control`, `crate::world`).
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -20,6 +20,7 @@ use super::state::{State, StateError, runtime_dir, states};
 use crate::lab::Step;
 use crate::node::{NodeRef, SocketKind};
 use crate::runtime::hats;
+use crate::runtime::netns::enter::own;
 use crate::runtime::netns::{NetnsNode, SocketSource};
 
 /// What can go wrong between a client and a keeper.
@@ -193,10 +194,8 @@ impl Keeper {
             let _ = tokio::task::spawn_blocking(move || child.wait()).await;
         } else if let Ok(pid) = pid
             && let Ok(handle) = crate::runtime::netns::enter::pidfd(pid)
-            && let Ok(handle) = tokio::io::unix::AsyncFd::new(handle)
         {
-            // A process handle turns readable when the process ends.
-            let _ = handle.readable().await;
+            ended(handle).await;
         }
         let _ = std::fs::remove_dir_all(&self.dir);
         Ok(())
@@ -242,6 +241,14 @@ pub(super) fn line_of(message: &impl serde::Serialize) -> io::Result<Vec<u8>> {
     let mut line = serde_json::to_vec(message).map_err(io::Error::other)?;
     line.push(b'\n');
     Ok(line)
+}
+
+/// Waits for the end of a process: its handle turns readable then.
+async fn ended(process: OwnedFd) {
+    #[allow(deprecated, reason = "the successor is unsafe; an OwnedFd keeps what it asks for")]
+    if let Ok(process) = tokio::io::unix::AsyncFd::with_interest(process, Interest::READABLE) {
+        let _ = process.readable().await;
+    }
 }
 
 /// The last of what a keeper said before it went.
@@ -292,11 +299,4 @@ fn receive_with_descriptor(stream: RawFd) -> io::Result<(Vec<u8>, Option<OwnedFd
     let descriptor = descriptor.map(own);
     bytes.truncate(length);
     Ok((bytes, descriptor))
-}
-
-#[allow(unsafe_code)]
-fn own(descriptor: RawFd) -> OwnedFd {
-    // SAFETY: the kernel has just installed this descriptor for us as part of a received message; nobody else
-    // knows of it. nix hands it out as a bare number.
-    unsafe { OwnedFd::from_raw_fd(descriptor) }
 }

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::control;
 use super::protocol::KeeperSpec;
 use super::state::State;
+use crate::runtime::netns::zygote::Zygote;
 use crate::world::World;
 
 /// Runs the hat.
@@ -45,8 +46,9 @@ fn run() -> io::Result<()> {
     isolate(userns)?;
     // A node's first process loses its parent at once (see `netns::init`): it is ours to reap.
     prctl::set_child_subreaper(true)?;
+    let zygote = Arc::new(Zygote::fork()?);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let ended = runtime.block_on(keep(spec, userns));
+    let ended = runtime.block_on(keep(spec, userns, zygote));
     // A thread that still waits for something must not keep the keeper.
     runtime.shutdown_background();
     drop(lock);
@@ -79,12 +81,12 @@ fn isolate(userns: bool) -> io::Result<()> {
     Ok(())
 }
 
-async fn keep(spec: KeeperSpec, userns: bool) -> io::Result<()> {
+async fn keep(spec: KeeperSpec, userns: bool, zygote: Arc<Zygote>) -> io::Result<()> {
     let socket = spec.dir.join("keeper.sock");
     let _ = fs::remove_file(&socket);
     let listener = UnixListener::bind(&socket)?;
     let ephemeral = spec.ephemeral;
-    let world = World::new(spec, userns).map_err(io::Error::other)?;
+    let world = World::new(spec, userns, zygote).map_err(io::Error::other)?;
     let stop = CancellationToken::new();
     {
         let mut out = io::stdout().lock();

@@ -6,7 +6,7 @@
 
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::sched::CloneFlags;
 
@@ -123,9 +123,16 @@ pub(crate) enum Forked {
 
 /// Forks. Only in a process that has one thread: the child may then do whatever it likes.
 pub(crate) fn fork() -> io::Result<Forked> {
-    // SAFETY: called by the node's first stage alone, which never starts a thread.
+    // SAFETY: called by the keeper before it has threads, by the zygote and by a node's first stage, which never have any.
     match unsafe { nix::unistd::fork() }? {
         nix::unistd::ForkResult::Parent { child } => Ok(Forked::Parent(child.as_raw())),
         nix::unistd::ForkResult::Child => Ok(Forked::Child),
     }
+}
+
+/// Takes over a descriptor that has just been received with a message.
+pub(crate) fn own(descriptor: RawFd) -> OwnedFd {
+    // SAFETY: the kernel has just installed this descriptor for us as part of a received message; nobody else
+    // knows of it. nix hands it out as a bare number.
+    unsafe { OwnedFd::from_raw_fd(descriptor) }
 }

@@ -3,13 +3,12 @@
 //! What lives here: the two stages of that process. What does not: the mounts themselves (`rootfs`), and starting
 //! it (`spawn`).
 //!
-//! Stage one enters new namespaces and forks stage two, which is pid 1 of the node. Standard input is the leash: the
+//! Forked by the `zygote`, stage one enters new namespaces and forks stage two, which is pid 1 of the node. Standard input is the leash: the
 //! keeper holds its other end, and the end of the file means that the keeper is gone, however it went. When pid 1
 //! goes, the kernel kills everything in the node. A parent-death signal would not do: it is per thread.
 
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
-use std::process::ExitCode;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, setns, unshare};
@@ -22,19 +21,21 @@ use super::rootfs;
 use super::socket::namespace_of;
 use super::spawn::{InitReport, InitSpec};
 
-/// Runs the hat: reads an [`InitSpec`] from standard input, reports on standard output.
-pub(crate) fn main() -> ExitCode {
-    match stage_one() {
-        Ok(()) => ExitCode::SUCCESS,
+/// Makes the node that `spec` (JSON of an [`InitSpec`]) describes, and is its first process; reports on standard
+/// output. The exit code.
+pub(super) fn main(spec: &[u8]) -> i32 {
+    let _ = nix::sys::prctl::set_name(c"fabric-node");
+    match stage_one(spec) {
+        Ok(()) => 0,
         Err(error) => {
             report(&InitReport::Failed { why: error.to_string() });
-            ExitCode::FAILURE
+            1
         }
     }
 }
 
-fn stage_one() -> io::Result<()> {
-    let spec = read_spec()?;
+fn stage_one(spec: &[u8]) -> io::Result<()> {
+    let spec: InitSpec = serde_json::from_slice(spec).map_err(io::Error::other)?;
     let mut flags = CloneFlags::CLONE_NEWNS
         | CloneFlags::CLONE_NEWPID
         | CloneFlags::CLONE_NEWUTS
@@ -101,12 +102,6 @@ fn live(signals: &SignalFd) {
         while matches!(signals.read_signal(), Ok(Some(_))) {}
         while !matches!(waitpid(None, Some(WaitPidFlag::WNOHANG)), Err(_) | Ok(WaitStatus::StillAlive)) {}
     }
-}
-
-fn read_spec() -> io::Result<InitSpec> {
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line)?;
-    serde_json::from_str(&line).map_err(io::Error::other)
 }
 
 fn report(report: &InitReport) {

@@ -1,12 +1,13 @@
 //! Nodes made of Linux namespaces: network, mount, pid, uts and ipc, in a user namespace when we are not root.
 
 pub(crate) mod enter;
-pub(crate) mod init;
+mod init;
 mod node;
 mod process;
 mod rootfs;
 pub(crate) mod socket;
-pub(crate) mod spawn;
+mod spawn;
+pub(crate) mod zygote;
 
 pub use node::{NetnsNode, SocketSource};
 pub use spawn::{InitSpec, NodeInit};

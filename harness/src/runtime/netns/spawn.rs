@@ -3,18 +3,19 @@
 //! What lives here: the keeper's side of `init`. What does not: what goes on inside the node.
 
 use std::io;
-use std::os::unix::process::CommandExt;
-use std::process::Stdio;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
+use nix::fcntl::OFlag;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
-use nix::unistd::Pid;
+use nix::unistd::{Pid, pipe2};
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::process::ChildStdin;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::unix::pipe::Receiver;
 
 use super::rootfs::{FileSpec, MountSpec};
-use crate::runtime::hats;
+use super::zygote::Zygote;
 
 /// What a node's first process is to make.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -65,24 +66,19 @@ pub struct NodeInit {
     pub pid: i32,
     /// What did not go as asked.
     pub warnings: Vec<String>,
-    leash: Option<ChildStdin>,
+    leash: Option<OwnedFd>,
 }
 
 impl NodeInit {
     /// Starts a node and waits until commands can run in it.
-    pub async fn start(spec: &InitSpec) -> io::Result<Self> {
-        let mut command = std::process::Command::new(hats::executable());
-        command.arg0(hats::NODE).arg(&spec.hostname);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
-        let mut child = tokio::process::Command::from(command).spawn()?;
-        let (Some(mut leash), Some(out)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(io::Error::other("the node's first process has no pipes"));
-        };
-        let mut line = serde_json::to_string(spec).map_err(io::Error::other)?;
-        line.push('\n');
-        leash.write_all(line.as_bytes()).await?;
-
-        let mut reports = BufReader::new(out).lines();
+    pub(crate) async fn start(zygote: &Arc<Zygote>, spec: &InitSpec) -> io::Result<Self> {
+        let (held, leash) = pipe2(OFlag::O_CLOEXEC)?;
+        let (out, report) = pipe2(OFlag::O_CLOEXEC)?;
+        let order = serde_json::to_vec(spec).map_err(io::Error::other)?;
+        let zygote = Arc::clone(zygote);
+        // The line takes an order at once unless the zygote is far behind.
+        tokio::task::spawn_blocking(move || zygote.order(&order, &held, &report)).await??;
+        let mut reports = BufReader::new(Receiver::from_owned_fd(out)?).lines();
         let mut started = None;
         let mut ended = Err(io::Error::other("the node's first process ended without a word"));
         while let Some(line) = reports.next_line().await? {
@@ -96,7 +92,6 @@ impl NodeInit {
                 break;
             }
         }
-        child.wait().await?;
         match (started, ended) {
             (Some(pid), Ok(warnings)) => Ok(Self { pid, warnings, leash: Some(leash) }),
             (_, Err(error)) => Err(error),
