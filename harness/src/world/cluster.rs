@@ -64,13 +64,12 @@ pub(super) async fn bring_up(
         source,
     })?;
     let runtime: Arc<dyn PodRuntime> = Arc::clone(pods) as _;
-    let endpoint = serve(Store::new(), runtime, listener)
+    let (endpoint, client) = serve(Store::new(), runtime, listener)
         .await
         .map_err(|error| failed("serve the API endpoint", error.to_string()))?;
     let kubeconfig = spec.dir.join("kubeconfig");
     write_private(&kubeconfig, &endpoint.kubeconfig(&cluster.name))
         .map_err(|source| WorldError::Io { what: format!("write {}", kubeconfig.display()), source })?;
-    let client = endpoint.client().map_err(|error| failed("make a client for the API endpoint", error.to_string()))?;
     reporter.done(report, "API endpoint".into(), started);
 
     let started = Instant::now();

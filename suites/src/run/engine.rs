@@ -272,6 +272,9 @@ impl Engine {
         for warning in report.warnings {
             self.recorder.warning(warning);
         }
+        for line in &report.exec {
+            self.recorder.event(line.node.as_str(), format!("`{}` ({:.0} ms)", line.line, line.took_ms));
+        }
         self.context.lines.lock().unwrap_or_else(PoisonError::into_inner).extend(report.exec);
         Ok(())
     }

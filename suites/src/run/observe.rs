@@ -33,7 +33,7 @@ pub(super) struct Context {
 }
 
 /// How soon to look again where nothing tells of a change: a packet that would now arrive makes no event.
-const PACKETS: Duration = Duration::from_millis(100);
+const PACKETS: Duration = Duration::from_millis(25);
 
 /// One check's eye on the fabric.
 pub(super) struct Eye<'a> {

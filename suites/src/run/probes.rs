@@ -69,7 +69,7 @@ pub(super) struct Probes {
 /// How long an answer may take where nothing is known of round trips.
 const UNKNOWN: Duration = Duration::from_secs(1);
 /// The shortest wait that proves silence.
-const SHORTEST: Duration = Duration::from_millis(100);
+const SHORTEST: Duration = Duration::from_millis(50);
 /// An answer that takes this many times the longest round trip seen does not come.
 const PATIENCE: u32 = 50;
 

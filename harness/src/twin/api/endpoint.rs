@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderValue, Request};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
@@ -18,6 +20,7 @@ use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt;
 
 use super::http::{Shared, router};
 use super::rules::{Rules, install};
@@ -80,7 +83,7 @@ impl std::fmt::Debug for Endpoint {
 }
 
 /// Serves the Kubernetes API over a store, on a listener that is bound already, until the runtime ends. The namespaces every
-/// cluster has are made if they are not there.
+/// cluster has are made if they are not there. The client is for this process: the same API without a socket, and without exec.
 ///
 /// # Errors
 /// [`EndpointError`] when there is no certificate or the listener has no address. Once it serves, failures are single clients'.
@@ -88,7 +91,7 @@ pub async fn serve(
     store: Store,
     runtime: Arc<dyn PodRuntime>,
     listener: TcpListener,
-) -> Result<Endpoint, EndpointError> {
+) -> Result<(Endpoint, kube::Client), EndpointError> {
     let address = listener.local_addr().map_err(EndpointError::Listener)?;
     for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
         install(&store, &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}))?;
@@ -104,9 +107,23 @@ pub async fn serve(
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     let token = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
     let shared = Arc::new(Shared::new(Rules::new(store), runtime, &token));
-    let service = TowerToHyperService::new(router(shared));
-    tokio::spawn(accept(listener, TlsAcceptor::from(Arc::new(config)), service));
-    Ok(Endpoint { url: format!("https://{address}"), ca_pem: identity.authority, token })
+    let router = router(shared);
+    let within = within(router.clone(), &token)?;
+    tokio::spawn(accept(listener, TlsAcceptor::from(Arc::new(config)), TowerToHyperService::new(router)));
+    Ok((Endpoint { url: format!("https://{address}"), ca_pem: identity.authority, token }, within))
+}
+
+/// A client that reaches the same router, token and all, without a socket or TLS in between. Whatever upgrades a
+/// connection (exec) cannot work on it.
+fn within(router: axum::Router, token: &str) -> Result<kube::Client, EndpointError> {
+    let mut bearer = HeaderValue::try_from(format!("Bearer {token}"))
+        .map_err(|error| EndpointError::Tls(format!("the token is no header: {error}")))?;
+    bearer.set_sensitive(true);
+    let with_token = move |mut request: Request<kube::client::Body>| {
+        request.headers_mut().insert(AUTHORIZATION, bearer.clone());
+        request
+    };
+    Ok(kube::Client::new(router.map_request(with_token), "default"))
 }
 
 async fn accept(listener: TcpListener, tls: TlsAcceptor, service: TowerToHyperService<axum::Router>) {

@@ -147,7 +147,7 @@ async fn a_watcher_that_fell_behind_is_told_so() {
     let store = Store::with_history(2);
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let runtime = std::sync::Arc::new(super::node::ThisMachine);
-    let endpoint = super::serve(store.clone(), runtime, listener).await.unwrap();
+    let (endpoint, _) = super::serve(store.clone(), runtime, listener).await.unwrap();
     let begin = store.revision();
     let maps = Collection::new("", "configmaps");
     for n in 0..4 {

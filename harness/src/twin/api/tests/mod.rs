@@ -114,6 +114,6 @@ async fn served() -> (Store, Endpoint) {
         install(&store, &object).unwrap();
     }
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let endpoint = serve(store.clone(), Arc::new(node::ThisMachine), listener).await.unwrap();
+    let (endpoint, _) = serve(store.clone(), Arc::new(node::ThisMachine), listener).await.unwrap();
     (store, endpoint)
 }
