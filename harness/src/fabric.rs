@@ -13,7 +13,9 @@ use crate::cluster::{ClusterError, Objects, connect};
 use crate::lab::{KindCluster, Step, Topology};
 use crate::node::NodeRef;
 use crate::router::{Frr, Kernel, Observer, Router};
-use crate::runtime::keeper::{Keeper, KeeperError, KeeperSpec, NodeInfo, Progress, State, StateError, StepReport};
+use crate::runtime::keeper::{
+    Keeper, KeeperError, KeeperSpec, NodeInfo, Progress, State, StateError, StepReport,
+};
 use crate::runtime::netns::NetnsNode;
 
 /// What can go wrong with a fabric.
@@ -148,7 +150,10 @@ impl Fabric {
             .map(|info| (info.name.clone(), (info.clone(), self.keeper.handle(&info, self.userns))))
             .collect();
         let found = known.values().find(|(info, _)| is_called(info, name)).cloned();
-        found.ok_or_else(|| FabricError::NoSuchNode { name: name.to_owned(), known: known.keys().cloned().collect() })
+        found.ok_or_else(|| FabricError::NoSuchNode {
+            name: name.to_owned(),
+            known: known.keys().cloned().collect(),
+        })
     }
 
     /// The observer of a router, made when it is first asked for.

@@ -28,7 +28,9 @@ pub enum ClusterError {
         source: Box<kube::Error>,
     },
     /// The API serves no such kind.
-    #[error("{what}: the cluster does not serve {kind} of {api_version}; is its CRD installed, and does this Cilium still have it?")]
+    #[error(
+        "{what}: the cluster does not serve {kind} of {api_version}; is its CRD installed, and does this Cilium still have it?"
+    )]
     NotServed {
         /// What was asked.
         what: String,

@@ -42,8 +42,10 @@ impl Pool {
     /// The next free address.
     pub fn next(&mut self, node: &str) -> Result<Ipv4Addr, WireError> {
         let free = self.network.hosts().find(|address| !self.taken.contains(address));
-        let address =
-            free.ok_or_else(|| WireError::NoAddress { network: self.network.to_string(), node: node.to_owned() })?;
+        let address = free.ok_or_else(|| WireError::NoAddress {
+            network: self.network.to_string(),
+            node: node.to_owned(),
+        })?;
         self.taken.insert(address);
         Ok(address)
     }

@@ -14,7 +14,9 @@ use netlink_packet_route::address::{AddressAttribute, AddressMessage, AddressSco
 use netlink_packet_route::link::{
     InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
 };
-use netlink_packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
+use netlink_packet_route::neighbour::{
+    NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
+};
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
@@ -68,7 +70,12 @@ impl Wire {
 
     /// Makes a veth pair, each end directly in its namespace, both up.
     pub fn connect(link: &LinkSpec<'_>) -> Result<(), WireError> {
-        let what = || format!("link {}:{} to {}:{}", link.a.wire.name, link.a.interface, link.b.wire.name, link.b.interface);
+        let what = || {
+            format!(
+                "link {}:{} to {}:{}",
+                link.a.wire.name, link.a.interface, link.b.wire.name, link.b.interface
+            )
+        };
         let mut far = message(&link.b, link.mtu);
         far.attributes.push(LinkAttribute::NetNsFd(link.b.wire.namespace.as_raw_fd()));
         let mut near = message(&link.a, link.mtu);
@@ -193,7 +200,9 @@ impl Wire {
             LinkAttribute::Address(mac) => Some(mac),
             _ => None,
         });
-        mac.ok_or_else(|| self.refused(format!("{interface} has no hardware address"), std::io::ErrorKind::NotFound.into()))
+        mac.ok_or_else(|| {
+            self.refused(format!("{interface} has no hardware address"), std::io::ErrorKind::NotFound.into())
+        })
     }
 
     fn index(&self, interface: &str) -> Result<u32, WireError> {
@@ -202,9 +211,9 @@ impl Wire {
 
     fn link(&self, interface: &str) -> Result<LinkMessage, WireError> {
         let mut by_name: HashMap<String, LinkMessage> = self.links()?;
-        by_name
-            .remove(interface)
-            .ok_or_else(|| self.refused(format!("find the interface {interface}"), std::io::ErrorKind::NotFound.into()))
+        by_name.remove(interface).ok_or_else(|| {
+            self.refused(format!("find the interface {interface}"), std::io::ErrorKind::NotFound.into())
+        })
     }
 
     fn links(&self) -> Result<HashMap<String, LinkMessage>, WireError> {

@@ -59,9 +59,8 @@ pub(super) async fn bring_up(
 ) -> Result<ControlPlane, WorldError> {
     let started = Instant::now();
     let failed = |what: &str, why: String| WorldError::Cluster { what: what.to_owned(), why };
-    let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await.map_err(|source| WorldError::Io {
-        what: "listen on 127.0.0.1 for the API endpoint".into(),
-        source,
+    let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await.map_err(|source| {
+        WorldError::Io { what: "listen on 127.0.0.1 for the API endpoint".into(), source }
     })?;
     let runtime: Arc<dyn PodRuntime> = Arc::clone(pods) as _;
     let (endpoint, client) = serve(Store::new(), runtime, listener)
@@ -85,7 +84,9 @@ pub(super) async fn bring_up(
             api.create(&PostParams::default(), &object).await.map_err(|error| error.to_string())
         }
     });
-    futures::future::try_join_all(registered).await.map_err(|why| failed("register the cluster's nodes", why))?;
+    futures::future::try_join_all(registered)
+        .await
+        .map_err(|why| failed("register the cluster's nodes", why))?;
     let sandboxes: Arc<dyn Sandboxes> = Arc::clone(pods) as _;
     pods.keep(Kubelet::new(client.clone(), sandboxes, pods.logs().clone()).run());
     reporter.done(report, format!("{} nodes of the cluster, NotReady", cluster.nodes.len()), started);
@@ -104,7 +105,9 @@ async fn attach(
         nodes.push(births.get(&node.name).await.map_err(WorldError::Node)?);
     }
     let mgmt = spec.topology.mgmt.ipv4_subnet;
-    let free = KIND_NETWORK.into_iter().find(|net| mgmt.is_none_or(|mgmt| !net.contains(&mgmt) && !mgmt.contains(net)));
+    let free = KIND_NETWORK
+        .into_iter()
+        .find(|net| mgmt.is_none_or(|mgmt| !net.contains(&mgmt) && !mgmt.contains(net)));
     let network = free.unwrap_or(KIND_NETWORK[0]);
     let switches = Arc::clone(switches);
     let wired = tokio::task::spawn_blocking(move || {
@@ -139,12 +142,20 @@ fn pod_cidrs(cluster: &KindCluster) -> Vec<Vec<IpNet>> {
 }
 
 /// A Node object as a kubelet registers it before there is a CNI.
-fn node_object(cluster: &KindCluster, node: &KindNode, kind_address: Option<IpAddr>, cidrs: &[IpNet]) -> Value {
+fn node_object(
+    cluster: &KindCluster,
+    node: &KindNode,
+    kind_address: Option<IpAddr>,
+    cidrs: &[IpNet],
+) -> Value {
     let control_plane = node.role == Role::ControlPlane;
     let mut labels: BTreeMap<String, String> = node.labels.clone();
-    for (key, value) in
-        [("beta.kubernetes.io/arch", ARCH), ("beta.kubernetes.io/os", "linux"), ("kubernetes.io/arch", ARCH), ("kubernetes.io/os", "linux")]
-    {
+    for (key, value) in [
+        ("beta.kubernetes.io/arch", ARCH),
+        ("beta.kubernetes.io/os", "linux"),
+        ("kubernetes.io/arch", ARCH),
+        ("kubernetes.io/os", "linux"),
+    ] {
         labels.insert(key.into(), value.into());
     }
     labels.insert("kubernetes.io/hostname".into(), node.name.clone());
@@ -152,11 +163,16 @@ fn node_object(cluster: &KindCluster, node: &KindNode, kind_address: Option<IpAd
         labels.insert("node-role.kubernetes.io/control-plane".into(), String::new());
         labels.insert("node.kubernetes.io/exclude-from-external-load-balancers".into(), String::new());
     }
-    let mut taints: Vec<Value> =
-        node.taints.iter().map(|taint| json!({"key": taint.key, "value": taint.value, "effect": taint.effect})).collect();
+    let mut taints: Vec<Value> = node
+        .taints
+        .iter()
+        .map(|taint| json!({"key": taint.key, "value": taint.value, "effect": taint.effect}))
+        .collect();
     taints.push(json!({"key": NOT_READY, "effect": "NoSchedule"}));
-    let addresses: Vec<IpAddr> = if node.node_ips.is_empty() { kind_address.into_iter().collect() } else { node.node_ips.clone() };
-    let mut listed: Vec<Value> = addresses.iter().map(|ip| json!({"type": "InternalIP", "address": ip})).collect();
+    let addresses: Vec<IpAddr> =
+        if node.node_ips.is_empty() { kind_address.into_iter().collect() } else { node.node_ips.clone() };
+    let mut listed: Vec<Value> =
+        addresses.iter().map(|ip| json!({"type": "InternalIP", "address": ip})).collect();
     listed.push(json!({"type": "Hostname", "address": node.name}));
     let cidrs: Vec<String> = cidrs.iter().map(ToString::to_string).collect();
     json!({
@@ -197,7 +213,12 @@ pub(super) fn conditions(ready: bool) -> Value {
         ("False", "KubeletNotReady", why)
     };
     json!([
-        condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+        condition(
+            "MemoryPressure",
+            "False",
+            "KubeletHasSufficientMemory",
+            "kubelet has sufficient memory available"
+        ),
         condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
         condition("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
         condition("Ready", status, reason, message),

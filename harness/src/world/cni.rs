@@ -54,14 +54,20 @@ pub(super) async fn bring_up(
         made.map_err(|error| failed("create Cilium's CRDs", error.to_string()))?;
     }
     let nodes: Api<Node> = Api::all(client.clone());
-    let listed = nodes.list(&ListParams::default()).await.map_err(|error| failed("list the nodes", error.to_string()))?;
+    let listed = nodes
+        .list(&ListParams::default())
+        .await
+        .map_err(|error| failed("list the nodes", error.to_string()))?;
     let mut lives = Vec::new();
     for node in &listed {
         lives.push((births.get(&node.name_any()).await.map_err(WorldError::Node)?, cidrs(node)));
     }
     let wiring = lives.clone();
     let wired = tokio::task::spawn_blocking(move || {
-        wiring.iter().map(|(live, cidrs)| Ok((live.name.clone(), cilium_host(live, cidrs)?))).collect::<Result<_, WorldError>>()
+        wiring
+            .iter()
+            .map(|(live, cidrs)| Ok((live.name.clone(), cilium_host(live, cidrs)?)))
+            .collect::<Result<_, WorldError>>()
     });
     let nets: BTreeMap<String, NodeNet> = wired.await.map_err(WorldError::panicked)??;
     pods.network_is_up(nets);
@@ -73,7 +79,9 @@ pub(super) async fn bring_up(
         agents.push(start_agent(client, live, &version));
     }
     let ready = listed.iter().map(|node| ready(&nodes, node));
-    futures::future::try_join_all(ready).await.map_err(|error| failed("make the nodes Ready", error.to_string()))?;
+    futures::future::try_join_all(ready)
+        .await
+        .map_err(|error| failed("make the nodes Ready", error.to_string()))?;
     reporter.done(report, format!("{} agents, nodes Ready", agents.len()), started);
     Ok(agents)
 }
@@ -104,15 +112,22 @@ fn cilium_host(live: &Live, cidrs: &[IpNet]) -> Result<NodeNet, WorldError> {
         mtu: None,
     })?;
     // A packet for a pod that is not there ends here instead of going round the pair.
-    inside(live.wire.namespace(), || std::fs::write("/proc/sys/net/ipv4/conf/cilium_net/forwarding", "0")).map_err(
-        |source| WorldError::Io { what: format!("{}: stop forwarding on cilium_net", live.name), source },
-    )?;
+    inside(live.wire.namespace(), || std::fs::write("/proc/sys/net/ipv4/conf/cilium_net/forwarding", "0"))
+        .map_err(|source| WorldError::Io {
+            what: format!("{}: stop forwarding on cilium_net", live.name),
+            source,
+        })?;
     for cidr in cidrs {
         let Some(address) = net.take(*cidr, "cilium_host") else {
             return Err(WireError::NoAddress { network: cidr.to_string(), node: live.name.clone() }.into());
         };
         live.wire.address("cilium_host", IpNet::from(address))?;
-        live.wire.route(&RouteSpec { to: *cidr, via: None, interface: "cilium_host", source: Some(address) })?;
+        live.wire.route(&RouteSpec {
+            to: *cidr,
+            via: None,
+            interface: "cilium_host",
+            source: Some(address),
+        })?;
         net.host.push(address);
     }
     Ok(net)
@@ -129,8 +144,8 @@ async fn ready(api: &Api<Node>, node: &Node) -> Result<(), kube::Error> {
         .collect();
     let status = json!({"status": {"conditions": conditions(true)}});
     api.patch_status(&name, &PatchParams::default(), &Patch::Merge(status)).await?;
-    let spec = json!({"spec": {"taints": if kept.is_empty() { serde_json::Value::Null } else { json!(kept) }}});
+    let spec =
+        json!({"spec": {"taints": if kept.is_empty() { serde_json::Value::Null } else { json!(kept) }}});
     api.patch(&name, &PatchParams::default(), &Patch::Merge(spec)).await?;
     Ok(())
 }
-

@@ -35,7 +35,11 @@ pub(crate) struct Live {
 
 impl Live {
     /// Makes a node; `joins` is the node whose network it shares.
-    pub(crate) async fn start(zygote: &Arc<Zygote>, wanted: Wanted, joins: Option<&Live>) -> Result<Self, String> {
+    pub(crate) async fn start(
+        zygote: &Arc<Zygote>,
+        wanted: Wanted,
+        joins: Option<&Live>,
+    ) -> Result<Self, String> {
         let mut spec = wanted.init;
         spec.join_network_of = joins.map(|other| other.pid);
         let failed = |error: std::io::Error| format!("{}: {error}", wanted.name);
@@ -112,7 +116,12 @@ impl Births {
                 let other = match other {
                     None => None,
                     Some((_, Some(birth))) => Some(birth.await?),
-                    Some((joins, None)) => return Err(format!("{}: there is no node {joins} whose network it could share", node.name)),
+                    Some((joins, None)) => {
+                        return Err(format!(
+                            "{}: there is no node {joins} whose network it could share",
+                            node.name
+                        ));
+                    }
                 };
                 Live::start(&zygote, node, other.as_deref()).await.map(Arc::new)
             };

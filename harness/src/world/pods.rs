@@ -44,7 +44,13 @@ impl NodeNet {
         // Enough to look through: an IPv6 CIDR has more than anybody could count.
         let hosts: Vec<IpAddr> = cidr.hosts().take(4096).collect();
         let first = usize::try_from(hasher.finish() % (hosts.len().max(1) as u64)).unwrap_or(0);
-        let free = hosts.iter().cycle().skip(first).take(hosts.len()).find(|ip| !self.taken.contains(ip)).copied()?;
+        let free = hosts
+            .iter()
+            .cycle()
+            .skip(first)
+            .take(hosts.len())
+            .find(|ip| !self.taken.contains(ip))
+            .copied()?;
         self.taken.insert(free);
         Some(free)
     }
@@ -162,13 +168,29 @@ impl Pods {
             let mac = node.wire.mac(&name)?;
             for (ip, host) in given {
                 live.wire.address("eth0", IpNet::from(ip))?;
-                live.wire.route(&RouteSpec { to: IpNet::from(host), via: None, interface: "eth0", source: None })?;
-                let everywhere = if ip.is_ipv4() { IpNet::V4(Default::default()) } else { IpNet::V6(Default::default()) };
-                live.wire.route(&RouteSpec { to: everywhere, via: Some(host), interface: "eth0", source: None })?;
+                live.wire.route(&RouteSpec {
+                    to: IpNet::from(host),
+                    via: None,
+                    interface: "eth0",
+                    source: None,
+                })?;
+                let everywhere =
+                    if ip.is_ipv4() { IpNet::V4(Default::default()) } else { IpNet::V6(Default::default()) };
+                live.wire.route(&RouteSpec {
+                    to: everywhere,
+                    via: Some(host),
+                    interface: "eth0",
+                    source: None,
+                })?;
                 // cilium_host answers no ARP on this link: Cilium pins it too.
                 live.wire.neighbor("eth0", host, &mac)?;
                 // ICMP errors to the pod come from cilium_host, as they do with Cilium.
-                node.wire.route(&RouteSpec { to: IpNet::from(ip), via: None, interface: &name, source: Some(host) })?;
+                node.wire.route(&RouteSpec {
+                    to: IpNet::from(ip),
+                    via: None,
+                    interface: &name,
+                    source: Some(host),
+                })?;
             }
             Ok(())
         });
@@ -223,7 +245,9 @@ impl PodRuntime for Pods {
         let pod = PodId { namespace: namespace.to_owned(), name: name.to_owned() };
         let own = locked(&self.places).get(&pod).map(|place| Arc::clone(&place.live.node));
         let found = own.or_else(|| locked(&self.host_network).get(&pod).cloned());
-        found.ok_or_else(|| ApiError::bad_request(format!("pod {pod} does not run: it has no namespaces to enter")))
+        found.ok_or_else(|| {
+            ApiError::bad_request(format!("pod {pod} does not run: it has no namespaces to enter"))
+        })
     }
 
     async fn log(&self, namespace: &str, name: &str, options: &LogOptions) -> Result<Vec<u8>, ApiError> {

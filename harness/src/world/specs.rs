@@ -50,7 +50,8 @@ pub(crate) struct Wanted {
 /// Every node of the lab, those whose network others share first.
 pub(crate) fn wanted(spec: &KeeperSpec, userns: bool) -> Vec<Wanted> {
     let base = base(spec, userns);
-    let cluster = spec.cluster.iter().flat_map(|cluster| &cluster.nodes).map(|node| cluster_node(&base, node));
+    let cluster =
+        spec.cluster.iter().flat_map(|cluster| &cluster.nodes).map(|node| cluster_node(&base, node));
     let mut all: Vec<Wanted> = cluster.collect();
     let names: Vec<String> = all.iter().map(|node| node.name.clone()).collect();
     for node in &spec.topology.nodes {
@@ -81,9 +82,10 @@ fn cluster_node(base: &InitSpec, node: &KindNode) -> Wanted {
 
 fn topology_node(spec: &KeeperSpec, base: &InitSpec, node: &NodeSpec, cluster: &[String]) -> Wanted {
     let joins = match &node.network_mode {
-        NetworkMode::Container(other) => {
-            spec.topology.resolve_container(spec.cluster.as_ref(), other).map(|found| lab_name(spec, &found, cluster))
-        }
+        NetworkMode::Container(other) => spec
+            .topology
+            .resolve_container(spec.cluster.as_ref(), other)
+            .map(|found| lab_name(spec, &found, cluster)),
         _ => None,
     };
     let role = match (&node.kind, &joins) {
@@ -140,9 +142,12 @@ fn sysctls() -> Vec<(String, String, bool)> {
 
 /// The host's users and groups, with FRR's as id 0: in a user namespace there is no other id to run it as.
 fn users() -> Vec<FileSpec> {
-    let host = |path: &str| std::fs::read_to_string(path).unwrap_or_else(|_| "root:x:0:0:root:/root:/bin/sh\n".into());
+    let host = |path: &str| {
+        std::fs::read_to_string(path).unwrap_or_else(|_| "root:x:0:0:root:/root:/bin/sh\n".into())
+    };
     let without = |text: String, names: &[&str]| -> String {
-        let kept = text.lines().filter(|line| !names.iter().any(|name| line.starts_with(&format!("{name}:"))));
+        let kept =
+            text.lines().filter(|line| !names.iter().any(|name| line.starts_with(&format!("{name}:"))));
         kept.map(|line| format!("{line}\n")).collect()
     };
     let passwd = without(host("/etc/passwd"), &["frr"]) + "frr:x:0:0:FRR:/run/frr:/usr/sbin/nologin\n";
@@ -155,20 +160,23 @@ fn users() -> Vec<FileSpec> {
 
 /// FRR's daemons beside zebra, mgmtd and staticd, which always run.
 const DAEMONS: [&str; 17] = [
-    "bgpd", "ospfd", "ospf6d", "ripd", "ripngd", "isisd", "pimd", "pim6d", "ldpd", "nhrpd", "eigrpd", "babeld", "sharpd",
-    "pbrd", "bfdd", "fabricd", "vrrpd",
+    "bgpd", "ospfd", "ospf6d", "ripd", "ripngd", "isisd", "pimd", "pim6d", "ldpd", "nhrpd", "eigrpd",
+    "babeld", "sharpd", "pbrd", "bfdd", "fabricd", "vrrpd",
 ];
 
 /// `/etc/frr` as FRR's image has it before a lab changes it: every daemon off, vtysh's integrated configuration on.
 fn frr_files() -> Vec<FileSpec> {
     let mut daemons: String = DAEMONS.iter().map(|daemon| format!("{daemon}=no\n")).collect();
-    daemons.push_str("vtysh_enable=yes\nzebra_options=\"  -A 127.0.0.1 -s 90000000\"\nmgmtd_options=\"  -A 127.0.0.1\"\n");
+    daemons.push_str(
+        "vtysh_enable=yes\nzebra_options=\"  -A 127.0.0.1 -s 90000000\"\nmgmtd_options=\"  -A 127.0.0.1\"\n",
+    );
     daemons.push_str("staticd_options=\"-A 127.0.0.1\"\n");
     for daemon in DAEMONS {
         let local = if daemon.contains('6') || daemon == "ripngd" { "::1" } else { "127.0.0.1" };
         daemons.push_str(&format!("{daemon}_options=\"   -A {local}\"\n"));
     }
-    let folder = |name: &str| FileSpec { path: Path::new(name).join(".keep"), mode: 0o644, text: String::new() };
+    let folder =
+        |name: &str| FileSpec { path: Path::new(name).join(".keep"), mode: 0o644, text: String::new() };
     vec![
         FileSpec { path: "/etc/frr/daemons".into(), mode: 0o640, text: daemons },
         folder("/run/frr"),
@@ -188,13 +196,15 @@ pub(crate) fn start_command(node: &NodeSpec) -> Option<Vec<String>> {
             frr.then(|| vec![START_FRR.to_owned(), "start".to_owned()])
         }
         (cmd, entrypoint) => {
-            let words = |text: &Option<String>| text.as_deref().and_then(|text| shell_words::split(text).ok());
+            let words =
+                |text: &Option<String>| text.as_deref().and_then(|text| shell_words::split(text).ok());
             let mut argv = words(entrypoint).unwrap_or_default();
             argv.extend(words(cmd).unwrap_or_default());
             // A shell or a sleep alone only keeps a container alive; a node needs no such thing.
             let idle = argv.first().is_none_or(|program| {
                 let name = Path::new(program).file_name().map(|name| name.to_string_lossy().into_owned());
-                matches!(name.as_deref(), Some("sleep" | "tini")) || (argv.len() == 1 && is_shell(name.as_deref()))
+                matches!(name.as_deref(), Some("sleep" | "tini"))
+                    || (argv.len() == 1 && is_shell(name.as_deref()))
             });
             (!idle).then_some(argv)
         }
@@ -204,4 +214,3 @@ pub(crate) fn start_command(node: &NodeSpec) -> Option<Vec<String>> {
 fn is_shell(name: Option<&str>) -> bool {
     matches!(name, Some("bash" | "sh" | "ash" | "zsh" | "dash"))
 }
-

@@ -93,7 +93,14 @@ impl Wiring {
                 Some(address) => address,
                 None => pool.next(&node.name)?,
             };
-            plug(&self.switches, MGMT_BRIDGE, &format!("m{number}"), &live.wire, "eth0", self.spec.topology.mgmt.mtu)?;
+            plug(
+                &self.switches,
+                MGMT_BRIDGE,
+                &format!("m{number}"),
+                &live.wire,
+                "eth0",
+                self.spec.topology.mgmt.mtu,
+            )?;
             live.wire.address("eth0", IpNet::V4(pool.on_link(address)))?;
             live.wire.route(&RouteSpec::default4(pool.gateway(), "eth0"))?;
             *live.mgmt.lock().unwrap_or_else(PoisonError::into_inner) = Some(address.to_string());
@@ -130,11 +137,15 @@ impl Wiring {
                 Ok(Place { wire: &live.wire, interface: interface.clone(), mac, bridge })
             }
             // The host's own namespace is never touched: what a lab would put there stands beside the bridges.
-            Endpoint::MgmtNet { interface } => {
-                Ok(Place { wire: &self.switches, interface: interface.clone(), mac: None, bridge: Some(MGMT_BRIDGE.into()) })
-            }
+            Endpoint::MgmtNet { interface } => Ok(Place {
+                wire: &self.switches,
+                interface: interface.clone(),
+                mac: None,
+                bridge: Some(MGMT_BRIDGE.into()),
+            }),
             Endpoint::Host { interface } => {
-                let interface = if interface.is_empty() { format!("h{number}{side}") } else { interface.clone() };
+                let interface =
+                    if interface.is_empty() { format!("h{number}{side}") } else { interface.clone() };
                 Ok(Place { wire: &self.switches, interface, mac: None, bridge: None })
             }
         }
@@ -171,7 +182,8 @@ pub(super) fn plug(
 }
 
 fn parse_mac(text: &str) -> Option<[u8; 6]> {
-    let bytes: Vec<u8> = text.split(':').map(|byte| u8::from_str_radix(byte, 16)).collect::<Result<_, _>>().ok()?;
+    let bytes: Vec<u8> =
+        text.split(':').map(|byte| u8::from_str_radix(byte, 16)).collect::<Result<_, _>>().ok()?;
     bytes.try_into().ok()
 }
 
@@ -187,7 +199,12 @@ async fn configure(node: &NodeSpec, live: &Live) -> (Vec<ExecResult>, Vec<String
         match live.node.exec(&command).await {
             Ok(output) if output.success() => {}
             Ok(output) => {
-                warnings.push(format!("{}: `{command}` ended with code {}: {}", node.name, output.code, output.error_text()));
+                warnings.push(format!(
+                    "{}: `{command}` ended with code {}: {}",
+                    node.name,
+                    output.code,
+                    output.error_text()
+                ));
             }
             Err(error) => warnings.push(error.to_string()),
         }

@@ -88,7 +88,8 @@ impl World {
         let failed = |what: &str, source| WorldError::Io { what: what.to_owned(), source };
         let births = Arc::new(Births::begin(&zygote, wanted(&spec, userns)));
         let pods = Pods::new(zygote, base(&spec, userns), Arc::clone(&births));
-        let namespace = new_namespace().map_err(|error| failed("make a network namespace for the switches", error))?;
+        let namespace =
+            new_namespace().map_err(|error| failed("make a network namespace for the switches", error))?;
         let switches = Arc::new(Wire::open("switches", namespace)?);
         let state = State {
             keeper: std::process::id().cast_signed(),
@@ -114,7 +115,11 @@ impl World {
     }
 
     /// Does a step, unless it has been done.
-    pub(crate) async fn step(&self, step: Step, progress: &mpsc::UnboundedSender<Progress>) -> Result<StepReport, WorldError> {
+    pub(crate) async fn step(
+        &self,
+        step: Step,
+        progress: &mpsc::UnboundedSender<Progress>,
+    ) -> Result<StepReport, WorldError> {
         let mut done = self.done.lock().await;
         if let Some((_, report)) = done.iter().find(|(other, _)| *other == step) {
             return Ok(report.clone());
@@ -123,7 +128,9 @@ impl World {
         let mut report = StepReport::default();
         match step {
             Step::Cluster => {
-                let Some(cluster) = &self.spec.cluster else { return Err(no_cluster("bring up the cluster")) };
+                let Some(cluster) = &self.spec.cluster else {
+                    return Err(no_cluster("bring up the cluster"));
+                };
                 let up = cluster::bring_up(
                     &self.spec,
                     cluster,
@@ -142,13 +149,19 @@ impl World {
                 let client = self.control_plane.lock().await.as_ref().map(|plane| plane.client.clone());
                 let client = client.ok_or_else(|| no_cluster("install Cilium"))?;
                 let Some(version) = self.spec.cilium.as_deref() else { return Err(no_cilium()) };
-                let agents = cni::bring_up(version, &client, &self.births, &self.pods, &mut report, &reporter).await?;
+                let agents =
+                    cni::bring_up(version, &client, &self.births, &self.pods, &mut report, &reporter).await?;
                 self.agents.lock().await.extend(agents);
             }
         }
         done.push((step, report.clone()));
         drop(done);
-        let plane = self.control_plane.lock().await.as_ref().map(|plane| (plane.url.clone(), plane.kubeconfig.clone()));
+        let plane = self
+            .control_plane
+            .lock()
+            .await
+            .as_ref()
+            .map(|plane| (plane.url.clone(), plane.kubeconfig.clone()));
         self.remember(|state| {
             state.phase = Some(step.as_str().to_owned());
             if let Some((url, kubeconfig)) = plane {
@@ -189,7 +202,9 @@ impl World {
         }
         let living: Vec<_> = self.births.living().await.into_iter().chain(self.pods.living()).collect();
         let ended = futures::future::join_all(living.iter().map(|node| node.end())).await;
-        for (node, error) in living.iter().zip(ended).filter_map(|(node, ended)| ended.err().map(|error| (node, error))) {
+        for (node, error) in
+            living.iter().zip(ended).filter_map(|(node, ended)| ended.err().map(|error| (node, error)))
+        {
             tracing::warn!(node = %node.name, %error, "a node did not end cleanly");
         }
     }

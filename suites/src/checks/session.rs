@@ -227,10 +227,10 @@ fn judge_fact(subject: &str, fact: &SessionFact, session: &Session) -> Verdict {
             if seen != *wanted {
                 difference.push(match &session.last_reset {
                     Some(reset) if seen > 0 => format!("it was lost {}; the last time: {reset}", times(seen)),
-                    _ => "it was never lost".to_owned(),
+                    _ => "it was not lost".to_owned(),
                 });
             }
-            if seen == 0 { "never lost".to_owned() } else { format!("lost {}", times(seen)) }
+            if seen == 0 { "not lost".to_owned() } else { format!("lost {}", times(seen)) }
         }
     };
     let verdict = Verdict::of(subject, fact.phrase(), seen, difference);
@@ -347,7 +347,7 @@ impl SessionFact {
             }
             Self::Hostname(name) => format!("the name {name}"),
             Self::LastReset(reason) => format!("last lost by {reason}"),
-            Self::Drops(0) => "never lost".to_owned(),
+            Self::Drops(0) => "not lost".to_owned(),
             Self::Drops(number) => format!("lost {}", times(*number)),
         }
     }

@@ -86,7 +86,7 @@ fn state(state: WantedState, remote_as: u32) -> SessionFact {
 #[case(SessionFact::Sent { family: WantedFamily::Ipv6, count: 1 }, Some("does not carry IPv6"))]
 #[case(SessionFact::Hostname("tor1".into()), Some("calls itself tor0"))]
 #[case(SessionFact::LastReset("Hold Timer".into()), Some("never lost"))]
-#[case(SessionFact::Drops(1), Some("it was never lost"))]
+#[case(SessionFact::Drops(1), Some("it was not lost"))]
 fn each_fact_is_judged_alone(#[case] fact: SessionFact, #[case] difference: Option<&str>) {
     let verdict = judge(fact, session());
     match difference {

@@ -33,7 +33,11 @@ pub(super) async fn run(args: BenchArgs) -> Result<ExitCode> {
         };
         let recorder = run::recorder(&prepared, Arc::new(Silent));
         let record = run::run(prepared.clone(), settings, selection, recorder).await.record;
-        let passed = record.checks.iter().filter(|check| check.verdict == fabric_reports::record::Verdict::Passed).count();
+        let passed = record
+            .checks
+            .iter()
+            .filter(|check| check.verdict == fabric_reports::record::Verdict::Passed)
+            .count();
         let seconds = |ms: f64| format!("{:.2} s", ms / 1e3);
         println!(
             "{number:>3}   {passed:>3}/{:<3}  {:>8}  {:>8}   {:>8}",

@@ -26,7 +26,9 @@ pub(super) async fn run(args: DownArgs) -> Result<ExitCode> {
             Err(error) => Err(error),
         };
         match ended {
-            Ok(()) => println!("{id} is down ({:.2} s); nothing is left of it.", started.elapsed().as_secs_f64()),
+            Ok(()) => {
+                println!("{id} is down ({:.2} s); nothing is left of it.", started.elapsed().as_secs_f64())
+            }
             // One that does not end keeps no other from ending.
             Err(error) => {
                 eprintln!("{id}: {error}");

@@ -24,7 +24,11 @@ pub(super) fn run(args: &ListArgs) -> Result<ExitCode> {
                 let phase = state.phase.as_deref().unwrap_or("-");
                 let started = state.started.get(..19).unwrap_or(&state.started).replace('T', " ");
                 let lab = state.spec.lab.display();
-                println!("{:width$}  {phase:9}  {:>5}  {started:20}  {lab}", state.spec.id, state.nodes.len());
+                println!(
+                    "{:width$}  {phase:9}  {:>5}  {started:20}  {lab}",
+                    state.spec.id,
+                    state.nodes.len()
+                );
             }
         }
     }

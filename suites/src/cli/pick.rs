@@ -22,7 +22,9 @@ pub(super) fn lab(arg: &LabArg) -> Result<PathBuf> {
     // From anywhere inside the repository.
     let above = here.ancestors().map(|folder| folder.join(default)).find(|folder| folder.is_dir());
     let found = if here.join(default).is_dir() { Some(default.to_path_buf()) } else { above };
-    found.ok_or_else(|| Usage("which lab? Name a lab folder or a topology file: `fabric up path/to/lab`".into()).into())
+    found.ok_or_else(|| {
+        Usage("which lab? Name a lab folder or a topology file: `fabric up path/to/lab`".into()).into()
+    })
 }
 
 /// The fabric that is meant: by name, by lab, or the only one.
@@ -36,7 +38,8 @@ pub(super) fn state(lab: Option<&Path>, name: &NameArg) -> Result<State> {
     }
     if let Some(lab) = lab {
         let real = std::fs::canonicalize(lab).with_context(|| format!("find the lab {}", lab.display()))?;
-        let folder = if real.is_file() { real.parent().map(Path::to_path_buf).unwrap_or_default() } else { real };
+        let folder =
+            if real.is_file() { real.parent().map(Path::to_path_buf).unwrap_or_default() } else { real };
         all.retain(|state| state.spec.lab == folder);
     }
     let lasting: Vec<&State> = all.iter().filter(|state| !state.spec.ephemeral).collect();

@@ -42,7 +42,8 @@ fn last_phase(prepared: &Prepared, named: Option<&str>) -> Result<Option<String>
         Some(name) if names.contains(&name) => Ok(Some(name.to_owned())),
         Some(name) => Err(Usage(format!("the lab has no phase {name}; it has {}", names.join(", "))).into()),
         None => {
-            let brings_up = |phase: &&PlannedPhase| phase.actions.iter().any(|action| matches!(action, Action::Up(_)));
+            let brings_up =
+                |phase: &&PlannedPhase| phase.actions.iter().any(|action| matches!(action, Action::Up(_)));
             Ok(prepared.plan.iter().rfind(brings_up).map(|phase| phase.name.clone()))
         }
     }
@@ -69,7 +70,12 @@ fn print(prepared: &Prepared, shown: &Path, state: &State, seconds: f64) {
             println!("  kubectl apply -f {file}");
         }
     }
-    let router = prepared.lab.topology.nodes.iter().find(|node| node.image.as_deref().is_some_and(|i| i.contains("frr")));
+    let router = prepared
+        .lab
+        .topology
+        .nodes
+        .iter()
+        .find(|node| node.image.as_deref().is_some_and(|i| i.contains("frr")));
     if let Some(router) = router {
         println!("  fabric exec {} -- vtysh -c 'show bgp ipv4 wide'", router.name);
     }

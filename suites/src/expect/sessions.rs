@@ -52,7 +52,8 @@ pub struct SessionExpect {
     pub hostname: Option<String>,
     /// Part of the router's own words for why the session last went down: `Peer De-configured`.
     pub last_reset: Option<String>,
-    /// How often the session was lost since the router came up. A flap that ends well is seen by this alone.
+    /// How often the session was lost since the phase began. A flap that ends well is seen by this alone: it is
+    /// counted, not told from uptimes.
     pub drops: Option<u64>,
     /// `within` and `holds` of this session.
     pub patience: Patience,

@@ -45,7 +45,8 @@ impl Atlas {
 
     /// Full name of the cluster node that `whose` means: the node of a pod, or a node itself.
     pub(super) fn cluster_node(&self, symbol: &Symbol, whose: &str) -> Result<String, Unresolved> {
-        let known: Vec<&str> = self.cluster.iter().flat_map(|cluster| &cluster.nodes).map(|node| node.name.as_str()).collect();
+        let known: Vec<&str> =
+            self.cluster.iter().flat_map(|cluster| &cluster.nodes).map(|node| node.name.as_str()).collect();
         if let Some(name) = known.iter().find(|name| same_node(name, whose)) {
             return Ok((*name).to_owned());
         }
@@ -88,13 +89,22 @@ impl Atlas {
     }
 
     /// The box and interface that a symbol names.
-    fn interface(&self, symbol: &Symbol, place: &Place, interface: &str) -> Result<(String, String), Unresolved> {
+    fn interface(
+        &self,
+        symbol: &Symbol,
+        place: &Place,
+        interface: &str,
+    ) -> Result<(String, String), Unresolved> {
         let place = match place {
             Place::Device(device) => {
                 let known = self.topology.nodes.iter().any(|node| node.name == *device);
                 if !known {
-                    let names: Vec<&str> = self.topology.nodes.iter().map(|node| node.name.as_str()).collect();
-                    return Err(never(symbol, format!("the topology has no node {device}; it has {}", names.join(", "))));
+                    let names: Vec<&str> =
+                        self.topology.nodes.iter().map(|node| node.name.as_str()).collect();
+                    return Err(never(
+                        symbol,
+                        format!("the topology has no node {device}; it has {}", names.join(", ")),
+                    ));
                 }
                 device.clone()
             }
@@ -104,7 +114,12 @@ impl Atlas {
         Ok((place, interface.to_owned()))
     }
 
-    fn interface_addresses(&self, symbol: &Symbol, place: &str, interface: &str) -> Result<Vec<IpNet>, Unresolved> {
+    fn interface_addresses(
+        &self,
+        symbol: &Symbol,
+        place: &str,
+        interface: &str,
+    ) -> Result<Vec<IpNet>, Unresolved> {
         let found = self.interfaces.get(place).map(|seen| &seen.addresses);
         let all: Vec<IpNet> = found
             .into_iter()
@@ -112,18 +127,25 @@ impl Atlas {
             .filter(|address| address.dev == interface && !address.address.addr().is_loopback())
             .map(|address| address.address)
             .collect();
-        if all.is_empty() { Err(not_yet(symbol, format!("{place} has no address on {interface}"))) } else { Ok(all) }
+        if all.is_empty() {
+            Err(not_yet(symbol, format!("{place} has no address on {interface}")))
+        } else {
+            Ok(all)
+        }
     }
 
     fn selected(&self, symbol: &Symbol, select: &Select) -> Result<Vec<&Node>, Unresolved> {
-        let all = self.nodes.as_ref().ok_or_else(|| not_yet(symbol, "the cluster has not been asked".into()))?;
+        let all =
+            self.nodes.as_ref().ok_or_else(|| not_yet(symbol, "the cluster has not been asked".into()))?;
         let chosen: Vec<&Node> = match select {
             Select::All => all.iter().collect(),
             Select::Of(whose) => {
                 let name = self.cluster_node(symbol, whose)?;
                 all.iter().filter(|node| node.metadata.name.as_deref() == Some(name.as_str())).collect()
             }
-            Select::Labels(wanted) => all.iter().filter(|node| wanted.iter().all(|label| carries(node, label))).collect(),
+            Select::Labels(wanted) => {
+                all.iter().filter(|node| wanted.iter().all(|label| carries(node, label))).collect()
+            }
         };
         if chosen.is_empty() { Err(not_yet(symbol, "it selects no node".into())) } else { Ok(chosen) }
     }
@@ -135,8 +157,13 @@ impl Atlas {
 
     /// The name of a box's interface, as lab.yaml would write it.
     fn interface_name(&self, place: &str, interface: &str) -> String {
-        let of_cluster = self.cluster.iter().any(|cluster| cluster.nodes.iter().any(|node| node.name == place));
-        if of_cluster { format!("node({}):{interface}", self.short(place)) } else { format!("{place}:{interface}") }
+        let of_cluster =
+            self.cluster.iter().any(|cluster| cluster.nodes.iter().any(|node| node.name == place));
+        if of_cluster {
+            format!("node({}):{interface}", self.short(place))
+        } else {
+            format!("{place}:{interface}")
+        }
     }
 }
 
@@ -169,14 +196,16 @@ impl Resolver for Atlas {
             Symbol::Default => Ok(vec![named(IpNet::V4(ipnet::Ipv4Net::default()), symbol)]),
             Symbol::Management => {
                 let subnet = self.topology.mgmt.ipv4_subnet;
-                let subnet = subnet.ok_or_else(|| never(symbol, "the lab has no IPv4 management network".into()))?;
+                let subnet =
+                    subnet.ok_or_else(|| never(symbol, "the lab has no IPv4 management network".into()))?;
                 Ok(vec![named(IpNet::V4(subnet), symbol)])
             }
             Symbol::PodCidr(select) => {
                 let mut all = Vec::new();
                 for node in self.selected(symbol, select)? {
                     let name = node.metadata.name.clone().unwrap_or_default();
-                    let cidrs = node.spec.as_ref().and_then(|spec| spec.pod_cidrs.clone()).unwrap_or_default();
+                    let cidrs =
+                        node.spec.as_ref().and_then(|spec| spec.pod_cidrs.clone()).unwrap_or_default();
                     if cidrs.is_empty() {
                         return Err(not_yet(symbol, format!("{name} has no pod CIDR")));
                     }
@@ -194,7 +223,10 @@ impl Resolver for Atlas {
             }
             Symbol::Pod(_) | Symbol::Node(_) | Symbol::Gateway(_) => {
                 let addresses = self.addresses(symbol)?;
-                Ok(addresses.into_iter().map(|address| Named { value: IpNet::from(address.value), name: address.name }).collect())
+                Ok(addresses
+                    .into_iter()
+                    .map(|address| Named { value: IpNet::from(address.value), name: address.name })
+                    .collect())
             }
         }
     }
@@ -205,16 +237,24 @@ impl Resolver for Atlas {
             Symbol::Pod(wanted) => {
                 let pod = self.pod(wanted).ok_or_else(|| not_yet(symbol, "there is no such pod".into()))?;
                 let ips = pod.status.as_ref().and_then(|status| status.pod_ips.clone()).unwrap_or_default();
-                let ips: Vec<_> = ips.iter().filter_map(|ip| ip.ip.parse().ok()).map(|ip| named(ip, symbol)).collect();
+                let ips: Vec<_> =
+                    ips.iter().filter_map(|ip| ip.ip.parse().ok()).map(|ip| named(ip, symbol)).collect();
                 if ips.is_empty() { Err(not_yet(symbol, "the pod has no address".into())) } else { Ok(ips) }
             }
             Symbol::Node(whose) => {
                 let name = self.cluster_node(symbol, whose)?;
-                let node = self.nodes.iter().flatten().find(|node| node.metadata.name.as_ref() == Some(&name));
-                let addresses = node.and_then(|node| node.status.as_ref()?.addresses.clone()).unwrap_or_default();
+                let node =
+                    self.nodes.iter().flatten().find(|node| node.metadata.name.as_ref() == Some(&name));
+                let addresses =
+                    node.and_then(|node| node.status.as_ref()?.addresses.clone()).unwrap_or_default();
                 let internal = addresses.iter().filter(|address| address.type_ == "InternalIP");
-                let ips: Vec<_> = internal.filter_map(|a| a.address.parse().ok()).map(|ip| named(ip, symbol)).collect();
-                if ips.is_empty() { Err(not_yet(symbol, format!("{name} has no InternalIP"))) } else { Ok(ips) }
+                let ips: Vec<_> =
+                    internal.filter_map(|a| a.address.parse().ok()).map(|ip| named(ip, symbol)).collect();
+                if ips.is_empty() {
+                    Err(not_yet(symbol, format!("{name} has no InternalIP")))
+                } else {
+                    Ok(ips)
+                }
             }
             Symbol::Gateway(whose) => {
                 let (router, interface) = self.uplink(symbol, &self.cluster_node(symbol, whose)?)?;

@@ -34,7 +34,8 @@ pub(super) async fn attempt(
     let started = Instant::now();
     let mut eye = Eye::open(context, check).await;
     let mut last: Option<Verdict> = None;
-    let come = tokio::time::timeout(deadline.budget, come_true(&mut eye, &mut last, check, guard.as_ref())).await;
+    let come =
+        tokio::time::timeout(deadline.budget, come_true(&mut eye, &mut last, check, guard.as_ref())).await;
     let mut failure = match come {
         Ok(true) => None,
         Ok(false) => Some("it cannot become so by waiting".to_owned()),
@@ -97,7 +98,11 @@ async fn stays(eye: &mut Eye<'_>, last: &mut Option<Verdict>, whole: Duration) -
     });
     match broke.await {
         Err(_) => Ok(()),
-        Ok(()) => Err(format!("it was so, but for {:.1} of {:.1} s only", started.elapsed().as_secs_f64(), whole.as_secs_f64())),
+        Ok(()) => Err(format!(
+            "it was so, but for {:.1} of {:.1} s only",
+            started.elapsed().as_secs_f64(),
+            whole.as_secs_f64()
+        )),
     }
 }
 
@@ -122,7 +127,9 @@ async fn finish(
     };
     if let Some(guard) = guard {
         guard.expected(json!(verdict.expected));
-        guard.seen(json!({"summary": verdict.seen, "detail": verdict.detail, "difference": verdict.difference}));
+        guard.seen(
+            json!({"summary": verdict.seen, "detail": verdict.detail, "difference": verdict.difference}),
+        );
         match &text {
             None => guard.pass(),
             Some(text) => guard.fail(text.clone(), next_command(context, check)),
@@ -173,7 +180,9 @@ fn next_command(context: &Context, check: &PlannedCheck) -> Option<String> {
         CheckSpec::Interface(spec) => in_node(&spec.place, "ip addr"),
         CheckSpec::Lines(spec) => in_node(&spec.node, "ip addr"),
         CheckSpec::Nodes(_) => Some(format!("fabric status --name {id}; kubectl get nodes -o wide")),
-        CheckSpec::Pod(spec) => Some(format!("kubectl -n {} describe pod {}", spec.pod.namespace, spec.pod.name)),
+        CheckSpec::Pod(spec) => {
+            Some(format!("kubectl -n {} describe pod {}", spec.pod.namespace, spec.pod.name))
+        }
         CheckSpec::Reach(spec) => Some(format!("ping from {} to {}", spec.from, spec.to)),
         CheckSpec::Agree(spec) => Some(format!("ping and traceroute from {} to {}", spec.from, spec.to)),
         CheckSpec::Path(spec) => Some(format!("traceroute -n from {} to {}", spec.from, spec.to)),
@@ -181,5 +190,7 @@ fn next_command(context: &Context, check: &PlannedCheck) -> Option<String> {
 }
 
 fn terms(deadline: &Deadline) -> record::Deadline {
-    record::Deadline::of(deadline.reason.iter().map(|term| (term.what.clone(), term.duration.as_secs_f64() * 1e3)))
+    record::Deadline::of(
+        deadline.reason.iter().map(|term| (term.what.clone(), term.duration.as_secs_f64() * 1e3)),
+    )
 }

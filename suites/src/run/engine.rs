@@ -2,7 +2,7 @@
 //!
 //! What lives here: the order, and who is told what. What does not: one check's life (`attempt`), one look (`observe`).
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -64,7 +64,8 @@ impl Engine {
     ) -> Self {
         let view = View::new(&fabric);
         let probes = Probes::new(Arc::clone(&fabric));
-        let context = Arc::new(Context { fabric, view, lines: Mutex::default(), probes });
+        let context =
+            Arc::new(Context { fabric, view, lines: Mutex::default(), probes, losses: Mutex::default() });
         let found = reached.and_then(|reached| plan.iter().position(|phase| phase.name == reached));
         Self {
             context,
@@ -92,7 +93,8 @@ impl Engine {
     /// Runs what is wanted, and of the rest what it stands on. Returns when the last wanted check has its outcome.
     pub async fn run(&self) {
         let wanted = self.wanted();
-        let needed = self.plan.iter().rposition(|phase| phase.checks.iter().any(|check| wanted.contains(&check.name)));
+        let needed =
+            self.plan.iter().rposition(|phase| phase.checks.iter().any(|check| wanted.contains(&check.name)));
         let Some(last) = needed else { return };
         self.skip_the_past(&wanted);
         let mut unreached: Option<String> = None;
@@ -107,7 +109,8 @@ impl Engine {
             match self.act(phase, found).await {
                 Ok(()) => {
                     self.judge(phase, &wanted).await;
-                    states::keep(&self.context, &self.recorder, &format!("end of phase {}", phase.name)).await;
+                    states::keep(&self.context, &self.recorder, &format!("end of phase {}", phase.name))
+                        .await;
                     guard.done();
                 }
                 Err(error) => {
@@ -128,7 +131,8 @@ impl Engine {
     /// # Errors
     /// When an action of a phase does not work.
     pub async fn walk(&self, last: &str) -> Result<(), ActionError> {
-        let through = self.plan.iter().position(|phase| phase.name == last).map_or(self.plan.len(), |at| at + 1);
+        let through =
+            self.plan.iter().position(|phase| phase.name == last).map_or(self.plan.len(), |at| at + 1);
         for (number, phase) in self.plan.iter().enumerate().take(through) {
             let guard = self.recorder.phase(&phase.name, Vec::new());
             self.act(phase, false).await?;
@@ -152,7 +156,13 @@ impl Engine {
             match self.context.fabric.step(step, |_| {}).await {
                 Ok(report) => {
                     for line in report.exec.iter().filter(|line| line.code != 0) {
-                        self.recorder.warning(format!("{}: `{}` ended with code {}: {}", line.at, line.line, line.code, line.stderr.trim()));
+                        self.recorder.warning(format!(
+                            "{}: `{}` ended with code {}: {}",
+                            line.at,
+                            line.line,
+                            line.code,
+                            line.stderr.trim()
+                        ));
                     }
                     guard.done();
                 }
@@ -194,6 +204,13 @@ impl Engine {
     }
 
     async fn act(&self, phase: &PlannedPhase, found: bool) -> Result<(), ActionError> {
+        if found {
+            // What was lost before we came is not this phase's doing: the counts must be read now.
+            for router in self.routers() {
+                let _ = self.context.fabric.observer(&router).await;
+            }
+        }
+        self.context.begin_phase().await;
         for action in &phase.actions {
             // A fabric that was found in this phase has had its actions; bringing up can be asked for again.
             if !found || matches!(action, Action::Up(_)) {
@@ -225,12 +242,18 @@ impl Engine {
             Action::Apply(all) => {
                 let objects = self.context.fabric.objects().await?;
                 let applied = all.iter().map(|manifest| objects.apply(manifest));
-                futures::future::try_join_all(applied).await.map(drop).map_err(|error| FabricError::from(error).into())
+                futures::future::try_join_all(applied)
+                    .await
+                    .map(drop)
+                    .map_err(|error| FabricError::from(error).into())
             }
             Action::Delete(all) => {
                 let objects = self.context.fabric.objects().await?;
                 let deleted = all.iter().map(|manifest| objects.delete(manifest));
-                futures::future::try_join_all(deleted).await.map(drop).map_err(|error| FabricError::from(error).into())
+                futures::future::try_join_all(deleted)
+                    .await
+                    .map(drop)
+                    .map_err(|error| FabricError::from(error).into())
             }
             Action::Label(labels) => self.label(labels).await,
             Action::Run(run) => {
@@ -286,15 +309,19 @@ impl Engine {
         patch.extend(labels.remove.iter().map(|key| (key.clone(), serde_json::Value::Null)));
         let patch = json!({"metadata": {"labels": patch}});
         let done = api.patch(&labels.node, &PatchParams::default(), &Patch::Merge(patch)).await;
-        done.map(drop).map_err(|error| ActionError::Label { node: labels.node.clone(), source: Box::new(error) })
+        done.map(drop)
+            .map_err(|error| ActionError::Label { node: labels.node.clone(), source: Box::new(error) })
     }
 
     /// Follows what has come to be followed: boxes at the start, the cluster once it answers.
     async fn follow(&self) {
         let Context { fabric, view, .. } = self.context.as_ref();
         if view.now().interfaces.is_empty() {
-            let mut boxes: Vec<String> = fabric.topology().nodes.iter().map(|node| node.name.clone()).collect();
-            boxes.extend(fabric.cluster().iter().flat_map(|cluster| &cluster.nodes).map(|node| node.name.clone()));
+            let mut boxes: Vec<String> =
+                fabric.topology().nodes.iter().map(|node| node.name.clone()).collect();
+            boxes.extend(
+                fabric.cluster().iter().flat_map(|cluster| &cluster.nodes).map(|node| node.name.clone()),
+            );
             view.follow_boxes(fabric, boxes).await;
         }
         if view.now().nodes.is_none()
@@ -307,7 +334,6 @@ impl Engine {
     /// Runs the checks of a phase: those that are wanted, and silently those that later phases stand on.
     async fn judge(&self, phase: &PlannedPhase, wanted: &HashSet<String>) {
         let timers = self.timers(phase).await;
-        self.context.probes.new_phase();
         let mut running = JoinSet::new();
         for check in &phase.checks {
             let is_wanted = wanted.contains(&check.name);
@@ -335,9 +361,17 @@ impl Engine {
         }
     }
 
+    /// Every router that a check of the plan looks at.
+    fn routers(&self) -> BTreeSet<String> {
+        let checks = self.plan.iter().flat_map(|phase| &phase.checks);
+        let routed = checks.filter(|check| matches!(check.kind, CheckKind::Sessions | CheckKind::Routes));
+        routed.map(|check| check.target.clone()).collect()
+    }
+
     async fn timers(&self, phase: &PlannedPhase) -> Timers {
         let routed = |check: &&PlannedCheck| matches!(check.kind, CheckKind::Sessions | CheckKind::Routes);
-        let routers: HashSet<&str> = phase.checks.iter().filter(routed).map(|check| check.target.as_str()).collect();
+        let routers: HashSet<&str> =
+            phase.checks.iter().filter(routed).map(|check| check.target.as_str()).collect();
         let routers: Vec<String> = routers.into_iter().map(str::to_owned).collect();
         timers::read(&self.context.fabric, &routers, self.cilium.as_deref()).await
     }

@@ -13,6 +13,7 @@ mod view;
 
 pub use engine::{ActionError, Engine, Outcome, Selection};
 pub use session::{
-    Begin, Finished, NOT_MODELLED, Prepared, RunError, RunSettings, VERSION, bring_up, find, keeper_spec, needs, prepare, recorder, run,
+    Begin, Finished, NOT_MODELLED, Prepared, RunError, RunSettings, VERSION, bring_up, find, keeper_spec,
+    needs, prepare, recorder, run,
 };
 pub use trials::main;

@@ -3,12 +3,13 @@
 //! What lives here: the way from a check's spec to the facts its judgement wants. What does not: judging (`checks`),
 //! how often to look (`attempt`).
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fabric_harness::fabric::Fabric;
 use fabric_harness::probe::TraceReport;
-use fabric_harness::router::{Snapshot, Subscription};
+use fabric_harness::router::{Sessions, Snapshot, Subscription};
 use fabric_harness::runtime::keeper::ExecResult;
 use serde_json::Value as Json;
 use tokio::sync::watch;
@@ -17,8 +18,9 @@ use super::atlas::Atlas;
 use super::probes::{Probes, Wanted};
 use super::view::View;
 use crate::checks::{
-    AgreeOn, AgreeSpec, LineSeen, Outcome, ReachFact, Verdict, judge_fib, judge_interface, judge_lines, judge_nodes, judge_path, judge_pings_agree, judge_pod, judge_reach,
-    judge_rib, judge_session, judge_traces_agree,
+    AgreeOn, AgreeSpec, LineSeen, Outcome, ReachFact, Verdict, judge_fib, judge_interface, judge_lines,
+    judge_nodes, judge_path, judge_pings_agree, judge_pod, judge_reach, judge_rib, judge_session,
+    judge_traces_agree,
 };
 use crate::expect::{Prober, Symbol};
 use crate::plan::{CheckSpec, PlannedCheck};
@@ -30,6 +32,36 @@ pub(super) struct Context {
     pub(super) view: Arc<View>,
     pub(super) lines: Mutex<Vec<ExecResult>>,
     pub(super) probes: Arc<Probes>,
+    /// How often each session had been lost when the phase began, by router and neighbor.
+    pub(super) losses: Mutex<BTreeMap<(String, String), u64>>,
+}
+
+impl Context {
+    /// A phase begins: what has been lost so far is not its doing.
+    pub(super) async fn begin_phase(&self) {
+        self.probes.new_phase();
+        let mut losses = BTreeMap::new();
+        for (router, observer) in self.fabric.observers().await {
+            if let Ok(sessions) = &observer.now().await.sessions {
+                let counted =
+                    sessions.iter().map(|(neighbor, session)| (neighbor.clone(), session.dropped_count));
+                losses.extend(counted.map(|(neighbor, count)| ((router.clone(), neighbor), count)));
+            }
+        }
+        *self.losses.lock().unwrap_or_else(PoisonError::into_inner) = losses;
+    }
+
+    /// The sessions of a router with what was lost in this phase alone. A router that was started again counts anew.
+    fn in_this_phase(&self, router: &str, all: &Sessions) -> Sessions {
+        let losses = self.losses.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = all.clone();
+        for (neighbor, session) in &mut all {
+            let before = losses.get(&(router.to_owned(), neighbor.clone())).copied().unwrap_or(0);
+            session.dropped_count =
+                session.dropped_count.checked_sub(before).unwrap_or(session.dropped_count);
+        }
+        all
+    }
 }
 
 /// How soon to look again where nothing tells of a change: a packet that would now arrive makes no event.
@@ -76,7 +108,8 @@ impl<'a> Eye<'a> {
         match &self.check.spec {
             CheckSpec::Lines(spec) => {
                 let all = self.context.lines.lock().unwrap_or_else(PoisonError::into_inner);
-                let seen: Vec<LineSeen> = all.iter().filter(|line| line.node == spec.node).map(line_seen).collect();
+                let seen: Vec<LineSeen> =
+                    all.iter().filter(|line| line.node == spec.node).map(line_seen).collect();
                 judge_lines(spec, &seen)
             }
             CheckSpec::Interface(spec) => match atlas.interfaces.get(&spec.place) {
@@ -91,9 +124,16 @@ impl<'a> Eye<'a> {
                 (Some(_), Some(nodes)) => judge_pod(spec, atlas.pod(&spec.pod), nodes, atlas.as_ref()),
                 _ => blind(target, "the cluster's API has not answered"),
             },
-            CheckSpec::Session(spec) => self.table(|s| s.sessions.as_ref(), |all| judge_session(spec, all, atlas.as_ref())),
-            CheckSpec::Rib(spec) => self.table(|s| s.rib.as_ref(), |rib| judge_rib(spec, rib, atlas.as_ref())),
-            CheckSpec::Fib(spec) => self.table(|s| s.fib.as_ref(), |fib| judge_fib(spec, fib, atlas.as_ref())),
+            CheckSpec::Session(spec) => self.table(
+                |s| s.sessions.as_ref(),
+                |all| judge_session(spec, &self.context.in_this_phase(spec.router(), all), atlas.as_ref()),
+            ),
+            CheckSpec::Rib(spec) => {
+                self.table(|s| s.rib.as_ref(), |rib| judge_rib(spec, rib, atlas.as_ref()))
+            }
+            CheckSpec::Fib(spec) => {
+                self.table(|s| s.fib.as_ref(), |fib| judge_fib(spec, fib, atlas.as_ref()))
+            }
             CheckSpec::Reach(spec) => {
                 let silent = spec.fact == ReachFact::Silence;
                 let wanted = Wanted::ping(&spec.from, &spec.to, spec.prober, spec.count, silent, self.round);
@@ -106,7 +146,9 @@ impl<'a> Eye<'a> {
                 Ok(report) => judge_path(spec, &report, atlas.as_ref()),
                 Err(why) => blind(target, &why),
             },
-            CheckSpec::Agree(spec) => self.agree(&atlas, spec).await.unwrap_or_else(|why| blind(target, &why)),
+            CheckSpec::Agree(spec) => {
+                self.agree(&atlas, spec).await.unwrap_or_else(|why| blind(target, &why))
+            }
         }
     }
 
@@ -125,7 +167,9 @@ impl<'a> Eye<'a> {
         let (from, to) = (&spec.from, &spec.to);
         match spec.on {
             AgreeOn::Ping { count } => {
-                let by = |prober| self.context.probes.ping(atlas, Wanted::ping(from, to, prober, count, false, self.round));
+                let by = |prober| {
+                    self.context.probes.ping(atlas, Wanted::ping(from, to, prober, count, false, self.round))
+                };
                 let (native, own) = tokio::try_join!(by(Prober::Native), by(Prober::Own))?;
                 Ok(judge_pings_agree(spec, &native, &own))
             }
@@ -153,7 +197,8 @@ impl<'a> Eye<'a> {
 
     /// Waits until something has changed that the verdict depends on.
     pub(super) async fn change(&mut self) {
-        let of_packets = matches!(self.check.spec, CheckSpec::Reach(_) | CheckSpec::Path(_) | CheckSpec::Agree(_));
+        let of_packets =
+            matches!(self.check.spec, CheckSpec::Reach(_) | CheckSpec::Path(_) | CheckSpec::Agree(_));
         let Self { atlas, router, fresh, .. } = self;
         tokio::select! {
             // The view lives as long as the run: an error cannot come before the check has ended.

@@ -38,7 +38,14 @@ enum What {
 
 impl Wanted {
     /// `count` requests; `silent` when no answer is expected. `round`: how often the check has looked.
-    pub(super) fn ping(from: &Symbol, to: &Symbol, prober: Prober, count: u32, silent: bool, round: u32) -> Self {
+    pub(super) fn ping(
+        from: &Symbol,
+        to: &Symbol,
+        prober: Prober,
+        count: u32,
+        silent: bool,
+        round: u32,
+    ) -> Self {
         let count = u16::try_from(count).unwrap_or(u16::MAX);
         Self { from: from.clone(), to: to.clone(), prober, what: What::Ping { count, silent }, round }
     }
@@ -84,7 +91,11 @@ impl Probes {
     }
 
     /// Pings, unless another check has just done so for the same reason.
-    pub(super) async fn ping(self: &Arc<Self>, atlas: &Arc<Atlas>, wanted: Wanted) -> Result<Arc<PingReport>, String> {
+    pub(super) async fn ping(
+        self: &Arc<Self>,
+        atlas: &Arc<Atlas>,
+        wanted: Wanted,
+    ) -> Result<Arc<PingReport>, String> {
         match self.probe(atlas, wanted).await? {
             Seen::Ping(report) => Ok(report),
             Seen::Trace(_) => Err("a trace is no ping".into()),
@@ -92,7 +103,11 @@ impl Probes {
     }
 
     /// Traces, unless another check has just done so for the same reason.
-    pub(super) async fn trace(self: &Arc<Self>, atlas: &Arc<Atlas>, wanted: Wanted) -> Result<Arc<TraceReport>, String> {
+    pub(super) async fn trace(
+        self: &Arc<Self>,
+        atlas: &Arc<Atlas>,
+        wanted: Wanted,
+    ) -> Result<Arc<TraceReport>, String> {
         match self.probe(atlas, wanted).await? {
             Seen::Trace(report) => Ok(report),
             Seen::Ping(_) => Err("a ping is no trace".into()),
@@ -117,7 +132,8 @@ impl Probes {
         match (&wanted.what, wanted.prober) {
             (What::Ping { count, silent }, Prober::Native) => {
                 let timeout = if *silent { self.proof_of_silence() } else { UNKNOWN };
-                let probe = Ping { count: *count, interval: Duration::from_millis(5), timeout, ..Ping::new(to) };
+                let probe =
+                    Ping { count: *count, interval: Duration::from_millis(5), timeout, ..Ping::new(to) };
                 let report = ping(node.as_ref(), &probe).await.map_err(|error| error.to_string())?;
                 self.remember(&report);
                 Ok(Seen::Ping(Arc::new(report)))
@@ -131,13 +147,15 @@ impl Probes {
                     Err(_) => {
                         let plain = format!("ping -n -c {count} -W 1 {to}");
                         let output = self.run(&node, &wanted.from, &plain).await?;
-                        text::ping(&output.text()).map_err(|error| format!("`{plain}` in {}: {error}", wanted.from))?
+                        text::ping(&output.text())
+                            .map_err(|error| format!("`{plain}` in {}: {error}", wanted.from))?
                     }
                 };
                 Ok(Seen::Ping(Arc::new(report)))
             }
             (What::Trace, Prober::Native) => {
-                let report = traceroute(node.as_ref(), &Trace::new(to)).await.map_err(|error| error.to_string())?;
+                let report =
+                    traceroute(node.as_ref(), &Trace::new(to)).await.map_err(|error| error.to_string())?;
                 Ok(Seen::Trace(Arc::new(report)))
             }
             (What::Trace, Prober::Own) => {
@@ -212,7 +230,8 @@ async fn exec(api: &Api<Pod>, pod: &str, argv: &[&str]) -> Result<Output, kube::
         }
     };
     let ((), (), status) = tokio::join!(read_out, read_err, end);
-    let causes = status.and_then(|status| status.details).and_then(|details| details.causes).unwrap_or_default();
+    let causes =
+        status.and_then(|status| status.details).and_then(|details| details.causes).unwrap_or_default();
     let code = causes.iter().find(|cause| cause.reason.as_deref() == Some("ExitCode"));
     output.code = code.and_then(|cause| cause.message.as_deref()?.parse().ok()).unwrap_or(0);
     Ok(output)
@@ -222,4 +241,3 @@ fn target_of(atlas: &Atlas, to: &Symbol) -> Result<IpAddr, String> {
     let all = atlas.addresses(to).map_err(|error| error.to_string())?;
     all.first().map(|named| named.value).ok_or_else(|| format!("`{to}` has no address"))
 }
-

@@ -37,10 +37,11 @@ pub struct Prepared {
 pub fn prepare(path: &Path) -> Result<Prepared, LoadError> {
     let mut lab = load::<Expect>(path)?;
     let mut noted = Diagnostics::new();
-    for phase in lab.phases.first() {
+    if let Some(phase) = lab.phases.first() {
         // For the line a mistake stands on; without it only the place is shown.
         let file = &phase.at.file;
-        let text = std::fs::read_to_string(file).or_else(|_| std::fs::read_to_string(lab.dir.join("lab.yaml")));
+        let text =
+            std::fs::read_to_string(file).or_else(|_| std::fs::read_to_string(lab.dir.join("lab.yaml")));
         noted.add_source(file, &text.unwrap_or_default());
     }
     review(&lab, &mut noted);
@@ -112,7 +113,12 @@ pub fn needs<E>(lab: &Lab<E>) -> Vec<Tool> {
 }
 
 /// What a keeper is to be told of a lab.
-pub fn keeper_spec<E>(lab: &Lab<E>, layers: &Layers, id: &str, ephemeral: bool) -> Result<KeeperSpec, FabricError> {
+pub fn keeper_spec<E>(
+    lab: &Lab<E>,
+    layers: &Layers,
+    id: &str,
+    ephemeral: bool,
+) -> Result<KeeperSpec, FabricError> {
     Ok(KeeperSpec {
         id: id.to_owned(),
         lab: lab.dir.clone(),
@@ -169,7 +175,12 @@ pub const NOT_MODELLED: [&str; 3] = [
 ];
 
 /// Runs the wanted checks of a lab, to the end or to an interruption.
-pub async fn run(prepared: Prepared, settings: RunSettings, selection: Selection, recorder: Arc<Recorder>) -> Finished {
+pub async fn run(
+    prepared: Prepared,
+    settings: RunSettings,
+    selection: Selection,
+    recorder: Arc<Recorder>,
+) -> Finished {
     let mut interrupt = signal(SignalKind::interrupt()).ok();
     let mut terminate = signal(SignalKind::terminate()).ok();
     let interrupted = async {
@@ -258,7 +269,11 @@ async fn begin(
 }
 
 /// Ends the fabric, unless it is to stay; its name if it stays.
-async fn finish_fabric(fabric: Arc<Fabric>, settings: &RunSettings, recorder: &Arc<Recorder>) -> Option<String> {
+async fn finish_fabric(
+    fabric: Arc<Fabric>,
+    settings: &RunSettings,
+    recorder: &Arc<Recorder>,
+) -> Option<String> {
     let id = fabric.id().to_owned();
     let stays = match settings.begin {
         Begin::Attach(_) => true,

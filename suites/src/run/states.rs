@@ -11,7 +11,8 @@ use super::observe::Context;
 pub(super) async fn keep(context: &Context, recorder: &Recorder, when: &str) {
     for (router, observer) in context.fabric.observers().await {
         let snapshot = observer.subscribe().latest();
-        let or_why = |seen: Result<serde_json::Value, String>| seen.unwrap_or_else(|why| json!({"unreadable": why}));
+        let or_why =
+            |seen: Result<serde_json::Value, String>| seen.unwrap_or_else(|why| json!({"unreadable": why}));
         let sessions = snapshot.sessions.as_ref().map(|seen| json!(seen.as_ref())).map_err(Clone::clone);
         let rib = snapshot.rib.as_ref().map(|seen| json!(seen.as_ref())).map_err(Clone::clone);
         let fib = snapshot.fib.as_ref().map(|seen| json!(seen.as_ref())).map_err(Clone::clone);

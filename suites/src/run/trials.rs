@@ -58,7 +58,10 @@ pub fn main(default_lab: PathBuf, runs_dir: PathBuf) -> ExitCode {
 
 fn ignored(arguments: &Arguments, names: Vec<String>) -> ExitCode {
     const WHY: &str = "no fabric is up to attach to: run `fabric up` first, or `cargo test --test fabric`";
-    let trials = names.into_iter().map(|name| Trial::ignorable_test(name, || Ok(Completion::ignored_with(WHY)))).collect();
+    let trials = names
+        .into_iter()
+        .map(|name| Trial::ignorable_test(name, || Ok(Completion::ignored_with(WHY))))
+        .collect();
     libtest_mimic::run(arguments, trials).exit_code()
 }
 
@@ -89,7 +92,8 @@ fn run_trials(
         return libtest_mimic::run(arguments, trials).exit_code();
     }
     // With one thread libtest prints the half of a line before a test ends: nothing must come in between.
-    let quiet = arguments.test_threads == Some(1) || arguments.format.is_some_and(|f| f != libtest_mimic::FormatSetting::Pretty);
+    let quiet = arguments.test_threads == Some(1)
+        || arguments.format.is_some_and(|f| f != libtest_mimic::FormatSetting::Pretty);
     let progress: Arc<dyn fabric_reports::Progress> = if quiet {
         Arc::new(fabric_reports::progress::Silent)
     } else {
@@ -128,6 +132,8 @@ fn tell(finished: &Finished) {
         eprintln!("{error}");
     }
     if let Some(kept) = &finished.kept {
-        eprintln!("the fabric {kept} is still up: `fabric status --name {kept}` shows it, `fabric down --name {kept}` ends it");
+        eprintln!(
+            "the fabric {kept} is still up: `fabric status --name {kept}` shows it, `fabric down --name {kept}` ends it"
+        );
     }
 }

@@ -90,7 +90,13 @@ impl View {
 
     fn follow<K>(self: &Arc<Self>, api: Api<K>, put: fn(&mut Atlas, Vec<K>))
     where
-        K: kube::Resource + Clone + std::fmt::Debug + Send + Sync + 'static + for<'de> serde::Deserialize<'de>,
+        K: kube::Resource
+            + Clone
+            + std::fmt::Debug
+            + Send
+            + Sync
+            + 'static
+            + for<'de> serde::Deserialize<'de>,
         K::DynamicType: Default,
     {
         let view = Arc::downgrade(self);

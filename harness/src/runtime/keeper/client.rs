@@ -76,12 +76,14 @@ impl Keeper {
     pub async fn start(spec: &KeeperSpec) -> Result<Self, KeeperError> {
         let failed = |why: String| KeeperError::Start { why };
         states()?;
-        std::fs::create_dir_all(spec.dir.join("root")).map_err(|error| failed(format!("{}: {error}", spec.dir.display())))?;
+        std::fs::create_dir_all(spec.dir.join("root"))
+            .map_err(|error| failed(format!("{}: {error}", spec.dir.display())))?;
         if State::alive(&spec.dir) {
             let keeper = State::read(&spec.dir).map_or(0, |state| state.keeper);
             return Err(StateError::AlreadyUp { id: spec.id.clone(), keeper }.into());
         }
-        let log = std::fs::File::create(spec.dir.join("keeper.log")).map_err(|error| failed(error.to_string()))?;
+        let log =
+            std::fs::File::create(spec.dir.join("keeper.log")).map_err(|error| failed(error.to_string()))?;
         let mut command = std::process::Command::new(hats::executable());
         command.arg0(hats::KEEPER).arg(&spec.id);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).process_group(0);
@@ -111,7 +113,12 @@ impl Keeper {
             return Err(failed(why));
         }
         let ephemeral = spec.ephemeral;
-        Ok(Self { id: spec.id.clone(), dir, leash: Mutex::new(ephemeral.then_some(leash)), child: Mutex::new(Some(child)) })
+        Ok(Self {
+            id: spec.id.clone(),
+            dir,
+            leash: Mutex::new(ephemeral.then_some(leash)),
+            child: Mutex::new(Some(child)),
+        })
     }
 
     /// Finds the keeper of a fabric that is up.
@@ -122,7 +129,12 @@ impl Keeper {
             let others = all.into_iter().map(|state| state.spec.id).collect();
             return Err(StateError::NoSuchFabric { id: id.to_owned(), others });
         };
-        Ok(Self { id: id.to_owned(), dir: found.spec.dir.clone(), leash: Mutex::new(None), child: Mutex::new(None) })
+        Ok(Self {
+            id: id.to_owned(),
+            dir: found.spec.dir.clone(),
+            leash: Mutex::new(None),
+            child: Mutex::new(None),
+        })
     }
 
     /// The fabric's name.
@@ -141,7 +153,11 @@ impl Keeper {
     }
 
     /// Does a part of bringing the fabric up.
-    pub async fn step(&self, step: Step, mut progress: impl FnMut(Progress)) -> Result<StepReport, KeeperError> {
+    pub async fn step(
+        &self,
+        step: Step,
+        mut progress: impl FnMut(Progress),
+    ) -> Result<StepReport, KeeperError> {
         let what = format!("bring up the {}", step.as_str());
         let mut lines = self.send(&what, &Request::Step(step)).await?;
         loop {
@@ -205,7 +221,11 @@ impl Keeper {
         UnixStream::connect(self.dir.join("keeper.sock")).await
     }
 
-    async fn send(&self, what: &str, request: &Request) -> Result<tokio::io::Lines<BufReader<UnixStream>>, KeeperError> {
+    async fn send(
+        &self,
+        what: &str,
+        request: &Request,
+    ) -> Result<tokio::io::Lines<BufReader<UnixStream>>, KeeperError> {
         let sent = async {
             let mut stream = self.connect().await?;
             stream.write_all(&line_of(request)?).await?;
@@ -233,7 +253,10 @@ impl Keeper {
     }
 
     fn unexpected(&self, what: &str, answer: &Answer) -> KeeperError {
-        KeeperError::Refused { what: what.to_owned(), why: format!("an answer to something else: {answer:?}") }
+        KeeperError::Refused {
+            what: what.to_owned(),
+            why: format!("an answer to something else: {answer:?}"),
+        }
     }
 }
 

@@ -42,10 +42,14 @@ async fn converse(stream: UnixStream, world: &Arc<World>, stop: &CancellationTok
     stream.read_line(&mut line).await?;
     let request: Request = match serde_json::from_str(&line) {
         Ok(request) => request,
-        Err(error) => return answer(&mut stream, &Answer::Failed { why: format!("not a request: {error}") }).await,
+        Err(error) => {
+            return answer(&mut stream, &Answer::Failed { why: format!("not a request: {error}") }).await;
+        }
     };
     match request {
-        Request::Socket { init, kind } => match tokio::task::spawn_blocking(move || open_in(init, kind)).await? {
+        Request::Socket { init, kind } => match tokio::task::spawn_blocking(move || open_in(init, kind))
+            .await?
+        {
             Ok(socket) => send_with_descriptor(stream.get_ref(), &line_of(&Answer::Socket)?, &socket).await,
             Err(error) => answer(&mut stream, &Answer::Failed { why: error.to_string() }).await,
         },

@@ -63,7 +63,10 @@ fn isolate(userns: bool) -> io::Result<()> {
         flags |= CloneFlags::CLONE_NEWUSER;
     }
     unshare(flags).map_err(|errno| {
-        io::Error::other(format!("the kernel refuses a {} namespace: {errno}", if userns { "user" } else { "mount" }))
+        io::Error::other(format!(
+            "the kernel refuses a {} namespace: {errno}",
+            if userns { "user" } else { "mount" }
+        ))
     })?;
     if userns {
         // Root inside is the user outside, and nobody else is anybody.
@@ -113,7 +116,9 @@ async fn leash(ephemeral: bool) {
     if !ephemeral {
         return std::future::pending().await;
     }
-    let Ok(stdin) = io::stdin().as_fd().try_clone_to_owned().and_then(Receiver::from_owned_fd) else { return };
+    let Ok(stdin) = io::stdin().as_fd().try_clone_to_owned().and_then(Receiver::from_owned_fd) else {
+        return;
+    };
     let (mut stdin, mut byte) = (stdin, [0]);
     while matches!(stdin.read(&mut byte).await, Ok(read) if read > 0) {}
 }

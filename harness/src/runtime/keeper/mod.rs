@@ -11,6 +11,6 @@ mod state;
 
 pub use client::{Keeper, KeeperError};
 pub use protocol::{ExecResult, KeeperSpec, NodeInfo, Progress, StepReport};
-pub use state::{State, StateError, states, runtime_dir};
+pub use state::{State, StateError, runtime_dir, states};
 
 pub(crate) use main::main;

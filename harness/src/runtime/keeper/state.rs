@@ -55,7 +55,9 @@ pub enum StateError {
         others: Vec<String>,
     },
     /// A fabric of that name runs.
-    #[error("a fabric named {id} is already up (keeper {keeper}); `fabric down` ends it, `--name` starts another beside it")]
+    #[error(
+        "a fabric named {id} is already up (keeper {keeper}); `fabric down` ends it, `--name` starts another beside it"
+    )]
     AlreadyUp {
         /// Its name.
         id: String,
@@ -89,7 +91,8 @@ pub fn runtime_dir() -> Result<PathBuf, StateError> {
             if !found.is_dir() || found.uid() != uid {
                 return Err(refused("it belongs to somebody else".into()));
             }
-            fs::set_permissions(&dir, fs::Permissions::from_mode(0o700)).map_err(|error| refused(error.to_string()))?;
+            fs::set_permissions(&dir, fs::Permissions::from_mode(0o700))
+                .map_err(|error| refused(error.to_string()))?;
         }
         Err(error) => return Err(refused(error.to_string())),
     }

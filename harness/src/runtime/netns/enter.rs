@@ -102,8 +102,11 @@ unsafe fn between(child: libc::pid_t, all: &libc::sigset_t) -> ! {
             if signal == libc::SIGCHLD {
                 let mut status = 0;
                 if libc::waitpid(child, &raw mut status, libc::WNOHANG) == child {
-                    let code =
-                        if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { 128 + libc::WTERMSIG(status) };
+                    let code = if libc::WIFEXITED(status) {
+                        libc::WEXITSTATUS(status)
+                    } else {
+                        128 + libc::WTERMSIG(status)
+                    };
                     libc::_exit(code);
                 }
             } else if signal > 0 {

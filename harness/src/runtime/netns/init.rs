@@ -42,7 +42,8 @@ fn stage_one(spec: &[u8]) -> io::Result<()> {
         | CloneFlags::CLONE_NEWIPC;
     match spec.join_network_of {
         Some(pid) => {
-            let namespace = namespace_of(pid).map_err(|error| tried("open the network namespace to join", error))?;
+            let namespace =
+                namespace_of(pid).map_err(|error| tried("open the network namespace to join", error))?;
             setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET)
                 .map_err(|error| tried("join a network namespace", error.into()))?;
         }
@@ -65,7 +66,8 @@ fn stage_two(spec: &InitSpec) -> ! {
     let mut children = SigSet::empty();
     children.add(Signal::SIGCHLD);
     let watched = children.thread_block().map_err(io::Error::from).and_then(|()| {
-        SignalFd::with_flags(&children, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC).map_err(io::Error::from)
+        SignalFd::with_flags(&children, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+            .map_err(io::Error::from)
     });
     let ready = watched.and_then(|signals| rootfs::make(spec).map(|warnings| (signals, warnings)));
     match ready {
@@ -87,10 +89,8 @@ fn stage_two(spec: &InitSpec) -> ! {
 fn live(signals: &SignalFd) {
     let leash = io::stdin();
     loop {
-        let mut ready = [
-            PollFd::new(leash.as_fd(), PollFlags::POLLIN),
-            PollFd::new(signals.as_fd(), PollFlags::POLLIN),
-        ];
+        let mut ready =
+            [PollFd::new(leash.as_fd(), PollFlags::POLLIN), PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
         match poll(&mut ready, PollTimeout::NONE) {
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
             Err(_) => return,

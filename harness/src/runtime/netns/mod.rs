@@ -10,5 +10,5 @@ mod spawn;
 pub(crate) mod zygote;
 
 pub use node::{NetnsNode, SocketSource};
-pub use spawn::{InitSpec, NodeInit};
 pub use rootfs::{FileSpec, MountSpec};
+pub use spawn::{InitSpec, NodeInit};

@@ -28,7 +28,13 @@ pub(super) enum Streams {
 }
 
 /// Starts a command in the node whose first process is `init`.
-pub(super) fn start(node: &str, init: i32, userns: bool, command: &Command, streams: &Streams) -> Result<Child, NodeError> {
+pub(super) fn start(
+    node: &str,
+    init: i32,
+    userns: bool,
+    command: &Command,
+    streams: &Streams,
+) -> Result<Child, NodeError> {
     let Some((program, arguments)) = command.argv.split_first() else {
         return Err(io_error(node, "run a command", io::Error::other("the command is empty")));
     };

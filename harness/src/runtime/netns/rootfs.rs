@@ -41,8 +41,21 @@ pub struct MountSpec {
 
 /// Folders of the root that are the node's own and empty.
 const OWN: [&str; 15] = [
-    "dev", "proc", "sys", "run", "run/lock", "tmp", "root", "home", "mnt", "var", "var/tmp", "var/log", "var/lib",
-    "var/cache", "var/spool",
+    "dev",
+    "proc",
+    "sys",
+    "run",
+    "run/lock",
+    "tmp",
+    "root",
+    "home",
+    "mnt",
+    "var",
+    "var/tmp",
+    "var/log",
+    "var/lib",
+    "var/cache",
+    "var/spool",
 ];
 
 /// Makes the file system and moves into it. Returns what did not go as asked but does not stop the node.
@@ -63,8 +76,10 @@ pub(super) fn make(spec: &InitSpec) -> io::Result<Vec<String>> {
     symlink("/run/lock", root.join("var/lock"))?;
 
     programs(spec, root)?;
-    let (etc_files, other_files): (Vec<_>, Vec<_>) =
-        spec.files.iter().partition(|file| file.path.starts_with("/etc") && !file.path.starts_with("/etc/frr"));
+    let (etc_files, other_files): (Vec<_>, Vec<_>) = spec
+        .files
+        .iter()
+        .partition(|file| file.path.starts_with("/etc") && !file.path.starts_with("/etc/frr"));
     overlay(spec, root, "etc", &etc_files)?;
     own_folder(root, "etc/frr")?;
     for file in other_files {
@@ -121,7 +136,8 @@ fn overlay(spec: &InitSpec, root: &Path, name: &str, files: &[&FileSpec]) -> io:
     let mut lower: Vec<String> =
         spec.layers.iter().map(|layer| layer.join(name)).filter(|path| path.is_dir()).map(escaped).collect();
     lower.push(format!("/{name}"));
-    let mut options = format!("lowerdir={},upperdir={},workdir={}", lower.join(":"), escaped(upper.clone()), escaped(work));
+    let mut options =
+        format!("lowerdir={},upperdir={},workdir={}", lower.join(":"), escaped(upper.clone()), escaped(work));
     if spec.userns {
         options.push_str(",userxattr");
     }
@@ -130,7 +146,9 @@ fn overlay(spec: &InitSpec, root: &Path, name: &str, files: &[&FileSpec]) -> io:
         // A container's /etc has files mounted into it, over which an overlay is refused in a user namespace. Its
         // content is small: copy it.
         Err(_) if name == "etc" => {
-            for layer in spec.layers.iter().rev().map(|layer| layer.join(name)).chain([PathBuf::from("/etc")]).rev() {
+            for layer in
+                spec.layers.iter().rev().map(|layer| layer.join(name)).chain([PathBuf::from("/etc")]).rev()
+            {
                 copy_tree(&layer, &target);
             }
             copy_tree(&upper, &target);
@@ -203,7 +221,9 @@ fn show(root: &Path, wanted: &MountSpec) -> io::Result<()> {
         .map_err(|error| tried(&what(), error.into()))?;
     if wanted.read_only {
         // In a user namespace the flags the host's mount has are locked: keep them.
-        let kept = nix::sys::statvfs::statvfs(&target).map(|found| kept_flags(found.flags())).unwrap_or(MsFlags::empty());
+        let kept = nix::sys::statvfs::statvfs(&target)
+            .map(|found| kept_flags(found.flags()))
+            .unwrap_or(MsFlags::empty());
         let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY | kept;
         mount(None::<&str>, &target, None::<&str>, flags, None::<&str>)
             .map_err(|error| tried(&format!("{}, read-only", what()), error.into()))?;

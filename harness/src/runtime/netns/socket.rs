@@ -22,7 +22,10 @@ pub(crate) fn namespace_of(pid: i32) -> io::Result<File> {
 ///
 /// The thread is thrown away afterwards: a panic or an early return can never leave one of ours in a foreign
 /// namespace. The caller must have `CAP_SYS_ADMIN` over the namespace's user namespace and in its own.
-pub(crate) fn inside<T: Send>(namespace: &File, work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+pub(crate) fn inside<T: Send>(
+    namespace: &File,
+    work: impl FnOnce() -> io::Result<T> + Send,
+) -> io::Result<T> {
     on_a_thread(|| {
         setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET)?;
         work()

@@ -105,11 +105,13 @@ impl NodeInit {
         let pid = Pid::from_raw(self.pid);
         // Already gone is as good as killed.
         let _ = kill(pid, Signal::SIGKILL);
-        tokio::task::spawn_blocking(move || waitpid(pid, None)).await.map_err(io::Error::other)?.map(|_| ()).or_else(
-            |error| match error {
+        tokio::task::spawn_blocking(move || waitpid(pid, None))
+            .await
+            .map_err(io::Error::other)?
+            .map(|_| ())
+            .or_else(|error| match error {
                 nix::errno::Errno::ECHILD => Ok(()),
                 other => Err(other.into()),
-            },
-        )
+            })
     }
 }

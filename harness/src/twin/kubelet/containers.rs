@@ -31,7 +31,13 @@ pub struct Logs {
 
 impl Logs {
     /// The kept lines of a container, oldest first; of the pod's first one if none is named. `None`: no such container.
-    pub fn read(&self, namespace: &str, pod: &str, container: Option<&str>, tail: Option<usize>) -> Option<String> {
+    pub fn read(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: Option<&str>,
+        tail: Option<usize>,
+    ) -> Option<String> {
         let all = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let found = all.iter().find(|((in_namespace, in_pod, name), _)| {
             in_namespace == namespace && in_pod == pod && container.is_none_or(|wanted| wanted == name)

@@ -168,12 +168,16 @@ impl Kubelet {
                     "target": {"apiVersion": "v1", "kind": "Node", "name": on},
                 });
                 let parameters = PostParams::default();
-                let bound = api.create_subresource::<Value, Value>("binding", &id.name, &parameters, &binding);
+                let bound =
+                    api.create_subresource::<Value, Value>("binding", &id.name, &parameters, &binding);
                 bound.await.map(drop)
             }
             Err(why) => {
                 let known = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
-                let said = known.into_iter().flatten().any(|condition| condition.message.as_ref() == Some(&why.message));
+                let said = known
+                    .into_iter()
+                    .flatten()
+                    .any(|condition| condition.message.as_ref() == Some(&why.message));
                 if said {
                     return;
                 }
@@ -210,7 +214,8 @@ async fn live(
     let sandbox = match sandboxes.make(&id, &on, host_network).await {
         Ok(sandbox) => sandbox,
         Err(why) => {
-            let pending = json!({"status": {"phase": "Pending", "reason": "FailedCreatePodSandBox", "message": why}});
+            let pending =
+                json!({"status": {"phase": "Pending", "reason": "FailedCreatePodSandBox", "message": why}});
             let _ = api.patch_status(&id.name, &PatchParams::default(), &Patch::Merge(pending)).await;
             return;
         }

@@ -32,7 +32,8 @@ pub fn place(pod: &Pod, nodes: &[Node], load: &BTreeMap<String, usize>) -> Resul
         return Ok(name);
     }
     let reasons: Vec<String> = refused.iter().map(|(why, count)| format!("{count} {why}")).collect();
-    let why = if reasons.is_empty() { "no nodes available to schedule pods".into() } else { reasons.join(", ") };
+    let why =
+        if reasons.is_empty() { "no nodes available to schedule pods".into() } else { reasons.join(", ") };
     Err(Unschedulable { message: format!("0/{} nodes are available: {why}.", nodes.len()) })
 }
 
@@ -69,7 +70,8 @@ fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
         Some("Exists") => key.is_empty() || key == taint.key,
         _ => {
             key == taint.key
-                && toleration.value.as_deref().unwrap_or_default() == taint.value.as_deref().unwrap_or_default()
+                && toleration.value.as_deref().unwrap_or_default()
+                    == taint.value.as_deref().unwrap_or_default()
         }
     }
 }
@@ -82,7 +84,8 @@ mod tests {
     use super::*;
 
     fn node(name: &str, rack: &str, taint: Option<&str>) -> Node {
-        let taints: Vec<_> = taint.into_iter().map(|key| json!({"key": key, "effect": "NoSchedule"})).collect();
+        let taints: Vec<_> =
+            taint.into_iter().map(|key| json!({"key": key, "effect": "NoSchedule"})).collect();
         serde_json::from_value(json!({
             "metadata": {"name": name, "labels": {"rack": rack}}, "spec": {"taints": taints}
         }))

@@ -42,10 +42,11 @@ pub(super) fn running(pod: &Pod, host: Option<IpAddr>, ips: &[IpAddr], container
     let started = pod.status.as_ref().and_then(|status| status.start_time.as_ref());
     let since = now();
     let start_time = started.and_then(|time| serde_json::to_value(time).ok()).unwrap_or_else(|| json!(since));
-    let conditions: Vec<Value> = [("Initialized", true), ("Ready", ready), ("ContainersReady", ready), ("PodScheduled", true)]
-        .into_iter()
-        .map(|(kind, status)| condition(kind, status, &since))
-        .collect();
+    let conditions: Vec<Value> =
+        [("Initialized", true), ("Ready", ready), ("ContainersReady", ready), ("PodScheduled", true)]
+            .into_iter()
+            .map(|(kind, status)| condition(kind, status, &since))
+            .collect();
     let statuses: Vec<Value> = containers.iter().map(|seen| container(seen, &since)).collect();
     json!({"status": {
         "phase": phase,
