@@ -1,6 +1,6 @@
 //! One real gobgpd per virtual router, in the node's own namespaces.
 //!
-//! What lives here: starting, changing, reading and ending one speaker through the [`Node`] seam. What does not: when
+//! What lives here: starting, changing, reading and ending one speaker through the [`Node`](crate::node::Node) seam. What does not: when
 //! to do so (`reconcile`), the formats (`gobgp`).
 //!
 //! Neighbors are changed by rewriting the configuration and SIGHUP: gobgpd applies the difference, and sessions that
