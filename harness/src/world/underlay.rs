@@ -26,7 +26,8 @@ pub(super) async fn bring_up(
     report: &mut StepReport,
     reporter: &Reporter,
 ) -> Result<(), WorldError> {
-    let started = Instant::now();
+    let began = Instant::now();
+    let started = began;
     let mut nodes = Vec::new();
     for node in &spec.topology.nodes {
         nodes.push(births.get(&node.name).await.map_err(WorldError::Node)?);
@@ -40,7 +41,7 @@ pub(super) async fn bring_up(
     reporter.done(report, format!("management network and {} links", spec.topology.links.len()), started);
 
     let started = Instant::now();
-    let each = spec.topology.nodes.iter().zip(&nodes).map(|(node, live)| configure(node, live));
+    let each = spec.topology.nodes.iter().zip(&nodes).map(|(node, live)| configure(node, live, began));
     for (results, warnings) in futures::future::join_all(each).await {
         report.exec.extend(results);
         report.warnings.extend(warnings);
@@ -188,7 +189,7 @@ fn parse_mac(text: &str) -> Option<[u8; 6]> {
 }
 
 /// A node's own start command, then its `exec:` lines, one after the other.
-async fn configure(node: &NodeSpec, live: &Live) -> (Vec<ExecResult>, Vec<String>) {
+async fn configure(node: &NodeSpec, live: &Live, began: Instant) -> (Vec<ExecResult>, Vec<String>) {
     let mut results = Vec::new();
     let mut warnings = Vec::new();
     if matches!(node.kind, NodeKind::Linux)
@@ -225,6 +226,7 @@ async fn configure(node: &NodeSpec, live: &Live) -> (Vec<ExecResult>, Vec<String
             code,
             stdout,
             stderr,
+            began_ms: (started - began).as_secs_f64() * 1e3,
             took_ms: started.elapsed().as_secs_f64() * 1e3,
         });
     }

@@ -154,6 +154,13 @@ impl Recorder {
         WaitGuard::start(Arc::clone(self), what.into(), on)
     }
 
+    /// Keeps a wait that is over already: somebody else saw its beginning and its end.
+    pub fn waited(&self, what: impl Into<String>, on: WaitFor, from: Instant, to: Instant) {
+        let (from_ms, to_ms) = (self.at_ms(from), self.at_ms(to));
+        let protocol = on == WaitFor::Protocol;
+        self.log().waits.push(Wait { what: what.into(), from_ms, to_ms: Some(to_ms), protocol });
+    }
+
     /// Tells of something that happened on the fabric just now.
     pub fn event(&self, source: impl Into<String>, what: impl Into<String>) {
         self.event_at(Instant::now(), source, what);

@@ -4,14 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fabric_harness::fabric::{Fabric, FabricError};
 use fabric_harness::lab::{NodeLabels, Step};
 use fabric_harness::node::Command;
 use fabric_harness::wait::Deadline;
 use fabric_reports::Recorder;
-use fabric_reports::recorder::{CheckGuard, Subject};
+use fabric_reports::recorder::{CheckGuard, Subject, WaitFor};
 use k8s_openapi::api::core::v1::Node;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
@@ -285,18 +285,23 @@ impl Engine {
 
     async fn bring_up(&self, phase: &PlannedPhase, up: Step) -> Result<(), ActionError> {
         let fabric = &self.context.fabric;
-        let mut last = Instant::now();
+        let began = Instant::now();
         let report = fabric
             .step(up, |part| {
                 self.recorder.event(phase.name.as_str(), format!("{} ({:.0} ms)", part.what, part.took_ms));
-                last = Instant::now();
             })
             .await?;
+        for line in &report.exec {
+            let from = began + Duration::from_secs_f64(line.began_ms.max(0.0) / 1e3);
+            let to = from + Duration::from_secs_f64(line.took_ms.max(0.0) / 1e3);
+            self.recorder.event_at(from, line.node.as_str(), format!("`{}` ({:.0} ms)", line.line, line.took_ms));
+            if line.is_frr() {
+                let what = format!("{}: FRR's own start and configuration (frrinit.sh, vtysh)", phase.name);
+                self.recorder.waited(what, WaitFor::Protocol, from, to);
+            }
+        }
         for warning in report.warnings {
             self.recorder.warning(warning);
-        }
-        for line in &report.exec {
-            self.recorder.event(line.node.as_str(), format!("`{}` ({:.0} ms)", line.line, line.took_ms));
         }
         self.context.lines.lock().unwrap_or_else(PoisonError::into_inner).extend(report.exec);
         Ok(())

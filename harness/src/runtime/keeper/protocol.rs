@@ -91,8 +91,18 @@ pub struct ExecResult {
     pub stdout: String,
     /// Standard error, or why the program could not be started.
     pub stderr: String,
+    /// When it began, in milliseconds from the beginning of the step.
+    pub began_ms: f64,
     /// How long it took, in milliseconds.
     pub took_ms: f64,
+}
+
+impl ExecResult {
+    /// Whether the line runs a program of FRR's: its start script, or vtysh. The time is then FRR's own.
+    pub fn is_frr(&self) -> bool {
+        let program = self.line.split_whitespace().next().unwrap_or_default();
+        program == "vtysh" || program.ends_with("/vtysh") || program.contains("lib/frr/")
+    }
 }
 
 /// What a part of bringing up did.
