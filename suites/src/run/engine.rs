@@ -4,20 +4,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
-use fabric_harness::fabric::{Fabric, FabricError};
-use fabric_harness::lab::{NodeLabels, Step};
-use fabric_harness::node::Command;
+use fabric_harness::fabric::Fabric;
+use fabric_harness::lab::Step;
 use fabric_harness::wait::Deadline;
 use fabric_reports::Recorder;
-use fabric_reports::recorder::{CheckGuard, Subject, WaitFor};
-use k8s_openapi::api::core::v1::Node;
-use kube::api::{Api, Patch, PatchParams};
-use serde_json::json;
+use fabric_reports::recorder::{CheckGuard, Subject};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use super::actions::{ActionError, Actor, describe};
 use super::attempt::{Ended, attempt};
 use super::observe::Context;
 use super::probes::Probes;
@@ -42,6 +38,7 @@ pub type Selection = BTreeMap<String, oneshot::Sender<Outcome>>;
 /// Runs a plan on a fabric.
 pub struct Engine {
     context: Arc<Context>,
+    actor: Actor,
     plan: Vec<PlannedPhase>,
     recorder: Arc<Recorder>,
     selection: Mutex<Selection>,
@@ -67,8 +64,10 @@ impl Engine {
         let context =
             Arc::new(Context { fabric, view, lines: Mutex::default(), probes, losses: Mutex::default() });
         let found = reached.and_then(|reached| plan.iter().position(|phase| phase.name == reached));
+        let actor = Actor::new(Arc::clone(&context), Arc::clone(&recorder), found.is_none());
         Self {
             context,
+            actor,
             plan,
             recorder,
             selection: Mutex::new(selection),
@@ -214,7 +213,7 @@ impl Engine {
         for action in &phase.actions {
             // A fabric that was found in this phase has had its actions; bringing up can be asked for again.
             if !found || matches!(action, Action::Up(_)) {
-                self.do_one(phase, action).await?;
+                self.actor.act(&phase.name, action).await?;
             }
         }
         if found {
@@ -229,93 +228,10 @@ impl Engine {
     async fn catch_up(&self, phase: &PlannedPhase) -> Result<(), ActionError> {
         for earlier in self.plan.iter().take(self.first + 1).filter(|earlier| earlier.name != phase.name) {
             for action in earlier.actions.iter().filter(|action| matches!(action, Action::Up(_))) {
-                self.do_one(earlier, action).await?;
+                self.actor.act(&earlier.name, action).await?;
             }
         }
         Ok(())
-    }
-
-    async fn do_one(&self, phase: &PlannedPhase, action: &Action) -> Result<(), ActionError> {
-        let step = self.recorder.step(describe(action), &phase.name);
-        let done = match action {
-            Action::Up(up) => self.bring_up(phase, *up).await,
-            Action::Apply(all) => {
-                let objects = self.context.fabric.objects().await?;
-                let applied = all.iter().map(|manifest| objects.apply(manifest));
-                futures::future::try_join_all(applied)
-                    .await
-                    .map(drop)
-                    .map_err(|error| FabricError::from(error).into())
-            }
-            Action::Delete(all) => {
-                let objects = self.context.fabric.objects().await?;
-                let deleted = all.iter().map(|manifest| objects.delete(manifest));
-                futures::future::try_join_all(deleted)
-                    .await
-                    .map(drop)
-                    .map_err(|error| FabricError::from(error).into())
-            }
-            Action::Label(labels) => self.label(labels).await,
-            Action::Run(run) => {
-                let node = self.context.fabric.node(&run.node.value).await?;
-                let output = node.exec(&Command::new(run.command.argv.clone())).await?;
-                if output.success() {
-                    Ok(())
-                } else {
-                    Err(ActionError::Command {
-                        node: run.node.value.clone(),
-                        command: run.command.text.clone(),
-                        code: output.code,
-                        said: output.error_text(),
-                    })
-                }
-            }
-        };
-        match done {
-            Ok(()) => {
-                step.done();
-                Ok(())
-            }
-            Err(error) => {
-                step.fail(error.to_string());
-                Err(error)
-            }
-        }
-    }
-
-    async fn bring_up(&self, phase: &PlannedPhase, up: Step) -> Result<(), ActionError> {
-        let fabric = &self.context.fabric;
-        let began = Instant::now();
-        let report = fabric
-            .step(up, |part| {
-                self.recorder.event(phase.name.as_str(), format!("{} ({:.0} ms)", part.what, part.took_ms));
-            })
-            .await?;
-        for line in &report.exec {
-            let from = began + Duration::from_secs_f64(line.began_ms.max(0.0) / 1e3);
-            let to = from + Duration::from_secs_f64(line.took_ms.max(0.0) / 1e3);
-            self.recorder.event_at(from, line.node.as_str(), format!("`{}` ({:.0} ms)", line.line, line.took_ms));
-            if line.is_frr() {
-                let what = format!("{}: FRR's own start and configuration (frrinit.sh, vtysh)", phase.name);
-                self.recorder.waited(what, WaitFor::Protocol, from, to);
-            }
-        }
-        for warning in report.warnings {
-            self.recorder.warning(warning);
-        }
-        self.context.lines.lock().unwrap_or_else(PoisonError::into_inner).extend(report.exec);
-        Ok(())
-    }
-
-    async fn label(&self, labels: &NodeLabels) -> Result<(), ActionError> {
-        let api: Api<Node> = Api::all(self.context.fabric.client().await?);
-        let mut patch = serde_json::Map::new();
-        patch.extend(labels.set.iter().map(|(key, value)| (key.clone(), json!(value))));
-        patch.extend(labels.remove.iter().map(|key| (key.clone(), serde_json::Value::Null)));
-        let patch = json!({"metadata": {"labels": patch}});
-        let done = api.patch(&labels.node, &PatchParams::default(), &Patch::Merge(patch)).await;
-        done.map(drop)
-            .map_err(|error| ActionError::Label { node: labels.node.clone(), source: Box::new(error) })
     }
 
     /// Follows what has come to be followed: boxes at the start, the cluster once it answers.
@@ -385,51 +301,4 @@ impl Engine {
 /// Whether what a check of this kind looks at must have settled before the next phase means anything.
 fn settles(kind: CheckKind) -> bool {
     matches!(kind, CheckKind::Sessions | CheckKind::Routes | CheckKind::Nodes | CheckKind::Pods)
-}
-
-/// An action of a phase did not work.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ActionError {
-    /// The fabric.
-    #[error(transparent)]
-    Fabric(#[from] FabricError),
-    /// A node.
-    #[error(transparent)]
-    Node(#[from] fabric_harness::node::NodeError),
-    /// A command of the lab ended badly.
-    #[error("`{command}` in {node} ended with code {code}: {said}")]
-    Command {
-        /// Where it ran.
-        node: String,
-        /// The command line.
-        command: String,
-        /// Its exit code.
-        code: i32,
-        /// What it wrote to standard error.
-        said: String,
-    },
-    /// A node could not be labelled.
-    #[error("label {node}: {source}")]
-    Label {
-        /// The node.
-        node: String,
-        /// The API's word.
-        source: Box<kube::Error>,
-    },
-}
-
-/// An action in a few words.
-fn describe(action: &Action) -> String {
-    let names = |all: &[fabric_harness::lab::Manifest]| {
-        let names: Vec<String> = all.iter().map(|one| format!("{}/{}", one.kind, one.name)).collect();
-        names.join(", ")
-    };
-    match action {
-        Action::Up(step) => format!("bring up the {}", step.as_str()),
-        Action::Apply(all) => format!("apply {}", names(all)),
-        Action::Delete(all) => format!("delete {}", names(all)),
-        Action::Label(labels) => format!("label {}", labels.node),
-        Action::Run(run) => format!("{}: {}", run.node.value, run.command.text),
-    }
 }

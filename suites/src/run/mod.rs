@@ -1,5 +1,6 @@
 //! Running a plan on a fabric: phases in order, checks of a phase side by side, everything told to the recorder.
 
+mod actions;
 mod atlas;
 mod attempt;
 mod deadline;
@@ -11,7 +12,8 @@ mod states;
 mod trials;
 mod view;
 
-pub use engine::{ActionError, Engine, Outcome, Selection};
+pub use actions::ActionError;
+pub use engine::{Engine, Outcome, Selection};
 pub use session::{
     Begin, Finished, NOT_MODELLED, Prepared, RunError, RunSettings, VERSION, bring_up, find, keeper_spec,
     needs, prepare, recorder, run,

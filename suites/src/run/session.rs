@@ -15,7 +15,8 @@ use fabric_reports::recorder::Run;
 use fabric_reports::{Progress, Recorder, ReportError, Reports, Written};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::engine::{ActionError, Engine, Selection};
+use super::actions::ActionError;
+use super::engine::{Engine, Selection};
 use crate::expect::Expect;
 use crate::plan::{PlannedPhase, plan, review};
 
