@@ -109,10 +109,21 @@ unsafe fn between(child: libc::pid_t, all: &libc::sigset_t) -> ! {
                     };
                     libc::_exit(code);
                 }
+            } else if signal == libc::SIGRTMAX() {
+                libc::kill(child, libc::SIGKILL);
             } else if signal > 0 {
                 libc::kill(child, signal);
             }
         }
+    }
+}
+
+/// Asks the process in between to kill its command, and with that to end: SIGKILL itself cannot be handed on.
+pub(crate) fn end_command(between: i32) {
+    // SAFETY: a plain system call on integers. The process is our child and was not waited for: its pid is its own.
+    // One that ended meanwhile is as good as killed.
+    unsafe {
+        libc::kill(between, libc::SIGRTMAX());
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::ffi::CString;
 use std::io;
+use std::ops::{Deref, DerefMut};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -13,7 +14,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command as TokioCommand};
 
-use super::enter::{Entry, enter, pidfd};
+use super::enter::{Entry, end_command, enter, pidfd};
 use crate::node::{Command, NodeError, Process, Reader, Writer};
 
 /// What every command finds in its environment unless it says otherwise.
@@ -34,7 +35,7 @@ pub(super) fn start(
     userns: bool,
     command: &Command,
     streams: &Streams,
-) -> Result<Child, NodeError> {
+) -> Result<Entered, NodeError> {
     let Some((program, arguments)) = command.argv.split_first() else {
         return Err(io_error(node, "run a command", io::Error::other("the command is empty")));
     };
@@ -53,13 +54,40 @@ pub(super) fn start(
     if detach {
         std.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     }
-    let mut tokio = TokioCommand::from(std);
-    tokio.kill_on_drop(true);
-    tokio.spawn().map_err(|error| match error.raw_os_error() {
+    TokioCommand::from(std).spawn().map(Entered).map_err(|error| match error.raw_os_error() {
         Some(libc::ENOENT) => NodeError::NotFound { node: node.to_owned(), program: program.clone() },
         Some(libc::ESRCH) => NodeError::Gone { node: node.to_owned() },
         _ => io_error(node, &format!("run `{command}`"), error),
     })
+}
+
+/// The process in between us and a command. Dropping it ends the command.
+///
+/// Not by SIGKILL: a command whose parent was killed becomes a child of whoever takes orphans in, and until somebody
+/// reaps it there, the kernel does not let the node's first process go.
+pub(super) struct Entered(Child);
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        // No pid: it has ended and was waited for.
+        if let Some(pid) = self.0.id() {
+            end_command(pid.cast_signed());
+        }
+    }
+}
+
+impl Deref for Entered {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl DerefMut for Entered {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
 }
 
 /// The exit code as a shell counts it.
@@ -75,7 +103,7 @@ pub(super) fn io_error(node: &str, what: &str, source: io::Error) -> NodeError {
 /// A running command. Dropping it kills the command.
 pub(super) struct NetnsProcess {
     pub(super) node: String,
-    pub(super) child: Child,
+    pub(super) child: Entered,
 }
 
 #[async_trait]
@@ -98,9 +126,12 @@ impl Process for NetnsProcess {
 
     fn signal(&self, signal: i32) -> Result<(), NodeError> {
         let Some(pid) = self.child.id() else { return Ok(()) };
+        if signal == libc::SIGKILL {
+            end_command(pid.cast_signed());
+            return Ok(());
+        }
         let signal = Signal::try_from(signal)
             .map_err(|error| io_error(&self.node, &format!("send signal {signal}"), error.into()))?;
-        // SIGKILL cannot be handed on; the command dies with the process in between, which is what was meant.
         kill(Pid::from_raw(pid.cast_signed()), signal)
             .map_err(|error| io_error(&self.node, &format!("send {signal}"), error.into()))
     }
