@@ -16,7 +16,7 @@ pub(super) async fn run(args: BenchArgs) -> Result<ExitCode> {
     let prepared = run::prepare(&pick::lab(&args.lab)?)?;
     let scratch = std::env::temp_dir().join(format!("fabric-bench-{}", std::process::id()));
     let mut records: Vec<Record> = Vec::new();
-    println!("run   checks   total     protocol   own");
+    say!("run   checks   total     protocol   own");
     for number in 1..=args.runs {
         let mut selection = Selection::new();
         let mut listeners = Vec::new();
@@ -39,7 +39,7 @@ pub(super) async fn run(args: BenchArgs) -> Result<ExitCode> {
             .filter(|check| check.verdict == fabric_reports::record::Verdict::Passed)
             .count();
         let seconds = |ms: f64| format!("{:.2} s", ms / 1e3);
-        println!(
+        say!(
             "{number:>3}   {passed:>3}/{:<3}  {:>8}  {:>8}   {:>8}",
             record.checks.len(),
             seconds(record.times.total_ms),
@@ -57,7 +57,7 @@ pub(super) async fn run(args: BenchArgs) -> Result<ExitCode> {
 /// The parts of our own time, median over the runs.
 fn print_parts(records: &[Record]) {
     let Some(first) = records.first() else { return };
-    println!("\nour own time by step (median of {} runs)", records.len());
+    say!("\nour own time by step (median of {} runs)", records.len());
     for step in &first.steps {
         let mut all: Vec<f64> = records
             .iter()
@@ -67,6 +67,6 @@ fn print_parts(records: &[Record]) {
             .collect();
         all.sort_by(f64::total_cmp);
         let median = all.get(all.len() / 2).copied().unwrap_or(0.0);
-        println!("  {median:>8.1} ms  {}: {}", step.phase, step.name);
+        say!("  {median:>8.1} ms  {}: {}", step.phase, step.name);
     }
 }

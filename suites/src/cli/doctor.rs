@@ -12,7 +12,7 @@ pub(super) async fn run(args: DoctorArgs) -> Result<ExitCode> {
     let findings = tools::doctor().await;
     match args.format {
         Format::Text => anstream::print!("{}", tools::to_text(&findings)),
-        Format::Json => println!("{}", tools::to_json(&findings)),
+        Format::Json => say!("{}", tools::to_json(&findings)),
     }
     let fatal = tools::worst(&findings) == Level::Fatal;
     Ok(ExitCode::from(if fatal { exit::ENVIRONMENT } else { exit::OK }))

@@ -16,7 +16,7 @@ pub(super) async fn run(args: DownArgs) -> Result<ExitCode> {
         vec![pick::state(args.lab.lab.as_deref(), &args.name)?.spec.id]
     };
     if ids.is_empty() {
-        println!("No fabric is up.");
+        say!("No fabric is up.");
     }
     let mut failed = None;
     for id in ids {
@@ -27,7 +27,7 @@ pub(super) async fn run(args: DownArgs) -> Result<ExitCode> {
         };
         match ended {
             Ok(()) => {
-                println!("{id} is down ({:.2} s); nothing is left of it.", started.elapsed().as_secs_f64())
+                say!("{id} is down ({:.2} s); nothing is left of it.", started.elapsed().as_secs_f64())
             }
             // One that does not end keeps no other from ending.
             Err(error) => {

@@ -14,21 +14,17 @@ pub(super) fn run(args: &ListArgs) -> Result<ExitCode> {
     match args.format {
         Format::Json => {
             let rows: Vec<_> = all.iter().map(row).collect();
-            println!("{}", serde_json::to_string_pretty(&rows)?);
+            say!("{}", serde_json::to_string_pretty(&rows)?);
         }
-        Format::Text if all.is_empty() => println!("No fabric is up. `fabric up` brings one up."),
+        Format::Text if all.is_empty() => say!("No fabric is up. `fabric up` brings one up."),
         Format::Text => {
             let width = all.iter().map(|state| state.spec.id.len()).max().unwrap_or(4).max(4);
-            println!("{:width$}  {:9}  {:>5}  {:20}  LAB", "NAME", "PHASE", "NODES", "STARTED");
+            say!("{:width$}  {:9}  {:>5}  {:20}  LAB", "NAME", "PHASE", "NODES", "STARTED");
             for state in &all {
                 let phase = state.phase.as_deref().unwrap_or("-");
                 let started = state.started.get(..19).unwrap_or(&state.started).replace('T', " ");
                 let lab = state.spec.lab.display();
-                println!(
-                    "{:width$}  {phase:9}  {:>5}  {started:20}  {lab}",
-                    state.spec.id,
-                    state.nodes.len()
-                );
+                say!("{:width$}  {phase:9}  {:>5}  {started:20}  {lab}", state.spec.id, state.nodes.len());
             }
         }
     }

@@ -14,7 +14,7 @@ pub(super) async fn run(args: StatusArgs) -> Result<ExitCode> {
     let state = pick::state(args.lab.lab.as_deref(), &args.name)?;
     let nodes = Fabric::attach(&state.spec.id)?.nodes().await?;
     match args.format {
-        Format::Json => println!("{}", serde_json::to_string_pretty(&as_json(&state, &nodes))?),
+        Format::Json => say!("{}", serde_json::to_string_pretty(&as_json(&state, &nodes))?),
         Format::Text => print(&state, &nodes),
     }
     Ok(ExitCode::from(exit::OK))
@@ -31,20 +31,20 @@ fn as_json(state: &State, nodes: &[NodeInfo]) -> serde_json::Value {
 
 fn print(state: &State, nodes: &[NodeInfo]) {
     let phase = state.phase.as_deref().unwrap_or("not brought up yet");
-    println!("{}: up, phase {phase}", state.spec.id);
-    println!("  lab         {}", state.spec.lab.display());
+    say!("{}: up, phase {phase}", state.spec.id);
+    say!("  lab         {}", state.spec.lab.display());
     if let Some(kubeconfig) = &state.kubeconfig {
-        println!("  kubeconfig  {}", kubeconfig.display());
+        say!("  kubeconfig  {}", kubeconfig.display());
     }
     if let Some(api) = &state.api {
-        println!("  API         {api}");
+        say!("  API         {api}");
     }
-    println!("  keeper      pid {}{}", state.keeper, if state.userns { ", rootless" } else { "" });
-    println!();
+    say!("  keeper      pid {}{}", state.keeper, if state.userns { ", rootless" } else { "" });
+    say!("");
     let width = nodes.iter().map(|node| node.name.len()).max().unwrap_or(4).max(4);
-    println!("  {:width$}  {:8}  {:15}  INIT", "NODE", "ROLE", "MANAGEMENT");
+    say!("  {:width$}  {:8}  {:15}  INIT", "NODE", "ROLE", "MANAGEMENT");
     for node in nodes {
         let mgmt = node.mgmt.as_deref().unwrap_or("-");
-        println!("  {:width$}  {:8}  {mgmt:15}  {}", node.name, node.role, node.init);
+        say!("  {:width$}  {:8}  {mgmt:15}  {}", node.name, node.role, node.init);
     }
 }

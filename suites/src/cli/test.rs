@@ -16,7 +16,7 @@ pub(super) async fn run(args: TestArgs) -> Result<ExitCode> {
     let names = selected(&prepared, &args);
     if args.list {
         for name in names {
-            println!("{name}");
+            say!("{name}");
         }
         return Ok(ExitCode::from(exit::OK));
     }

@@ -61,13 +61,13 @@ async fn interrupted(id: &str) -> Result<ExitCode> {
 fn print(prepared: &Prepared, shown: &Path, state: &State, seconds: f64) {
     let id = &state.spec.id;
     let phase = state.phase.as_deref().unwrap_or("started");
-    println!("{id} is up: {} nodes, phase {phase}, {seconds:.1} s.", state.nodes.len());
-    println!("\nTry next:");
+    say!("{id} is up: {} nodes, phase {phase}, {seconds:.1} s.", state.nodes.len());
+    say!("\nTry next:");
     if let Some(kubeconfig) = &state.kubeconfig {
-        println!("  export KUBECONFIG={}", kubeconfig.display());
-        println!("  kubectl get nodes -o wide");
+        say!("  export KUBECONFIG={}", kubeconfig.display());
+        say!("  kubectl get nodes -o wide");
         for file in next_files(prepared, phase) {
-            println!("  kubectl apply -f {file}");
+            say!("  kubectl apply -f {file}");
         }
     }
     let router = prepared
@@ -77,14 +77,14 @@ fn print(prepared: &Prepared, shown: &Path, state: &State, seconds: f64) {
         .iter()
         .find(|node| node.image.as_deref().is_some_and(|i| i.contains("frr")));
     if let Some(router) = router {
-        println!("  fabric exec {} -- vtysh -c 'show bgp ipv4 wide'", router.name);
+        say!("  fabric exec {} -- vtysh -c 'show bgp ipv4 wide'", router.name);
     }
     if prepared.plan.is_empty() {
-        println!("  fabric status");
+        say!("  fabric status");
     } else {
-        println!("  fabric test {:<26} # judge it from phase {phase} on", shown.display());
+        say!("  fabric test {:<26} # judge it from phase {phase} on", shown.display());
     }
-    println!("  fabric down");
+    say!("  fabric down");
 }
 
 /// The manifests that the phase after this one applies.
