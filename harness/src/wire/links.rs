@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use ipnet::IpNet;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
@@ -76,10 +77,13 @@ impl Wire {
                 link.a.wire.name, link.a.interface, link.b.wire.name, link.b.interface
             )
         };
+        let [near_index, far_index] = [next_index(), next_index()];
         let mut far = message(&link.b, link.mtu);
+        far.header.index = far_index;
         far.attributes.push(LinkAttribute::NetNsFd(link.b.wire.namespace.as_raw_fd()));
         let mut near = message(&link.a, link.mtu);
         // Only the near end may be made up: the kernel refuses a peer that is up before its partner exists.
+        near.header.index = near_index;
         near.header.flags = LinkFlags::Up;
         near.header.change_mask = LinkFlags::Up;
         near.attributes.push(LinkAttribute::LinkInfo(vec![
@@ -259,6 +263,15 @@ impl<'a> RouteSpec<'a> {
     pub fn default4(via: Ipv4Addr, interface: &'a str) -> Self {
         Self { to: IpNet::V4(ipnet::Ipv4Net::default()), via: Some(IpAddr::V4(via)), interface, source: None }
     }
+}
+
+/// An interface index that no other interface of this keeper has, as a container engine's interfaces have on a host.
+///
+/// Two ends of a link with the same index in their two namespaces look to the kernel like no link at all, and what
+/// follows from its coming up (the transmit queue of the end that was up first) then waits for up to a second.
+fn next_index() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(100);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 fn family(address: IpAddr) -> AddressFamily {
