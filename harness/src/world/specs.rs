@@ -54,11 +54,17 @@ pub(crate) fn wanted(spec: &KeeperSpec, userns: bool) -> Vec<Wanted> {
         spec.cluster.iter().flat_map(|cluster| &cluster.nodes).map(|node| cluster_node(&base, node));
     let mut all: Vec<Wanted> = cluster.collect();
     let names: Vec<String> = all.iter().map(|node| node.name.clone()).collect();
-    for node in &spec.topology.nodes {
+    // A node of the cluster that the topology calls by its container's name is there already.
+    for node in own_nodes(spec).filter(|node| !names.contains(&node.name)) {
         all.push(topology_node(spec, &base, node, &names));
     }
     all.sort_by_key(|node| node.joins.is_some());
     all
+}
+
+/// The nodes of the topology that are boxes. One of kind `k8s-kind` is a whole cluster: it is brought up as such.
+pub(crate) fn own_nodes(spec: &KeeperSpec) -> impl Iterator<Item = &NodeSpec> {
+    spec.topology.nodes.iter().filter(|node| node.kind != NodeKind::K8sKind)
 }
 
 /// What every node has.

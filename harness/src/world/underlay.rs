@@ -8,7 +8,7 @@ use std::time::Instant;
 use ipnet::IpNet;
 
 use super::nodes::{Births, Live};
-use super::specs::{Role, start_command};
+use super::specs::{Role, own_nodes, start_command};
 use super::whole::{Reporter, WorldError};
 use crate::lab::{Endpoint, Link, NetworkMode, NodeKind, NodeSpec};
 use crate::node::{Command, NodeError};
@@ -29,10 +29,10 @@ pub(super) async fn bring_up(
     let began = Instant::now();
     let started = began;
     let mut nodes = Vec::new();
-    for node in &spec.topology.nodes {
-        nodes.push(births.get(&node.name).await.map_err(WorldError::Node)?);
+    for node in own_nodes(spec) {
+        nodes.push((node.clone(), births.get(&node.name).await.map_err(WorldError::Node)?));
     }
-    report.warnings.extend(nodes.iter().flat_map(|node| &node.warnings).cloned());
+    report.warnings.extend(nodes.iter().flat_map(|(_, live)| &live.warnings).cloned());
     reporter.done(report, format!("{} nodes of the topology", nodes.len()), started);
 
     let started = Instant::now();
@@ -41,7 +41,7 @@ pub(super) async fn bring_up(
     reporter.done(report, format!("management network and {} links", spec.topology.links.len()), started);
 
     let started = Instant::now();
-    let each = spec.topology.nodes.iter().zip(&nodes).map(|(node, live)| configure(node, live, began));
+    let each = nodes.iter().map(|(node, live)| configure(node, live, began));
     for (results, warnings) in futures::future::join_all(each).await {
         report.exec.extend(results);
         report.warnings.extend(warnings);
@@ -52,7 +52,7 @@ pub(super) async fn bring_up(
 
 struct Wiring {
     spec: KeeperSpec,
-    nodes: Vec<Arc<Live>>,
+    nodes: Vec<(NodeSpec, Arc<Live>)>,
     switches: Arc<Wire>,
 }
 
@@ -66,8 +66,8 @@ impl Wiring {
     }
 
     fn live(&self, name: &str) -> Result<&Live, WireError> {
-        let found = self.nodes.iter().find(|node| node.name == name);
-        found.map(AsRef::as_ref).ok_or_else(|| WireError::NoSuchNode { node: name.to_owned() })
+        let found = self.nodes.iter().find(|(node, _)| node.name == name);
+        found.map(|(_, live)| live.as_ref()).ok_or_else(|| WireError::NoSuchNode { node: name.to_owned() })
     }
 
     /// eth0 of every node that has a network of its own, as a container engine would give it.
@@ -75,11 +75,9 @@ impl Wiring {
         let Some(subnet) = self.spec.topology.mgmt.ipv4_subnet else { return Ok(()) };
         let mut pool = Pool::new(subnet, self.spec.topology.mgmt.ipv4_gateway);
         let members: Vec<(&NodeSpec, &Live)> = self
-            .spec
-            .topology
             .nodes
             .iter()
-            .zip(self.nodes.iter().map(AsRef::as_ref))
+            .map(|(node, live)| (node, live.as_ref()))
             .filter(|(node, live)| live.role == Role::Router && node.network_mode == NetworkMode::Bridge)
             .collect();
         for (node, _) in &members {

@@ -48,9 +48,10 @@ fn run() -> io::Result<()> {
     prctl::set_child_subreaper(true)?;
     let zygote = Arc::new(Zygote::fork()?);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let ended = runtime.block_on(keep(spec, userns, zygote));
+    let ended = runtime.block_on(keep(spec, userns, Arc::clone(&zygote)));
     // A thread that still waits for something must not keep the keeper.
     runtime.shutdown_background();
+    zygote.end();
     drop(lock);
     ended
 }

@@ -9,10 +9,11 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use nix::cmsg_space;
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, sendmsg,
-    socketpair,
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, Shutdown, SockFlag, SockType, recvmsg,
+    sendmsg, shutdown, socketpair,
 };
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
 
 use super::enter::{Forked, fork, own};
 use super::init;
@@ -24,6 +25,7 @@ const ORDER: usize = 256 * 1024;
 #[derive(Debug)]
 pub(crate) struct Zygote {
     line: OwnedFd,
+    pid: i32,
 }
 
 impl Zygote {
@@ -32,13 +34,21 @@ impl Zygote {
         let (ours, theirs) =
             socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
         match fork()? {
-            Forked::Parent(_) => Ok(Self { line: ours }),
+            Forked::Parent(pid) => Ok(Self { line: ours, pid }),
             Forked::Child => {
                 drop(ours);
                 serve(&theirs);
+                while waitpid(None, None).is_ok() {}
                 std::process::exit(0)
             }
         }
+    }
+
+    /// Ends the zygote and reaps it: a machine whose first process reaps nobody would keep it for ever.
+    pub(crate) fn end(&self) {
+        // Gone already is as good as ended.
+        let _ = shutdown(self.line.as_raw_fd(), Shutdown::Both);
+        let _ = waitpid(Pid::from_raw(self.pid), None);
     }
 
     /// Orders a node's first process: `leash` becomes its standard input, `report` its standard output.
