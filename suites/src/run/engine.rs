@@ -184,12 +184,7 @@ impl Engine {
     }
 
     fn guard(&self, phase: &PlannedPhase, check: &PlannedCheck) -> CheckGuard {
-        self.recorder.check(Subject {
-            name: check.name.clone(),
-            phase: phase.name.clone(),
-            kind: check.kind.word().to_owned(),
-            node: Some(check.target.clone()),
-        })
+        self.recorder.check(subject(phase, check))
     }
 
     fn fail_all(&self, phase: &PlannedPhase, wanted: &HashSet<String>, why: &str) {
@@ -292,6 +287,16 @@ impl Engine {
             phase.checks.iter().filter(routed).map(|check| check.target.as_str()).collect();
         let routers: Vec<String> = routers.into_iter().map(str::to_owned).collect();
         timers::read(&self.context.fabric, &routers, self.cilium.as_deref()).await
+    }
+}
+
+/// What a check is about, for the record.
+pub(super) fn subject(phase: &PlannedPhase, check: &PlannedCheck) -> Subject {
+    Subject {
+        name: check.name.clone(),
+        phase: phase.name.clone(),
+        kind: check.kind.word().to_owned(),
+        node: Some(check.target.clone()),
     }
 }
 

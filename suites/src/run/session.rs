@@ -16,7 +16,7 @@ use fabric_reports::{Progress, Recorder, ReportError, Reports, Written};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::actions::ActionError;
-use super::engine::{Engine, Selection};
+use super::engine::{self, Engine, Selection};
 use crate::expect::Expect;
 use crate::plan::{PlannedPhase, plan, review};
 
@@ -214,6 +214,12 @@ pub async fn run(
         }
         Some(Err(error)) => {
             recorder.bring_up_failed("start", error.to_string());
+            none_run(
+                &prepared.plan,
+                selection,
+                &recorder,
+                &format!("the fabric could not be brought up: {error}"),
+            );
             None
         }
         None => {
@@ -231,6 +237,19 @@ pub async fn run(
         None => Reports::write_run(&record, &settings.runs_dir),
     };
     Finished { record, written, kept }
+}
+
+/// No check could be run, all for one reason.
+fn none_run(plan: &[PlannedPhase], mut selection: Selection, recorder: &Arc<Recorder>, why: &str) {
+    for phase in plan {
+        for check in &phase.checks {
+            if let Some(teller) = selection.remove(&check.name) {
+                recorder.check(engine::subject(phase, check)).not_run(why);
+                // Who no longer listens has been told by other means.
+                let _ = teller.send(engine::Outcome::Failed(why.to_owned()));
+            }
+        }
+    }
 }
 
 async fn received(signal: &mut Option<tokio::signal::unix::Signal>) {
