@@ -1,0 +1,85 @@
+//! Labs that are not the article's: `tests/labs`.
+
+use serde_json::Value;
+
+use super::support::{Ground, Record, SOON, foreign, until};
+
+/// Waits until all of a router's sessions are up; the prefixes each neighbor gave.
+#[track_caller]
+fn established(ground: &Ground, name: &str, router: &str, sessions: usize) -> Vec<(String, u64)> {
+    let all = until(SOON * 30, || {
+        let summary = ground.exec(name, router, &["vtysh", "-c", "show bgp summary json"]).json();
+        let peers = summary["ipv4Unicast"]["peers"].as_object().cloned().unwrap_or_default();
+        let up = peers.values().filter(|peer| peer["state"] == "Established").count();
+        match up == sessions && peers.len() == sessions {
+            true => Ok(peers),
+            false => Err(format!("{router}: {up} of {sessions} sessions are up: {summary}")),
+        }
+    });
+    let received = |peer: &Value| peer["pfxRcd"].as_u64().unwrap_or(0);
+    all.unwrap().iter().map(|(name, peer)| (name.clone(), received(peer))).collect()
+}
+
+/// Waits until a ping arrives: the kernels' tables come after BGP's.
+#[track_caller]
+fn reaches(ground: &Ground, name: &str, from: &str, to: &str) {
+    let arrived = until(SOON * 10, || {
+        let ping = ground.run(&["exec", "--name", name, from, "--", "ping", "-c", "1", "-W", "1", to]);
+        if ping.code == 0 { Ok(()) } else { Err(ping.out) }
+    });
+    arrived.unwrap();
+}
+
+#[test]
+fn two_routers_with_bound_configuration() {
+    let Some(ground) = Ground::new("two_routers_with_bound_configuration") else { return };
+    let lab = foreign(&ground, "two-routers");
+    // The file itself may be named, too.
+    let done = ground.run(&["up", lab.join("two-routers.clab.yml").to_str().unwrap(), "--name", "two"]).code(0);
+    assert!(done.out.contains("two is up: 4 nodes"), "{}", done.out);
+    assert_eq!(established(&ground, "two", "r1", 1), [("192.0.2.1".to_owned(), 2)]);
+    assert_eq!(established(&ground, "two", "r2", 1), [("192.0.2.0".to_owned(), 2)]);
+    reaches(&ground, "two", "pc1", "198.51.100.66");
+    reaches(&ground, "two", "pc2", "198.51.100.2");
+    let mgmt = ground.exec("two", "r2", &["ip", "-o", "-4", "addr", "show", "eth0"]).out;
+    assert!(mgmt.contains("192.168.77.12/24"), "{mgmt}");
+    let kin = ground.kin();
+    ground.run(&["down", "--name", "two"]).code(0);
+    ground.nothing_is_left_of(&kin);
+}
+
+#[test]
+fn a_clos_with_levels_and_a_bridge() {
+    let Some(ground) = Ground::new("a_clos_with_levels_and_a_bridge") else { return };
+    let lab = foreign(&ground, "clos");
+    ground.run(&["up", lab.to_str().unwrap(), "--name", "clos"]).code(0);
+    for spine in ["spine1", "spine2"] {
+        // leaf1 and leaf2 give their loopbacks and their servers' networks, leaf3 its loopback.
+        let received = established(&ground, "clos", spine, 3);
+        assert_eq!(received.iter().map(|(_, count)| count).sum::<u64>(), 5, "{received:?}");
+    }
+    // Over the bridge, and over the fabric: h1 and h2 hang on one leaf, h3 on another.
+    reaches(&ground, "clos", "h1", "172.31.1.20");
+    reaches(&ground, "clos", "h2", "172.31.2.10");
+    let routes = ground.exec("clos", "leaf3", &["ip", "-json", "route", "show", "172.31.2.0/24"]).json();
+    assert_eq!(routes[0]["nexthops"].as_array().map(Vec::len), Some(2), "one way over each spine: {routes}");
+    // Defaults, kinds, groups and the node's own, in this order.
+    let motd = |node| ground.exec("clos", node, &["cat", "/etc/motd"]).out;
+    assert_eq!(["spine1", "spine2", "leaf2"].map(motd), ["spine of lab-7\n", "spine of lab-8\n", "leaf of lab-7\n"]);
+    let sysctl = |node| ground.exec("clos", node, &["cat", "/proc/sys/net/ipv4/conf/all/arp_announce"]).out;
+    assert_eq!(["spine1", "leaf1"].map(sysctl), ["0\n", "2\n"]);
+    let mtu = |node, interface: &str| ground.exec("clos", node, &["cat", &format!("/sys/class/net/{interface}/mtu")]).out;
+    assert_eq!([mtu("leaf1", "eth1"), mtu("leaf1", "eth2"), mtu("h2", "eth1")], ["9100\n", "9500\n", "1400\n"]);
+    ground.run(&["down"]).code(0);
+}
+
+#[test]
+fn a_site_with_a_kind_cluster() {
+    let Some(ground) = Ground::new("a_site_with_a_kind_cluster") else { return };
+    let lab = foreign(&ground, "edge");
+    ground.run(&["test", lab.to_str().unwrap()]).code(0);
+    let record = Record::read(&ground.path("target/fabric/latest"));
+    assert_eq!(record.outcome(), "passed");
+    assert!(record.names("passed").len() > 40, "{:?}", record.names("passed"));
+    assert!(record.names("failed").is_empty());
+}

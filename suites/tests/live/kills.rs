@@ -1,0 +1,49 @@
+//! kill -9 at random moments.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use super::support::{Ground, Kin, article, until};
+
+const ROUNDS: u64 = 10;
+const LATEST: Duration = Duration::from_secs(3);
+
+/// Clients and keepers are killed between 0 and 3 s after their start. `FABRIC_LIVE_SEED` repeats the moments of a run
+/// that failed.
+#[test]
+fn at_random_moments() {
+    let Some(ground) = Ground::new("at_random_moments") else { return };
+    let seed = std::env::var("FABRIC_LIVE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
+    let mut random = StdRng::seed_from_u64(seed);
+    let lab = article();
+    for round in 0..ROUNDS {
+        let moment = LATEST.mul_f64(random.random::<f64>());
+        let keeper = round % 2 == 1;
+        println!("seed {seed}, round {round}: the {} after {moment:?}", if keeper { "keeper" } else { "client" });
+        let arguments = match keeper {
+            true => ["up", lab.to_str().unwrap(), "--to", "policy"],
+            false => ["test", lab.to_str().unwrap(), "--only", "policy::"],
+        };
+        let (begun, mut client) = (Instant::now(), ground.start(ground.fabric(&arguments)));
+        let mut seen = Kin::default();
+        // Not a wait for anything: the moment is what is being tried.
+        let _ = until(moment, || if begun.elapsed() < moment { Err(String::new()) } else { Ok(()) });
+        seen = seen.and(ground.kin());
+        let victims = if keeper { seen.keepers() } else { vec![client.pid()] };
+        for victim in victims {
+            // It may have ended by itself, its work done.
+            let _ = kill(Pid::from_raw(victim), Signal::SIGKILL);
+        }
+        if keeper && client.ended().is_none() && ground.kin().keepers().is_empty() && seen.keepers().is_empty() {
+            // Before there was a keeper: the client alone.
+            client.signal(Signal::SIGKILL);
+        }
+        client.wait();
+        ground.nothing_is_left_of(&seen);
+    }
+    ground.goes_on(&lab);
+}

@@ -1,0 +1,17 @@
+//! `cargo test --test live`: the program itself, from outside, as a user has it: started, broken, killed, listed.
+//!
+//! What lives here: what only a real run can show. What does not: the article's lab (`cargo test --test fabric`), and
+//! all that can be tested without bringing anything up (the crates' own tests).
+//!
+//! Every test has a folder and a runtime directory of its own (`support::Ground`), so that all can run at once. Where
+//! user namespaces are impossible nothing can be brought up, and the tests say so and pass.
+
+mod broken;
+mod contract;
+mod foreign;
+mod kills;
+mod kubectl;
+mod leftovers;
+mod libtest;
+mod neighbors;
+mod support;
