@@ -1,14 +1,15 @@
 //! The end of a run as text for a terminal: what passed, where the time went, what failed and what to type next.
+//!
+//! What lives here: the page and its parts. What does not: which failures are told together (`summary/failures`).
 
 use std::io::Write;
 
-use crate::progress::{Paint, Totals};
-use crate::record::{Check, Cluster, Environment, Kind, Outcome, Record, Runtime, Verdict};
+use crate::progress::{NO_TERMINAL, Paint, Totals, brief, unlabelled};
+use crate::record::{Cluster, Environment, Kind, Outcome, Record, Runtime, Verdict};
 use crate::reports::Written;
 use crate::text::{self, one_line};
 
-/// How many failures are shown with their text; the others are named.
-const SHOWN: usize = 10;
+mod failures;
 
 /// Where texts start: below the name of the thing they are about.
 const INDENT: usize = 13;
@@ -29,7 +30,8 @@ impl Look {
     /// As standard error can show it: its width, or 100 columns where it is no terminal; colours as NO_COLOR,
     /// CLICOLOR, CLICOLOR_FORCE and TERM say.
     pub fn of_stderr() -> Self {
-        let width = console::Term::stderr().size_checked().map_or(100, |(_, columns)| usize::from(columns));
+        let width =
+            console::Term::stderr().size_checked().map_or(NO_TERMINAL, |(_, columns)| usize::from(columns));
         Self { width, colors: Paint::for_stderr().is_on() }
     }
 }
@@ -85,14 +87,21 @@ impl Page<'_> {
                 counts.push(format!("{number} {what}"));
             }
         }
-        let times = &record.times;
-        let time = format!(
-            "{}: {} waiting for FRR and GoBGP, {} our own",
-            text::time(times.total_ms),
-            text::time(times.protocol_ms),
-            text::time(times.own_ms)
-        );
-        format!("{first}\n{}{}", self.wrapped(&counts.join(", ")), self.wrapped(&time))
+        format!("{first}\n{}{}", self.wrapped(&counts.join(", ")), self.wrapped(&self.times()))
+    }
+
+    /// How long it took, and whose time that was.
+    fn times(&self) -> String {
+        let times = &self.record.times;
+        let total = brief(times.total_ms);
+        if times.protocol_ms == 0.0 {
+            return format!("it took {total}, all of it fabric's own work");
+        }
+        format!(
+            "it took {total}: {} waiting for FRR and GoBGP (their timers), {} fabric's own work",
+            brief(times.protocol_ms),
+            brief(times.own_ms)
+        )
     }
 
     /// The table of phases; none when there are none.
@@ -114,7 +123,7 @@ impl Page<'_> {
             let time = match phase {
                 None => format!("{:>11}", "·"),
                 Some(phase) if !phase.reached => self.paint.bad("not reached"),
-                Some(phase) => format!("{:>11}", text::time(phase.duration_ms)),
+                Some(phase) => format!("{:>11}", brief(phase.duration_ms)),
             };
             let shown = one_line(name);
             let shown = console::truncate_str(&shown, widest, "…");
@@ -136,33 +145,6 @@ impl Page<'_> {
         let title =
             format!("{} {}\n", self.paint.bad("      FAILED"), self.paint.strong(one_line(&error.phase)));
         Some(title + &self.wrapped(&error.text))
-    }
-
-    fn failures(&self) -> Option<String> {
-        let failed: Vec<&Check> =
-            self.record.checks.iter().filter(|check| check.verdict == Verdict::Failed).collect();
-        let mut blocks: Vec<String> = failed.iter().take(SHOWN).map(|check| self.failure(check)).collect();
-        if failed.len() > SHOWN {
-            let mut more =
-                self.wrapped(&format!("and {} more, with their texts in the reports:", failed.len() - SHOWN));
-            for check in &failed[SHOWN..] {
-                more += &format!("{} {}\n", self.paint.bad("        FAIL"), one_line(&check.name));
-            }
-            blocks.push(more);
-        }
-        (!blocks.is_empty()).then(|| blocks.join("\n"))
-    }
-
-    fn failure(&self, check: &Check) -> String {
-        let given = check.deadline.as_ref().map(|deadline| format!(" of {}", text::time(deadline.budget_ms)));
-        let took = format!("({}{})", text::time(check.duration_ms), given.unwrap_or_default());
-        let name = self.paint.strong(one_line(&check.name));
-        let mut block = format!("{} {name} {}\n", self.paint.bad("        FAIL"), self.paint.faint(took));
-        block += &self.wrapped(check.failure.as_deref().unwrap_or("no failure text was recorded"));
-        if let Some(command) = &check.next_command {
-            block += &format!("{:INDENT$}{} {}\n", "", self.paint.name("next:"), one_line(command));
-        }
-        block
     }
 
     /// Checks that were not run, by reason: each reason once.
@@ -189,10 +171,21 @@ impl Page<'_> {
     fn ending(&self, written: Option<&Written>) -> String {
         let mut block = String::new();
         for warning in &self.record.warnings {
-            block += &self.titled(&self.paint.doubtful("     Warning"), warning);
+            block += &self.titled(&self.paint.doubtful("     Warning"), &in_short(warning));
         }
-        for note in &self.record.environment.notes {
-            block += &self.titled(&self.paint.faint("       Limit"), note);
+        let notes = &self.record.environment.notes;
+        let limit = match notes.as_slice() {
+            [] => None,
+            [one] => Some(one.clone()),
+            notes => {
+                let number = notes.len();
+                Some(format!(
+                    "{number} things this environment does not model: Limits in README.md, `notes` in the record"
+                ))
+            }
+        };
+        if let Some(limit) = limit {
+            block += &self.titled(&self.paint.faint("       Limit"), &limit);
         }
         if let Some(written) = written {
             let title = self.paint.strong("     Reports");
@@ -237,6 +230,16 @@ fn rows(line: &str, room: usize) -> Vec<String> {
         }
     }
     rows
+}
+
+/// A warning in one line: what it says and where, without the lines of the file that it quotes and points at.
+fn in_short(warning: &str) -> String {
+    let mut lines = unlabelled(warning).lines();
+    let said = lines.next().unwrap_or_default();
+    match lines.find_map(|line| line.trim_start().strip_prefix("--> ")) {
+        Some(place) => format!("{place}: {said}"),
+        None => unlabelled(warning).to_owned(),
+    }
 }
 
 /// Where a fabric lives, in a few words; what the environment's name says already is left out.
@@ -294,15 +297,15 @@ mod tests {
         insta::assert_snapshot!(render(&sample::failed(), None, Look { width: 60, colors: false }));
     }
 
-    #[test]
-    fn many_failures_are_told_briefly() {
-        let mut record = sample::failed();
-        let failed = record.checks[0].clone();
-        record.checks =
-            (0..SHOWN + 3).map(|n| Check { name: format!("check {n}"), ..failed.clone() }).collect();
-        let text = render(&record, None, PLAIN);
-        assert_eq!(text.matches("router0's RIB has 9 of 12").count(), SHOWN);
-        assert!(text.contains("and 3 more") && text.contains("FAIL check 12"), "{text}");
+    #[rstest]
+    #[case("a thing is odd", "a thing is odd")]
+    #[case(
+        "warning: a thing is odd\n  --> topo.yaml:12:5\n   |\n12 | odd: 5",
+        "topo.yaml:12:5: a thing is odd"
+    )]
+    #[case("warning: two lines\nof text", "two lines\nof text")]
+    fn warnings_are_repeated_in_short(#[case] warning: &str, #[case] expected: &str) {
+        assert_eq!(in_short(warning), expected);
     }
 
     #[test]
@@ -344,6 +347,8 @@ mod tests {
             record.checks[0].name = text.clone();
             record.phases[0].name = text.clone();
             record.phases[0].duration_ms = ms;
+            record.warnings = vec![text.clone()];
+            record.checks[0].next_command = Some(text.clone());
             record.environment.notes = vec![text];
             let page = render(&record, None, Look { width, colors: false });
             prop_assert!(page.ends_with('\n'));

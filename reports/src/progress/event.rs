@@ -106,14 +106,19 @@ impl Totals {
     pub fn of(verdicts: impl IntoIterator<Item = Verdict>) -> Self {
         let mut totals = Self::default();
         for verdict in verdicts {
-            match verdict {
-                Verdict::Passed => totals.passed += 1,
-                Verdict::Failed => totals.failed += 1,
-                Verdict::Skipped => totals.skipped += 1,
-                Verdict::NotRun => totals.not_run += 1,
-            }
+            totals.count(verdict);
         }
         totals
+    }
+
+    /// Counts one more.
+    pub fn count(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Passed => self.passed += 1,
+            Verdict::Failed => self.failed += 1,
+            Verdict::Skipped => self.skipped += 1,
+            Verdict::NotRun => self.not_run += 1,
+        }
     }
 
     /// Counts the verdicts of a record.

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle, style::ProgressTracker};
 
-use super::plain::{self, Lines, reasons};
+use super::clock;
+use super::plain::{INDENT, Lines};
+use super::waiting::reasons;
 use crate::progress::{Event, Paint, Progress};
 use crate::text;
 
@@ -46,7 +48,7 @@ pub(super) struct Live {
 impl Live {
     /// Draws on `target`. Nothing is drawn before the first event.
     pub(super) fn new(paint: Paint, target: ProgressDrawTarget) -> Self {
-        let lines = Lines::new(paint, true);
+        let lines = Lines::new(paint, true, width());
         let screenful = Arc::new(Mutex::new(Screenful { lines, paint, known: (0.0, Instant::now()) }));
         let bar = ProgressBar::with_draw_target(None, target);
         let rows = Rows(Arc::clone(&screenful));
@@ -63,6 +65,7 @@ impl Progress for Live {
         let line = {
             let mut screenful = self.screenful.lock().unwrap_or_else(PoisonError::into_inner);
             screenful.known = (at_ms, Instant::now());
+            screenful.lines.width = width();
             screenful.lines.event(at_ms, event)
         };
         // Not under the lock: drawing takes it.
@@ -97,50 +100,49 @@ impl ProgressTracker for Rows {
 
     fn write(&self, _: &ProgressState, out: &mut dyn Write) {
         let screenful = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let width = console::Term::stderr().size_checked().map_or(80, |(_, columns)| usize::from(columns));
-        let rows = rows(&screenful.lines, screenful.paint, screenful.now_ms(), width);
+        let rows = rows(&screenful.lines, screenful.paint, screenful.now_ms(), width());
         // Writing to indicatif's string cannot fail; a row that is not drawn is drawn 100 ms later.
         let _ = out.write_str(&rows.join("\n"));
     }
 }
 
-/// The rows for what is under way: a row per step, then a row per thing that checks wait for.
+fn width() -> usize {
+    console::Term::stderr().size_checked().map_or(80, |(_, columns)| usize::from(columns))
+}
+
+/// The rows for what is under way: one for each step, then one for all checks, and what they wait for below it.
 fn rows(lines: &Lines, paint: Paint, now_ms: f64, width: usize) -> Vec<String> {
     let spinner = SPINNER[(now_ms.max(0.0) / 100.0) as usize % SPINNER.len()];
     let mut rows: Vec<String> = Vec::new();
-    let mut row = |elapsed: f64, what: &str| {
-        rows.push(format!("{:>11}{} [{:>10}] {what}", "", paint.good(spinner), tenths(elapsed)));
+    let row = |elapsed: f64, what: &str| {
+        format!("{:>11}{} [{:>8}] {what}", "", paint.good(spinner), clock::running(elapsed))
     };
-    for step in &lines.running {
-        if let Some(phase) = &step.phase {
-            row(now_ms - step.started_ms, &plain::step(paint, phase, &step.name));
-        }
+    for step in lines.running.iter().filter(|running| running.phase.is_some()) {
+        rows.push(row(now_ms - step.started_ms, &paint.name(text::one_line(&step.name))));
     }
     let checks = || lines.running.iter().filter(|running| running.phase.is_none());
+    if let Some(longest) = checks().map(|check| now_ms - check.started_ms).reduce(f64::max) {
+        let over = lines.phase.as_ref().map_or(0, |phase| phase.over.asked_for());
+        let phase =
+            lines.phase.as_ref().map_or(String::new(), |phase| format!("{}: ", paint.name(&phase.name)));
+        let total = text::count(over + checks().count(), "check");
+        rows.push(row(longest, &format!("{phase}{over} of {total} done, waiting for")));
+    }
     for reason in reasons(checks()) {
-        let same = || checks().filter(|check| check.waits_for.as_deref().unwrap_or(&check.name) == reason);
-        let longest = same().map(|check| now_ms - check.started_ms).fold(0.0, f64::max);
-        let number = same().count();
-        let times = if number > 1 {
-            paint.faint(format!(" ({})", text::count(number, "check")))
-        } else {
-            String::new()
+        let times = match reason.checks {
+            1 => String::new(),
+            number => paint.faint(format!(" ({})", text::count(number, "check"))),
         };
-        row(longest, &format!("{}{times}", text::one_line(reason)));
+        rows.push(format!("{:INDENT$}{}{times}", "", text::one_line(reason.text)));
     }
     if rows.len() > ROWS {
         let more = rows.len() - (ROWS - 1);
         rows.truncate(ROWS - 1);
-        rows.push(paint.faint(format!("{:>25} and {more} more", "")));
+        rows.push(paint.faint(format!("{:INDENT$}and {more} more", "")));
     }
     // One column short of the edge: some terminals wrap as soon as the last one is filled.
     let width = width.saturating_sub(1).max(1);
     rows.iter().map(|row| console::truncate_str(row, width, "…").into_owned()).collect()
-}
-
-/// A running clock: tenths of a second, so that the digits do not flicker.
-fn tenths(ms: f64) -> String {
-    if ms < 59_950.0 { format!("{:.1} s", ms.max(0.0) / 1_000.0) } else { text::time(ms) }
 }
 
 #[cfg(test)]
@@ -152,7 +154,7 @@ mod tests {
     use std::io;
 
     fn under_way(checks: usize) -> Lines {
-        let mut lines = Lines::new(Paint::new(false), true);
+        let mut lines = Lines::new(Paint::new(false), true, 80);
         lines.event(0.0, &Event::StepStarted { name: "exec lines".into(), phase: "bring-up".into() });
         for number in 0..checks {
             let name = format!("check {number}");
@@ -177,7 +179,7 @@ mod tests {
         for row in &rows {
             assert!(console::measure_text_width(row) < 40, "{row:?}");
         }
-        assert!(rows[ROWS - 1].contains("and 22 more"), "{}", rows[ROWS - 1]);
+        assert!(rows[ROWS - 1].contains("and 23 more"), "{}", rows[ROWS - 1]);
     }
 
     /// A terminal that keeps what is printed above the live rows, and knows whether rows are left.
@@ -223,15 +225,16 @@ mod tests {
         let live = Live::new(Paint::new(false), target);
         live.event(0.0, &Event::CheckStarted { name: "a check".into() });
         live.event(1.0, &Event::CheckWaiting { name: "a check".into(), what: "tor0: Active".into() });
-        let verdict = Verdict::Passed;
+        let verdict = Verdict::Failed;
+        let headline = Some("tor0: Active".to_owned());
         live.event(
             2.0,
-            &Event::CheckFinished { name: "a check".into(), verdict, duration_ms: 2.0, headline: None },
+            &Event::CheckFinished { name: "a check".into(), verdict, duration_ms: 2.0, headline },
         );
         let totals = Totals::of([verdict]);
-        live.event(3.0, &Event::RunFinished { outcome: Outcome::Passed, totals, duration_ms: 3.0 });
+        live.event(3.0, &Event::RunFinished { outcome: Outcome::Failed, totals, duration_ms: 3.0 });
         let text = screen.0.lock().unwrap().clone();
-        assert!(text.contains("Pass [      2 ms] a check"), "{text:?}");
+        assert!(text.contains("FAIL [    2 ms] a check"), "{text:?}");
         assert!(live.bar.is_finished());
     }
 }

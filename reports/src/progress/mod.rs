@@ -2,14 +2,19 @@
 //!
 //! Standard output is never written to: the test harness prints there.
 
+mod clock;
 mod event;
 mod live;
 mod plain;
 mod style;
 mod terminal;
+mod waiting;
 
+pub(crate) use clock::brief;
 pub use event::{Event, Totals};
+pub(crate) use plain::unlabelled;
 pub(crate) use style::Paint;
+pub(crate) use terminal::NO_TERMINAL;
 pub use terminal::{Screen, Silent, on_stderr};
 
 /// Takes the events of a run as they happen.

@@ -2,17 +2,23 @@
 //!
 //! [`Lines`] turns events into lines and knows what is still under way; it does no output and reads no clock,
 //! so it can be tested to the letter. Something that hangs must show in a log, so what takes long is told
-//! again after 2 s, 4 s, 8 s, and so on: [`Lines::due`] says when.
+//! again after 2 s, 4 s, 8 s, and so on: [`Lines::due`] says when. Checks are told of together, and one that is done
+//! has no line of its own unless it failed: a phase has a line with their number.
 
-use crate::progress::{Event, Paint};
+use super::clock::{brief, running};
+use super::waiting;
+use crate::progress::{Event, Paint, Totals};
 use crate::record::Verdict;
 use crate::text::{self, one_line};
 
 /// After how long something under way is told of for the first time. Later times double.
 const FIRST_TOLD_MS: f64 = 2_000.0;
 
-/// How many different things a line about waiting checks names.
-const NAMED: usize = 3;
+/// How many failures of a phase are told when they happen; all are in the summary.
+const FAILURES: usize = 8;
+
+/// Where what follows the clock starts: verb, clock, and the spaces between.
+pub(super) const INDENT: usize = 24;
 
 /// Something that has started and not ended.
 #[derive(Debug, Clone)]
@@ -23,24 +29,38 @@ pub(super) struct Running {
     pub(super) started_ms: f64,
     /// What a check waits for, once it said so.
     pub(super) waits_for: Option<String>,
-    told_again_ms: f64,
+    /// When a step is told of again. Checks have one time for all, in [`Lines`].
+    pub(super) told_again_ms: f64,
+}
+
+/// The phase under way.
+#[derive(Debug, Default)]
+pub(super) struct Phase {
+    pub(super) name: String,
+    /// Its checks that are over.
+    pub(super) over: Totals,
 }
 
 /// Turns events into lines.
 #[derive(Debug)]
 pub(super) struct Lines {
     paint: Paint,
-    /// Whether passed checks have lines; the test harness prints them when it shares the screen.
-    every_check: bool,
+    /// Whether failed checks have lines; the test harness prints them when it shares the screen.
+    failures: bool,
+    /// How many columns a line may have where it can be cut.
+    pub(super) width: usize,
     pub(super) running: Vec<Running>,
+    pub(super) phase: Option<Phase>,
+    /// When checks began to run of which some still do, and when they are told of next.
+    checks_told: Option<(f64, f64)>,
 }
 
 impl Lines {
-    pub(super) fn new(paint: Paint, every_check: bool) -> Self {
-        Self { paint, every_check, running: Vec::new() }
+    pub(super) fn new(paint: Paint, failures: bool, width: usize) -> Self {
+        Self { paint, failures, width, running: Vec::new(), phase: None, checks_told: None }
     }
 
-    /// Takes an event and gives the line it makes, if it makes one.
+    /// Takes an event and gives the text it makes, if it makes one: a line, or a line and others that belong to it.
     pub(super) fn event(&mut self, at_ms: f64, event: &Event) -> Option<String> {
         let paint = self.paint;
         match event {
@@ -51,25 +71,26 @@ impl Lines {
             Event::StepFinished { name, phase, duration_ms, detail, ok } => {
                 self.end(name, Some(phase));
                 let verb = if *ok { paint.good(pad("Done")) } else { paint.bad(pad("Failed")) };
-                let detail =
-                    if detail.is_empty() { String::new() } else { format!(": {}", one_line(detail)) };
-                Some(timed(verb, *duration_ms, &format!("{}{detail}", step(paint, phase, name))))
+                Some(timed(verb, *duration_ms, &one_line(name)) + &self.parts(detail, *ok))
             }
-            Event::PhaseStarted { name, actions } => {
-                let actions = if actions.is_empty() {
-                    String::new()
-                } else {
-                    format!(": {}", one_line(&actions.join(", ")))
-                };
-                Some(format!("{} {}{actions}", paint.strong(pad("Phase")), paint.strong(one_line(name))))
+            Event::PhaseStarted { name, .. } => {
+                self.phase = Some(Phase { name: one_line(name), over: Totals::default() });
+                Some(format!("{} {}", paint.strong(pad("Phase")), paint.strong(one_line(name))))
             }
             Event::PhaseFinished { name, duration_ms, unreached_reason } => {
-                let reason = unreached_reason.as_deref()?;
-                let what = format!("{}: {}", paint.strong(one_line(name)), one_line(reason));
-                Some(timed(paint.bad(pad("Unreached")), *duration_ms, &what))
+                let over = self.phase.take().map(|phase| phase.over).unwrap_or_default();
+                let name = one_line(name);
+                match unreached_reason {
+                    Some(reason) => {
+                        let verb = paint.bad(pad("Unreached"));
+                        Some(timed(verb, *duration_ms, &name) + &self.parts(reason, false))
+                    }
+                    None => self.phase_line(&name, over, *duration_ms),
+                }
             }
             Event::CheckStarted { name } => {
                 self.start(at_ms, name, None);
+                self.checks_told.get_or_insert((at_ms, at_ms + FIRST_TOLD_MS));
                 None
             }
             Event::CheckWaiting { name, what } => {
@@ -79,14 +100,16 @@ impl Lines {
             }
             Event::CheckFinished { name, verdict, duration_ms, headline } => {
                 self.end(name, None);
-                // What was not asked for is counted in the summary, not told line by line.
-                let told = self.every_check && *verdict != Verdict::Skipped;
-                told.then(|| check_line(paint, name, *verdict, *duration_ms, headline.as_deref()))
+                if self.running.iter().all(|running| running.phase.is_some()) {
+                    self.checks_told = None;
+                }
+                self.check_line(name, *verdict, *duration_ms, headline.as_deref())
             }
             Event::Note { text } => Some(said(paint.strong(pad("Note")), text)),
-            Event::Warning { text } => Some(said(paint.doubtful(pad("Warning")), text)),
+            Event::Warning { text } => Some(said(paint.doubtful(pad("Warning")), unlabelled(text))),
             Event::RunFinished { .. } => {
                 self.running.clear();
+                self.checks_told = None;
                 None
             }
         }
@@ -94,44 +117,103 @@ impl Lines {
 
     /// When something that is under way is to be told of next, in milliseconds from the start of the run.
     pub(super) fn due(&self) -> Option<f64> {
-        self.running.iter().map(|running| running.told_again_ms).reduce(f64::min)
+        let steps = self.running.iter().filter(|running| running.phase.is_some());
+        let checks = self.checks_told.map(|(_, next)| next);
+        steps.map(|step| step.told_again_ms).chain(checks).reduce(f64::min)
     }
 
     /// The lines that are due: one for each step, one for all checks together.
     pub(super) fn overdue(&mut self, now_ms: f64) -> Vec<String> {
         let mut lines = Vec::new();
-        let mut checks: Vec<Running> = Vec::new();
         for running in &mut self.running {
-            if running.told_again_ms > now_ms {
-                continue;
-            }
-            let elapsed = now_ms - running.started_ms;
-            let mut next = running.told_again_ms - running.started_ms;
-            while next <= elapsed {
-                next *= 2.0;
-            }
-            running.told_again_ms = running.started_ms + next;
-            match &running.phase {
-                Some(phase) => {
-                    let what = step(self.paint, phase, &running.name);
-                    lines.push(timed(self.paint.doubtful(pad("Still at")), elapsed, &what));
-                }
-                None => checks.push(running.clone()),
+            if running.phase.is_some() && running.told_again_ms <= now_ms {
+                running.told_again_ms = next_time(running.started_ms, running.told_again_ms, now_ms);
+                let verb = self.paint.doubtful(pad("Still at"));
+                lines.push(clocked(verb, now_ms - running.started_ms, &one_line(&running.name)));
             }
         }
-        lines.extend(self.waiting_line(&checks, now_ms));
+        if let Some((since, next)) = self.checks_told
+            && next <= now_ms
+        {
+            self.checks_told = Some((since, next_time(since, next, now_ms)));
+            let checks = self.running.iter().filter(|running| running.phase.is_none());
+            let what = waiting::in_one_line(checks, self.room());
+            lines.push(clocked(self.paint.doubtful(pad("Waiting")), now_ms - since, &what));
+        }
         lines
     }
 
-    fn waiting_line(&self, checks: &[Running], now_ms: f64) -> Option<String> {
-        let longest = checks.iter().map(|check| now_ms - check.started_ms).reduce(f64::max)?;
-        let reasons = reasons(checks.iter());
-        let mut what = reasons.iter().take(NAMED).copied().collect::<Vec<_>>().join("; ");
-        if reasons.len() > NAMED {
-            what += &format!("; and {} more", reasons.len() - NAMED);
+    /// How many columns there are after the clock. One is left free: some terminals wrap as soon as it is filled.
+    fn room(&self) -> usize {
+        self.width.saturating_sub(INDENT + 1).max(20)
+    }
+
+    /// What a step came to: behind its name if that is a few words, else below it.
+    fn parts(&self, detail: &str, ok: bool) -> String {
+        let detail = text::clean(detail);
+        let lines: Vec<&str> = detail.lines().filter(|line| !line.trim().is_empty()).collect();
+        match lines.as_slice() {
+            [] => String::new(),
+            [one] if ok => self.paint.faint(format!(": {}", one.trim())),
+            lines => lines.iter().map(|line| self.below(line, ok)).collect(),
         }
-        let who = text::count(checks.len(), "check");
-        Some(timed(self.paint.doubtful(pad("Waiting")), longest, &format!("{who}: {what}")))
+    }
+
+    /// A line that belongs to the one above. An error is told whole.
+    fn below(&self, line: &str, faint: bool) -> String {
+        if faint {
+            let line = console::truncate_str(line, self.room(), "…");
+            format!("\n{:INDENT$}{}", "", self.paint.faint(line))
+        } else {
+            format!("\n{:INDENT$}{line}", "")
+        }
+    }
+
+    fn check_line(
+        &mut self,
+        name: &str,
+        verdict: Verdict,
+        duration_ms: f64,
+        headline: Option<&str>,
+    ) -> Option<String> {
+        let mut failed = 1;
+        if let Some(phase) = &mut self.phase {
+            phase.over.count(verdict);
+            failed = phase.over.failed;
+        }
+        if verdict != Verdict::Failed || !self.failures || failed > FAILURES + 1 {
+            return None;
+        }
+        if failed > FAILURES {
+            let more = self.below("more checks fail; the summary has them all", true);
+            return Some(more.trim_start_matches('\n').to_owned());
+        }
+        let line = timed(self.paint.bad(pad("FAIL")), duration_ms, &one_line(name));
+        let why = headline.map(|text| self.below(&one_line(text), true)).unwrap_or_default();
+        Some(line + &why)
+    }
+
+    /// The end of a phase; none when nothing of it was judged.
+    fn phase_line(&self, name: &str, over: Totals, duration_ms: f64) -> Option<String> {
+        // An interruption ends a phase before its checks: what is known of them is no result.
+        let cut_off = self.running.iter().filter(|running| running.phase.is_none()).count();
+        let asked_for = over.asked_for() + cut_off;
+        if asked_for == 0 {
+            return None;
+        }
+        let checks = text::count(asked_for, "check");
+        let (verb, what) = match (over.failed, over.not_run) {
+            (0, _) if cut_off > 0 => {
+                (self.paint.doubtful(pad("Stopped")), format!("{} of {checks} passed so far", over.passed))
+            }
+            (0, 0) => (self.paint.good(pad("Pass")), format!("{checks} passed")),
+            (0, not_run) => (self.paint.doubtful(pad("Not run")), format!("{not_run} of {checks} not run")),
+            (failed, 0) => (self.paint.bad(pad("FAIL")), format!("{failed} of {checks} failed")),
+            (failed, not_run) => {
+                (self.paint.bad(pad("FAIL")), format!("{failed} of {checks} failed, {not_run} not run"))
+            }
+        };
+        Some(timed(verb, duration_ms, &format!("{}: {what}", self.paint.strong(name))))
     }
 
     fn start(&mut self, at_ms: f64, name: &str, phase: Option<&str>) {
@@ -152,38 +234,18 @@ impl Lines {
     }
 }
 
-/// What some checks wait for, each thing once, in the order of the checks; the check's name where it did not say.
-pub(super) fn reasons<'a>(checks: impl Iterator<Item = &'a Running>) -> Vec<&'a str> {
-    let mut reasons: Vec<&str> = Vec::new();
-    for check in checks {
-        let reason = check.waits_for.as_deref().unwrap_or(&check.name);
-        if !reasons.contains(&reason) {
-            reasons.push(reason);
-        }
+/// The first of the doubling times after now.
+fn next_time(started_ms: f64, told_ms: f64, now_ms: f64) -> f64 {
+    let mut after = told_ms - started_ms;
+    while after <= now_ms - started_ms {
+        after *= 2.0;
     }
-    reasons
+    started_ms + after
 }
 
-fn check_line(
-    paint: Paint,
-    name: &str,
-    verdict: Verdict,
-    duration_ms: f64,
-    headline: Option<&str>,
-) -> String {
-    let verb = match verdict {
-        Verdict::Passed => paint.good(pad("Pass")),
-        Verdict::Failed => paint.bad(pad("FAIL")),
-        Verdict::Skipped => paint.faint(pad("Skip")),
-        Verdict::NotRun => paint.doubtful(pad("Not run")),
-    };
-    let headline = headline.map(|text| format!(": {}", one_line(text))).unwrap_or_default();
-    timed(verb, duration_ms, &format!("{}{headline}", one_line(name)))
-}
-
-/// A step by its phase and its name.
-pub(super) fn step(paint: Paint, phase: &str, name: &str) -> String {
-    format!("{} {}", one_line(phase), paint.name(one_line(name)))
+/// A warning without the word, which stands before it already.
+pub(crate) fn unlabelled(warning: &str) -> &str {
+    warning.strip_prefix("warning: ").unwrap_or(warning)
 }
 
 /// A text of the program's own, which may have lines.
@@ -195,135 +257,15 @@ fn pad(verb: &str) -> String {
     format!("{verb:>12}")
 }
 
+/// A line about something that is over.
 fn timed(verb: String, ms: f64, what: &str) -> String {
-    format!("{verb} [{:>10}] {what}", text::time(ms))
+    format!("{verb} [{:>8}] {what}", brief(ms))
+}
+
+/// A line about something that goes on.
+fn clocked(verb: String, ms: f64, what: &str) -> String {
+    format!("{verb} [{:>8}] {what}", running(ms))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn started(name: &str) -> Event {
-        Event::StepStarted { name: name.into(), phase: "bring-up".into() }
-    }
-
-    fn step_done(name: &str, ok: bool) -> Event {
-        let detail = if ok { "7 nodes" } else { "no such device" }.into();
-        Event::StepFinished { name: name.into(), phase: "bring-up".into(), duration_ms: 80.0, detail, ok }
-    }
-
-    fn check(name: &str) -> Event {
-        Event::CheckStarted { name: name.into() }
-    }
-
-    fn waiting(name: &str, what: &str) -> Event {
-        Event::CheckWaiting { name: name.into(), what: what.into() }
-    }
-
-    fn verdict(name: &str, verdict: Verdict, headline: Option<&str>) -> Event {
-        let headline = headline.map(str::to_owned);
-        Event::CheckFinished { name: name.into(), verdict, duration_ms: 2_314.0, headline }
-    }
-
-    fn told(every_check: bool, events: &[Event]) -> String {
-        let mut lines = Lines::new(Paint::new(false), every_check);
-        events.iter().filter_map(|event| lines.event(0.0, event)).map(|line| line + "\n").collect()
-    }
-
-    fn a_run() -> Vec<Event> {
-        vec![
-            Event::Note { text: "cilium-bgp-lab on the twin, 7 nodes".into() },
-            started("namespaces"),
-            step_done("namespaces", true),
-            started("links"),
-            step_done("links", false),
-            Event::Warning { text: "topo.yaml:12:5: `startup-delay` is not honoured".into() },
-            Event::PhaseStarted { name: "policy".into(), actions: vec!["apply policies.yaml".into()] },
-            check("policy::routes::router0"),
-            waiting("policy::routes::router0", "router0: 9 of 12 routes"),
-            verdict("policy::routes::router0", Verdict::Passed, None),
-            verdict("policy::routes::tor0", Verdict::Failed, Some("9 of 12 prefixes after 9.4 s")),
-            verdict("policy::routes::tor1", Verdict::Skipped, Some("filtered out")),
-            verdict("workload::reach", Verdict::NotRun, Some("phase workload was not reached")),
-            Event::PhaseFinished {
-                name: "workload".into(),
-                duration_ms: 4.0,
-                unreached_reason: Some("no such kind `Podd`".into()),
-            },
-        ]
-    }
-
-    #[test]
-    fn a_run_in_lines() {
-        insta::assert_snapshot!(told(true, &a_run()));
-    }
-
-    #[test]
-    fn beside_a_test_harness_checks_make_no_lines() {
-        insta::assert_snapshot!(told(false, &a_run()));
-    }
-
-    #[test]
-    fn no_text_moves_the_cursor() {
-        let nasty = "\u{1b}[2J\ra\u{8}\nb";
-        let events = [
-            Event::Note { text: nasty.into() },
-            Event::StepFinished {
-                name: nasty.into(),
-                phase: nasty.into(),
-                duration_ms: 1.0,
-                detail: nasty.into(),
-                ok: true,
-            },
-            Event::PhaseStarted { name: nasty.into(), actions: vec![nasty.into()] },
-            verdict(nasty, Verdict::Failed, Some(nasty)),
-        ];
-        assert!(!told(true, &events).contains(|c: char| c.is_control() && c != '\n'));
-    }
-
-    #[test]
-    fn without_colours_there_are_no_escapes_and_with_them_there_are() {
-        assert!(!told(true, &a_run()).contains('\u{1b}'));
-        let mut lines = Lines::new(Paint::new(true), true);
-        assert!(lines.event(0.0, &step_done("links", false)).unwrap().contains('\u{1b}'));
-    }
-
-    #[test]
-    fn what_takes_long_is_told_again_ever_more_rarely() {
-        let mut lines = Lines::new(Paint::new(false), false);
-        assert_eq!(lines.due(), None);
-        lines.event(1_000.0, &started("exec lines"));
-        let mut told_at = vec![];
-        while let Some(due) = lines.due().filter(|due| *due < 40_000.0) {
-            assert_eq!(lines.overdue(due - 1.0).len(), 0);
-            assert_eq!(lines.overdue(due).len(), 1);
-            told_at.push(due);
-        }
-        assert_eq!(told_at, [3_000.0, 5_000.0, 9_000.0, 17_000.0, 33_000.0]);
-        lines.event(40_000.0, &step_done("exec lines", true));
-        assert_eq!(lines.due(), None);
-    }
-
-    #[test]
-    fn waiting_checks_share_a_line() {
-        let mut lines = Lines::new(Paint::new(false), false);
-        for number in 0..6 {
-            lines.event(0.0, &check(&format!("check {number}")));
-            lines.event(0.0, &waiting(&format!("check {number}"), &format!("tor{}: Active", number / 2)));
-        }
-        lines.event(0.0, &check("check 6"));
-        lines.event(0.0, &check("check 7"));
-        assert_eq!(
-            lines.overdue(2_500.0),
-            ["     Waiting [    2.50 s] 8 checks: tor0: Active; tor1: Active; tor2: Active; and 2 more"]
-        );
-    }
-
-    #[test]
-    fn a_consumer_that_slept_tells_once() {
-        let mut lines = Lines::new(Paint::new(false), false);
-        lines.event(0.0, &started("exec lines"));
-        assert_eq!(lines.overdue(100_000.0).len(), 1);
-        assert_eq!(lines.due(), Some(128_000.0));
-    }
-}
+mod tests;

@@ -11,6 +11,9 @@ use super::live::Live;
 use super::plain::Lines;
 use crate::progress::{Event, Paint, Progress};
 
+/// The columns of a log.
+pub(crate) const NO_TERMINAL: usize = 100;
+
 /// Who else writes to the terminal during the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Screen {
@@ -18,7 +21,7 @@ pub enum Screen {
     Ours,
     /// A test harness, which prints a line per check on standard output. Nothing is drawn in place, since the
     /// harness cannot know of it: also not when standard output is a pipe, for that often ends on the same
-    /// terminal (`cargo test | tee log`). Checks make no lines here; the harness prints them.
+    /// terminal (`cargo test | tee log`). Failed checks make no lines here; the harness prints them.
     Shared,
 }
 
@@ -29,7 +32,10 @@ pub fn on_stderr(screen: Screen) -> Arc<dyn Progress> {
     if screen == Screen::Ours && std::io::stderr().is_terminal() && !dumb {
         return Arc::new(Live::new(paint, ProgressDrawTarget::stderr()));
     }
-    Arc::new(Plain::new(paint, screen == Screen::Ours, std::io::stderr()))
+    let width =
+        console::Term::stderr().size_checked().map_or(NO_TERMINAL, |(_, columns)| usize::from(columns));
+    let lines = Lines::new(paint, screen == Screen::Ours, width);
+    Arc::new(Plain::new(lines, std::io::stderr()))
 }
 
 /// A consumer that shows nothing.
@@ -76,8 +82,7 @@ struct Plain<W: Write + Send + 'static> {
 }
 
 impl<W: Write + Send + 'static> Plain<W> {
-    fn new(paint: Paint, every_check: bool, out: W) -> Self {
-        let lines = Lines::new(paint, every_check);
+    fn new(lines: Lines, out: W) -> Self {
         let state = State { lines, out, known: (0.0, Instant::now()), over: false };
         let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
         let watched = Arc::clone(&shared);
@@ -133,7 +138,6 @@ fn watch<W: Write>(shared: &Shared<W>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Verdict;
     use std::io;
     use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -150,27 +154,28 @@ mod tests {
         }
     }
 
-    fn plain(every_check: bool) -> (Plain<Wire>, Receiver<String>) {
+    fn plain() -> (Plain<Wire>, Receiver<String>) {
         let (sender, receiver) = channel();
-        (Plain::new(Paint::new(false), every_check, Wire(sender)), receiver)
+        (Plain::new(Lines::new(Paint::new(false), true, 100), Wire(sender)), receiver)
     }
 
-    fn passed(name: &str) -> Event {
-        Event::CheckFinished { name: name.into(), verdict: Verdict::Passed, duration_ms: 3.0, headline: None }
+    fn done(name: &str) -> Event {
+        let (name, phase, detail) = (name.into(), "start".into(), String::new());
+        Event::StepFinished { name, phase, duration_ms: 3.0, detail, ok: true }
     }
 
     #[test]
     fn a_line_is_one_write() {
-        let (plain, lines) = plain(true);
-        plain.event(0.0, &passed("a check"));
-        assert_eq!(lines.recv().unwrap(), "        Pass [      3 ms] a check\n");
+        let (plain, lines) = plain();
+        plain.event(0.0, &done("a step"));
+        assert_eq!(lines.recv().unwrap(), "        Done [    3 ms] a step\n");
         drop(plain);
         assert!(lines.recv().is_err(), "the thread still holds the writer");
     }
 
     #[test]
     fn what_takes_long_is_told_without_another_event() {
-        let (plain, lines) = plain(false);
+        let (plain, lines) = plain();
         plain.event(0.0, &Event::CheckStarted { name: "a check".into() });
         // As if this came 1.99 s into the run: the line is due 10 ms later.
         let what = "router0: 9 of 12 routes".to_owned();
@@ -181,13 +186,13 @@ mod tests {
 
     #[test]
     fn lines_of_many_threads_do_not_mix() {
-        let (plain, lines) = plain(true);
+        let (plain, lines) = plain();
         std::thread::scope(|scope| {
             for thread in 0..4 {
                 let plain = &plain;
                 scope.spawn(move || {
                     for number in 0..50 {
-                        plain.event(0.0, &passed(&format!("check {thread}.{number}")));
+                        plain.event(0.0, &done(&format!("step {thread}.{number}")));
                     }
                 });
             }
@@ -195,6 +200,6 @@ mod tests {
         drop(plain);
         let lines: Vec<String> = lines.iter().collect();
         assert_eq!(lines.len(), 200);
-        assert!(lines.iter().all(|line| line.matches('\n').count() == 1 && line.contains("Pass")));
+        assert!(lines.iter().all(|line| line.matches('\n').count() == 1 && line.contains("Done")));
     }
 }

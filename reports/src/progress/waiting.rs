@@ -1,0 +1,136 @@
+//! What many checks wait for, said in one line: each thing once, and first of all one for each subject.
+//!
+//! What lives here: choosing and fitting. What does not: when it is said (`plain`, `live`).
+
+use console::measure_text_width;
+
+use super::plain::Running;
+use crate::text;
+
+/// Something that checks wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reason<'a> {
+    /// `router0: 9 of 12 routes`; the check's name where it did not say.
+    pub(super) text: &'a str,
+    /// How many checks wait for it.
+    pub(super) checks: usize,
+}
+
+/// Whom a reason is about: `tor0` in `tor0 10.0.1.2: Active`.
+fn subject(reason: &str) -> &str {
+    reason.split([' ', ',', ':']).next().unwrap_or_default()
+}
+
+/// What some checks wait for, each thing once: first one thing of each subject, then the second of each, and so on,
+/// so that the few that fit on a screen tell of many subjects.
+pub(super) fn reasons<'a>(checks: impl Iterator<Item = &'a Running>) -> Vec<Reason<'a>> {
+    let mut reasons: Vec<Reason<'a>> = Vec::new();
+    for check in checks {
+        let text = check.waits_for.as_deref().unwrap_or(&check.name);
+        match reasons.iter_mut().find(|reason| reason.text == text) {
+            Some(reason) => reason.checks += 1,
+            None => reasons.push(Reason { text, checks: 1 }),
+        }
+    }
+    let turn = |at: usize| {
+        reasons[..at].iter().filter(|before| subject(before.text) == subject(reasons[at].text)).count()
+    };
+    let mut turns: Vec<(usize, Reason<'a>)> = (0..reasons.len()).map(|at| (turn(at), reasons[at])).collect();
+    // A stable sort: within a turn they stay in the order of the checks.
+    turns.sort_by_key(|(turn, _)| *turn);
+    turns.into_iter().map(|(_, reason)| reason).collect()
+}
+
+/// `44 checks: router0: 8 of 12 prefixes; tor0 10.0.1.2: Active; and 40 more`, in at most `room` columns.
+pub(super) fn in_one_line<'a>(checks: impl Iterator<Item = &'a Running>, room: usize) -> String {
+    let reasons = reasons(checks);
+    let total: usize = reasons.iter().map(|reason| reason.checks).sum();
+    let mut line = format!("{}: ", text::count(total, "check"));
+    let mut left = total;
+    for (at, reason) in reasons.iter().enumerate() {
+        let after = left - reason.checks;
+        let and = if at == 0 { "" } else { "; " };
+        let width = measure_text_width(&line)
+            + measure_text_width(and)
+            + measure_text_width(reason.text)
+            + measure_text_width(&more(after));
+        // One thing is said however narrow it is, cut if need be.
+        if at > 0 && width > room {
+            break;
+        }
+        let fits = room.saturating_sub(measure_text_width(&line) + measure_text_width(&more(after)));
+        let text = console::truncate_str(reason.text, fits.max(20), "…");
+        line += &format!("{and}{}", if at == 0 { &text } else { reason.text });
+        left = after;
+    }
+    line + &more(left)
+}
+
+fn more(checks: usize) -> String {
+    if checks == 0 { String::new() } else { format!("; and {checks} more") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn waiting(what: &str) -> Running {
+        Running {
+            name: what.into(),
+            phase: None,
+            started_ms: 0.0,
+            waits_for: Some(what.into()),
+            told_again_ms: 0.0,
+        }
+    }
+
+    fn some() -> Vec<Running> {
+        let mut checks = vec![
+            waiting("router0 net0: 3 of 5 prefixes"),
+            waiting("router0 net1: 3 of 5 prefixes"),
+            waiting("tor0 10.0.1.2: Active"),
+            waiting("tor0 10.0.1.2: Active"),
+            waiting("tor1 10.0.3.2: Active"),
+        ];
+        checks.push(Running { waits_for: None, ..waiting("a check") });
+        checks
+    }
+
+    #[test]
+    fn subjects_take_turns() {
+        let checks = some();
+        let texts: Vec<_> =
+            reasons(checks.iter()).iter().map(|reason| (reason.text, reason.checks)).collect();
+        assert_eq!(
+            texts,
+            [
+                ("router0 net0: 3 of 5 prefixes", 1),
+                ("tor0 10.0.1.2: Active", 2),
+                ("tor1 10.0.3.2: Active", 1),
+                ("a check", 1),
+                ("router0 net1: 3 of 5 prefixes", 1),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_line_says_what_fits_and_counts_the_rest() {
+        let checks = some();
+        assert_eq!(
+            in_one_line(checks.iter(), 76),
+            "6 checks: router0 net0: 3 of 5 prefixes; tor0 10.0.1.2: Active; and 3 more"
+        );
+        assert_eq!(in_one_line(checks[2..4].iter(), 80), "2 checks: tor0 10.0.1.2: Active");
+        assert_eq!(in_one_line(checks.iter(), 5), "6 checks: router0 net0: 3 of …; and 5 more");
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_is_wider_than_its_room(texts in prop::collection::vec("[a-z]{1,9}: [a-z ]{0,60}", 1..30), room in 60usize..160) {
+            let checks: Vec<Running> = texts.iter().map(|text| waiting(text)).collect();
+            let line = in_one_line(checks.iter(), room);
+            prop_assert!(measure_text_width(&line) <= room, "{line}");
+        }
+    }
+}
