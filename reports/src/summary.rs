@@ -95,10 +95,10 @@ impl Page<'_> {
         let times = &self.record.times;
         let total = brief(times.total_ms);
         if times.protocol_ms == 0.0 {
-            return format!("it took {total}, all of it fabric's own work");
+            return format!("{total} of our own work");
         }
         format!(
-            "it took {total}: {} waiting for FRR and GoBGP (their timers), {} fabric's own work",
+            "{total}: {} of FRR's and GoBGP's timers, {} of our own work",
             brief(times.protocol_ms),
             brief(times.own_ms)
         )

@@ -54,9 +54,9 @@ pub(super) fn in_one_line<'a>(checks: impl Iterator<Item = &'a Running>, room: u
             + measure_text_width(and)
             + measure_text_width(reason.text)
             + measure_text_width(&more(after));
-        // One thing is said however narrow it is, cut if need be.
+        // One thing is said however narrow it is, cut if need be; of the others those that fit.
         if at > 0 && width > room {
-            break;
+            continue;
         }
         let fits = room.saturating_sub(measure_text_width(&line) + measure_text_width(&more(after)));
         let text = console::truncate_str(reason.text, fits.max(20), "…");

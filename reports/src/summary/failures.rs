@@ -10,8 +10,11 @@ use crate::progress::brief;
 use crate::record::{Check, Verdict};
 use crate::text::one_line;
 
-/// How many causes are shown with their text; of the others only the names of the checks.
-const SHOWN: usize = 8;
+/// How many causes of the first phase with failures are shown with their text; of others, only what was seen.
+const SHOWN: usize = 6;
+
+/// The same for later phases: what fails there mostly follows from what failed before.
+const SHOWN_LATER: usize = 2;
 
 /// How many further checks of a cause are named.
 const NAMED: usize = 4;
@@ -27,24 +30,28 @@ struct Cause<'a> {
     phase: &'a str,
     /// What is compared: see [`cause`].
     key: String,
+    /// How many things were amiss on the same node.
+    amiss: usize,
     checks: Vec<&'a Check>,
 }
 
 impl Page<'_> {
-    /// The failures, phase by phase; within a phase the cause that most checks failed for comes first.
+    /// The failures, phase by phase. Within a phase what may be behind others comes first: a session that is down
+    /// before what happens while several are, and that before the rest; then the cause of most checks.
     pub(super) fn failures(&self) -> Option<String> {
         let mut causes = self.causes();
         let phases = self.record.phase_names();
         let place = |cause: &Cause<'_>| phases.iter().position(|name| *name == cause.phase);
-        causes.sort_by_key(|cause| (place(cause), std::cmp::Reverse(cause.checks.len())));
-        let mut blocks: Vec<String> = causes.iter().take(SHOWN).map(|cause| self.cause(cause)).collect();
-        let rest: Vec<&Cause<'_>> = causes.iter().skip(SHOWN).collect();
-        if !rest.is_empty() {
-            let mut more = String::new();
-            for check in rest.iter().flat_map(|cause| &cause.checks) {
-                more += &format!("{} {}\n", self.paint.bad("        FAIL"), one_line(&check.name));
-            }
-            blocks.push(more + &self.wrapped("why these failed is in the reports"));
+        causes.sort_by_key(|cause| {
+            let amiss = if cause.amiss == 0 { usize::MAX } else { cause.amiss };
+            (place(cause), amiss, std::cmp::Reverse(cause.checks.len()))
+        });
+        let mut blocks: Vec<String> = Vec::new();
+        for (number, phase) in causes.chunk_by(|one, other| one.phase == other.phase).enumerate() {
+            let shown = if number == 0 { SHOWN } else { SHOWN_LATER }.min(phase.len());
+            blocks.extend(phase[..shown].iter().map(|cause| self.cause(cause)));
+            let rest: String = phase[shown..].iter().map(|cause| self.in_two_lines(cause)).collect();
+            blocks.extend((!rest.is_empty()).then_some(rest));
         }
         (!blocks.is_empty()).then(|| blocks.join("\n"))
     }
@@ -52,10 +59,11 @@ impl Page<'_> {
     fn causes(&self) -> Vec<Cause<'_>> {
         let mut causes: Vec<Cause<'_>> = Vec::new();
         for check in self.record.checks.iter().filter(|check| check.verdict == Verdict::Failed) {
-            let (phase, key) = (check.phase.as_str(), cause(check.failure.as_deref().unwrap_or_default()));
+            let failure = check.failure.as_deref().unwrap_or_default();
+            let (phase, (amiss, key)) = (check.phase.as_str(), cause(failure));
             match causes.iter_mut().find(|known| known.phase == phase && known.key == key) {
                 Some(known) => known.checks.push(check),
-                None => causes.push(Cause { phase, key, checks: vec![check] }),
+                None => causes.push(Cause { phase, key, amiss, checks: vec![check] }),
             }
         }
         causes
@@ -68,7 +76,8 @@ impl Page<'_> {
         let mut block = format!("{} {name} {took}\n", self.paint.bad("        FAIL"));
         block += &self.wrapped(&in_short(first.failure.as_deref().unwrap_or("no failure text was recorded")));
         if !others.is_empty() {
-            block += &self.wrapped(&format!("and {} more for the same reason:", others.len()));
+            let same = if cause.amiss > 0 { "while that is so" } else { "for the same reason" };
+            block += &self.wrapped(&format!("and {} more {same}:", others.len()));
             // Not wrapped: a name is there to be copied.
             for check in others.iter().take(NAMED) {
                 block += &format!("{:INDENT$}  {}\n", "", one_line(&check.name));
@@ -84,22 +93,35 @@ impl Page<'_> {
     }
 }
 
+impl Page<'_> {
+    /// A cause without its text: a check, what was seen, and how many more there are.
+    fn in_two_lines(&self, cause: &Cause<'_>) -> String {
+        let Some((first, others)) = cause.checks.split_first() else { return String::new() };
+        let seen = one_line(first.headline().unwrap_or_default());
+        let more =
+            if others.is_empty() { String::new() } else { format!(" (and {} more checks)", others.len()) };
+        let name = one_line(&first.name);
+        format!("{} {name}\n{}", self.paint.bad("        FAIL"), self.wrapped(&format!("{seen}{more}")))
+    }
+}
+
 /// What failures of one cause have in common: what else was amiss, else what they were about and how that differed,
-/// else all of it. Clocks that run on are left out.
-fn cause(failure: &str) -> String {
+/// else all of it; and how many things were amiss. Clocks that run on are left out.
+fn cause(failure: &str) -> (usize, String) {
     let starting = |mark: &str| {
         let lines = failure.lines().map(str::trim).filter(|line| line.starts_with(mark));
         lines.map(without_clocks).collect::<Vec<_>>().join("\n")
     };
     let (amiss, differs) = (starting("meanwhile "), starting("- "));
-    if !amiss.is_empty() {
-        amiss
+    let key = if !amiss.is_empty() {
+        amiss.clone()
     } else if !differs.is_empty() {
         let about = failure.split(": ").next().unwrap_or_default();
         format!("{about}\n{differs}")
     } else {
         failure.to_owned()
-    }
+    };
+    (amiss.lines().count(), key)
 }
 
 /// The line without what its clocks show: `tries again in 6 s` is the same as `tries again in 5 s`.
@@ -168,7 +190,7 @@ mod tests {
             (0..SHOWN + 3).map(|n| format!("tor{n}: no answer\n  - nothing answered")).collect();
         let text = render(&failing(&texts), None, PLAIN);
         assert_eq!(text.matches("nothing answered").count(), SHOWN);
-        assert!(text.contains("FAIL policy::check 10\n"), "{text}");
+        assert!(text.contains("FAIL policy::check 8\n             tor8: no answer\n"), "{text}");
     }
 
     #[rstest]
@@ -183,7 +205,7 @@ mod tests {
     #[case::no_marks("the same", "the same", true)]
     #[case::no_marks_and_different("one", "another", false)]
     fn causes_are_told_apart(#[case] one: &str, #[case] other: &str, #[case] same: bool) {
-        assert_eq!(cause(one) == cause(other), same, "{}\n{}", cause(one), cause(other));
+        assert_eq!(cause(one) == cause(other), same, "{:?}\n{:?}", cause(one), cause(other));
     }
 
     #[test]

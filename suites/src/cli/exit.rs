@@ -13,7 +13,10 @@ pub(super) const ENVIRONMENT: u8 = 3;
 
 /// Tells an error and gives the exit code that goes with it.
 pub(super) fn code_of(error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {error:#}");
+    let text = format!("{error:#}");
+    // Mistakes in a lab's files carry the word already, each with its place.
+    let label = if text.starts_with("error: ") { "" } else { "error: " };
+    eprintln!("{label}{text}");
     let bad_lab = error.downcast_ref::<LoadError>().is_some() || error.downcast_ref::<Usage>().is_some();
     ExitCode::from(if bad_lab { USAGE } else { ENVIRONMENT })
 }

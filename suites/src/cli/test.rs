@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use fabric_reports::progress::on_stderr;
+use fabric_reports::record::Outcome;
 use fabric_reports::{Screen, summary};
 use fabric_suites::run::{self, Begin, Finished, Prepared, RunSettings, Selection};
 use tokio::sync::oneshot;
@@ -59,11 +60,14 @@ fn tell(finished: &Finished) -> ExitCode {
         eprintln!("{error}");
     }
     if let Some(id) = &finished.kept {
+        let id = Some(id.as_str());
         eprintln!(
-            "The fabric is still up: `{}` shows it, `{}` ends it.",
-            pick::again(Some(id), "status"),
-            pick::again(Some(id), "down")
+            "      Fabric still up: `{}` shows it, `{}` ends it.",
+            pick::again(id, "status"),
+            pick::again(id, "down")
         );
+    } else if finished.record.outcome == Outcome::Failed {
+        eprintln!("      Fabric gone: `fabric test --keep` leaves it up when a check fails.");
     }
     ExitCode::from(finished.record.exit_code)
 }

@@ -1,0 +1,181 @@
+//! What to type next about a check that failed: a line that works as it stands, in the shell the run was started from.
+//!
+//! A fabric that ends with its run is brought up again first, as far as the check's phase.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use fabric_harness::runtime::keeper::State;
+
+use super::{Context, words};
+use crate::checks::{AgreeOn, SessionSpec};
+use crate::expect::{Place, Resolver, Symbol};
+use crate::plan::{CheckSpec, PlannedCheck};
+
+/// The line, if there is one for this check.
+pub(super) fn command(context: &Context, check: &PlannedCheck) -> Option<String> {
+    let state = context.fabric.state().ok()?;
+    let way = Way::to(&state, &check.name, program());
+    let exec = |node: &str, line: &str| Some(way.exec(node, line));
+    match &check.spec {
+        CheckSpec::Session(spec) => exec(spec.router(), &show_neighbor(context, spec)),
+        CheckSpec::Rib(spec) => exec(&spec.router, "vtysh -c 'show bgp ipv4 wide'"),
+        CheckSpec::Fib(spec) => exec(&spec.router, "ip route"),
+        CheckSpec::Interface(spec) => exec(&spec.place, "ip address"),
+        CheckSpec::Lines(spec) => exec(&spec.node, "ip address"),
+        CheckSpec::Nodes(_) => way.kubectl("get nodes -o wide"),
+        CheckSpec::Pod(spec) => {
+            way.kubectl(&format!("-n {} describe pod {}", spec.pod.namespace, spec.pod.name))
+        }
+        CheckSpec::Reach(spec) => probe(context, &way, PING, &spec.from, &spec.to),
+        CheckSpec::Path(spec) => probe(context, &way, TRACEROUTE, &spec.from, &spec.to),
+        CheckSpec::Agree(spec) => {
+            let line = if spec.on == AgreeOn::Trace { TRACEROUTE } else { PING };
+            probe(context, &way, line, &spec.from, &spec.to)
+        }
+    }
+}
+
+const PING: &str = "ping -n -c 3";
+const TRACEROUTE: &str = "traceroute -n -q 1 -w 1";
+
+fn show_neighbor(context: &Context, spec: &SessionSpec) -> String {
+    match words::neighbor_of(context, spec) {
+        Some(neighbor) => format!("vtysh -c 'show bgp neighbors {neighbor}'"),
+        None => "vtysh -c 'show bgp summary'".to_owned(),
+    }
+}
+
+/// The probe as a program of the sender; without the target's address, how to find it out.
+fn probe(context: &Context, way: &Way, line: &str, from: &Symbol, to: &Symbol) -> Option<String> {
+    let atlas = context.view.now();
+    let address = |symbol: &Symbol| {
+        atlas.addresses(symbol).ok()?.first().map(|named| named.value).filter(IpAddr::is_ipv4)
+    };
+    let from = match from {
+        Symbol::Pod(pod) => format!("{}/{}", pod.namespace, pod.name),
+        Symbol::Node(whose) | Symbol::Interface { place: Place::NodeOf(whose), .. } => {
+            atlas.cluster_node(from, whose).ok()?
+        }
+        Symbol::Interface { place: Place::Device(device), .. } => device.clone(),
+        _ => return None,
+    };
+    match (address(to), to) {
+        (Some(address), _) => Some(way.exec(&from, &format!("{line} {address}"))),
+        (None, Symbol::Pod(_) | Symbol::Node(_)) => way.kubectl("get nodes,pods -A -o wide"),
+        (None, _) => Some(way.exec(&from, "ip route")),
+    }
+}
+
+/// How to call this program: those who run it through cargo may have it nowhere else.
+fn program() -> &'static str {
+    if std::env::var_os("CARGO_MANIFEST_DIR").is_some() { "cargo run -q --" } else { "fabric" }
+}
+
+/// The way to a fabric from the user's shell.
+#[derive(Debug)]
+struct Way {
+    program: &'static str,
+    /// What to type first: nothing for a fabric that stays.
+    first: String,
+    /// The option that names the fabric, and a space.
+    name: String,
+    kubeconfig: Option<PathBuf>,
+}
+
+impl Way {
+    fn to(state: &State, check: &str, program: &'static str) -> Self {
+        let (id, kubeconfig) = (&state.spec.id, state.kubeconfig.clone());
+        if !state.spec.ephemeral {
+            return Self { program, first: String::new(), name: format!("--name {id} "), kubeconfig };
+        }
+        let phase = check.split("::").next().unwrap_or_default();
+        let lab = from_here(&state.spec.lab);
+        // A run's own fabric is called after the lab and the process; `up` calls its after the lab alone.
+        let of_lab = id.strip_suffix(&format!("-{}", std::process::id()));
+        let name = if of_lab.is_some() { String::new() } else { format!("--name {id} ") };
+        let folder = |kubeconfig: PathBuf| {
+            let (file, folders) = (kubeconfig.file_name()?.to_owned(), kubeconfig.parent()?.parent()?);
+            Some(folders.join(of_lab.unwrap_or(id)).join(file))
+        };
+        let first = format!("{program} up {} {name}--to {} && ", word(&lab), word(phase));
+        Self { program, first, name, kubeconfig: kubeconfig.and_then(folder) }
+    }
+
+    fn exec(&self, node: &str, line: &str) -> String {
+        let Self { program, first, name, .. } = self;
+        format!("{first}{program} exec {name}{} -- {line}", word(node))
+    }
+
+    fn kubectl(&self, line: &str) -> Option<String> {
+        let kubeconfig = word(&self.kubeconfig.as_ref()?.display().to_string());
+        Some(format!("{}KUBECONFIG={kubeconfig} kubectl {line}", self.first))
+    }
+}
+
+/// A path as the user would type it: from the folder they are in where it is below that. cargo runs tests in another
+/// folder than the user's, but leaves PWD as it was.
+fn from_here(path: &Path) -> String {
+    let here = std::env::var_os("PWD").map(PathBuf::from).and_then(|here| here.canonicalize().ok());
+    let below = here.as_deref().and_then(|here| path.strip_prefix(here).ok());
+    match below {
+        Some(below) if below.as_os_str().is_empty() => ".".to_owned(),
+        Some(below) => below.display().to_string(),
+        None => path.display().to_string(),
+    }
+}
+
+/// A word of a command line, quoted where a shell would take it apart.
+fn word(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:@%+=,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("router0", "router0")]
+    #[case("default/nettool-1", "default/nettool-1")]
+    #[case("/tmp/my lab", "'/tmp/my lab'")]
+    #[case("it's", r"'it'\''s'")]
+    #[case("", "''")]
+    fn words_stay_words(#[case] text: &str, #[case] expected: &str) {
+        assert_eq!(word(text), expected);
+    }
+
+    fn way(first: &str, name: &str) -> Way {
+        let kubeconfig = Some(PathBuf::from("/run/user/1000/fabric/demo/kubeconfig"));
+        Way { program: "fabric", first: first.into(), name: name.into(), kubeconfig }
+    }
+
+    #[test]
+    fn a_fabric_that_stays_is_gone_into_by_name() {
+        let way = way("", "--name demo ");
+        assert_eq!(way.exec("router0", "ip route"), "fabric exec --name demo router0 -- ip route");
+        assert_eq!(
+            way.kubectl("get nodes").as_deref(),
+            Some("KUBECONFIG=/run/user/1000/fabric/demo/kubeconfig kubectl get nodes")
+        );
+    }
+
+    #[test]
+    fn a_fabric_that_ends_is_brought_up_again_first() {
+        let way = way("fabric up my-lab --to policy && ", "");
+        assert_eq!(
+            way.exec("router0", "ip route"),
+            "fabric up my-lab --to policy && fabric exec router0 -- ip route"
+        );
+        assert!(
+            way.kubectl("get nodes")
+                .is_some_and(|line| line.starts_with("fabric up my-lab --to policy && KUBE"))
+        );
+    }
+}
