@@ -198,6 +198,11 @@ impl Fabric {
         self.objects.get_or_try_init(connecting).await
     }
 
+    /// Waits until the fabric's keeper has gone, and everything with it; never returns while it lives.
+    pub async fn gone(&self) {
+        self.keeper.gone().await;
+    }
+
     /// Ends everything; returns when nothing is left.
     pub async fn end(&self) -> Result<(), FabricError> {
         Ok(self.keeper.down().await?)

@@ -209,6 +209,9 @@ pub async fn run(
             tokio::select! {
                 () = engine.run() => {}
                 () = &mut interrupted => recorder.interrupted(),
+                () = fabric.gone() => {
+                    recorder.bring_up_failed("run", "the fabric's keeper was killed in the middle of the run, and everything it kept is gone");
+                }
             }
             Some(fabric)
         }

@@ -33,7 +33,8 @@ impl Broken {
     #[track_caller]
     fn routes_in_kernel(&self, router: &str, count: usize) {
         let there = until(SOON * 10, || {
-            let table = self.ground.exec("b", router, &["ip", "-json", "route", "show", "proto", "bgp"]).json();
+            let table =
+                self.ground.exec("b", router, &["ip", "-json", "route", "show", "proto", "bgp"]).json();
             match table.as_array().map_or(0, Vec::len) {
                 seen if seen == count => Ok(()),
                 seen => Err(format!("{router} has {seen} routes of BGP, not {count}: {table}")),
@@ -59,7 +60,10 @@ fn only_these_failed(record: &Record, wanted: &[&str]) {
     let failed: BTreeSet<String> = record.names("failed").into_iter().map(str::to_owned).collect();
     let unexpected: Vec<_> = failed.difference(&wanted).collect();
     let missing: Vec<_> = wanted.difference(&failed).collect();
-    assert!(unexpected.is_empty() && missing.is_empty(), "unexpected: {unexpected:#?}\nmissing: {missing:#?}");
+    assert!(
+        unexpected.is_empty() && missing.is_empty(),
+        "unexpected: {unexpected:#?}\nmissing: {missing:#?}"
+    );
     assert!(record.names("not-run").is_empty());
     assert!(record.names("passed").len() > 20, "{:?}", record.names("passed"));
 }
@@ -106,7 +110,10 @@ fn a_link_is_down() {
     assert!(text.contains("the session is Idle, not established"), "{text}");
     assert!(text.contains("impatient/lab.yaml:"), "where it is written: {text}");
     let text = record.failure("policy::routes::tor1::rib has the 13 prefixes");
-    assert!(text.contains("missing: 10.0.1.0/24 = tor0:net1") && text.contains("= podCIDR(worker)"), "{text}");
+    assert!(
+        text.contains("missing: 10.0.1.0/24 = tor0:net1") && text.contains("= podCIDR(worker)"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -168,7 +175,8 @@ fn a_policy_has_the_wrong_as() {
     broken.routes_in_kernel("router0", 8);
     let record = broken.judged();
     let failed = record.names("failed");
-    let wrong: Vec<_> = failed.iter().filter(|name| name.contains("::tor0::10.0.") && !name.contains(" is sent ")).collect();
+    let wrong: Vec<_> =
+        failed.iter().filter(|name| name.contains("::tor0::10.0.") && !name.contains(" is sent ")).collect();
     assert!(wrong.is_empty(), "rack0 is as it should be: {wrong:?}");
     for server in ["10.0.3.2", "10.0.4.2"] {
         let name = format!("policy::sessions::tor1::{server} is established with AS 65011");
@@ -232,11 +240,15 @@ fn a_route_is_missing_in_one_kernel_only() {
     let record = broken.judged();
     only_these_failed(
         &record,
-        &["routes::tor0::fib routes to the 13 prefixes and no others", "routes::tor0::podCIDR(worker) leaves through net2"],
+        &[
+            "routes::tor0::fib routes to the 13 prefixes and no others",
+            "routes::tor0::podCIDR(worker) leaves through net2",
+        ],
     );
     let text = record.failure("policy::routes::tor0::fib routes to the 13 prefixes and no others");
     assert!(text.contains(&format!("missing: {cidr} = podCIDR(worker)")), "{text}");
-    let next = record.0["checks"].as_array().unwrap().iter().find(|check| check["verdict"] == "failed").unwrap();
+    let next =
+        record.0["checks"].as_array().unwrap().iter().find(|check| check["verdict"] == "failed").unwrap();
     assert_eq!(next["next_command"], "fabric exec --name b tor0 -- ip route");
     // And whole again: every check passes without the run having changed anything.
     broken.exec("tor0", &["pkill", "-CONT", "zebra"]);
@@ -247,6 +259,7 @@ fn a_route_is_missing_in_one_kernel_only() {
 /// The pod CIDR of `worker`, as the kernel of its ToR routes it: through the node's own address.
 #[track_caller]
 fn pod_cidr_of_worker(ground: &Ground) -> String {
-    let table = ground.exec("b", "tor0", &["ip", "-json", "route", "show", "proto", "bgp", "via", "10.0.2.2"]).json();
+    let table =
+        ground.exec("b", "tor0", &["ip", "-json", "route", "show", "proto", "bgp", "via", "10.0.2.2"]).json();
     table[0]["dst"].as_str().unwrap_or_else(|| panic!("no route through worker: {table}")).to_owned()
 }

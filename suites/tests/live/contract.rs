@@ -37,22 +37,28 @@ fn exit_codes_of_runs() {
     let nothing = ground.run(&["test", lab, "--only", "no-check-is-called-so"]).code(4);
     assert!(nothing.err.contains("checked nothing"), "{}", nothing.err);
 
-    let wants_what_is_not = "  - name: underlay\n    expect: { interfaces: { within: 50ms, a: { eth1: down } } }\n";
+    let wants_what_is_not =
+        "  - name: underlay\n    expect: { interfaces: { within: 50ms, a: { eth1: down } } }\n";
     small(&ground, wants_what_is_not);
     let failed = ground.run(&["test", lab]).code(1);
     assert!(failed.err.contains("underlay::interfaces::a::eth1 is down"), "{}", failed.err);
     let record = Record::read(&ground.path("target/fabric/latest"));
     assert_eq!((record.outcome(), record.0["exit_code"].as_u64()), ("failed", Some(1)));
 
-    let breaks = format!("{UP}  - name: second\n    run: [{{ node: b, command: ls /not/there }}]\n    \
-                          expect: {{ interfaces: {{ b: {{ eth1: up }} }} }}\n");
+    let breaks = format!(
+        "{UP}  - name: second\n    run: [{{ node: b, command: ls /not/there }}]\n    \
+                          expect: {{ interfaces: {{ b: {{ eth1: up }} }} }}\n"
+    );
     small(&ground, &breaks);
     let broken = ground.run(&["test", lab]).code(3);
     assert!(broken.err.contains("`ls /not/there` in b ended with code 2"), "{}", broken.err);
     let record = Record::read(&ground.path("target/fabric/latest"));
     assert_eq!(record.outcome(), "bring-up-failed");
     assert_eq!(record.names("passed").len(), 1, "what came before was judged");
-    assert_eq!(record.names("not-run").into_iter().collect::<Vec<_>>(), ["second::interfaces::b::eth1 is up"]);
+    assert_eq!(
+        record.names("not-run").into_iter().collect::<Vec<_>>(),
+        ["second::interfaces::b::eth1 is up"]
+    );
     let up = ground.run(&["up", lab, "--to", "second"]).code(3);
     assert!(up.err.contains("`ls /not/there` in b ended with code 2"), "{}", up.err);
     assert!(ground.kin().is_empty(), "half a fabric is no fabric");
@@ -74,8 +80,16 @@ fn wrong_usage_is_two(#[case] arguments: &[&str], #[case] says: &str) {
 
 #[rstest]
 #[case::a_key("  - name: underlay\n    expekt: {}\n", "small/lab.yaml:4:5", "did you mean `expect`?")]
-#[case::a_value("  - name: underlay\n    expect: { interfaces: { a: { eth1: upp } } }\n", "small/lab.yaml:4:40", "`up`")]
-#[case::a_node("  - name: underlay\n    expect: { interfaces: { c: { eth1: up } } }\n", "small/lab.yaml:4:29", "no node c")]
+#[case::a_value(
+    "  - name: underlay\n    expect: { interfaces: { a: { eth1: upp } } }\n",
+    "small/lab.yaml:4:40",
+    "`up`"
+)]
+#[case::a_node(
+    "  - name: underlay\n    expect: { interfaces: { c: { eth1: up } } }\n",
+    "small/lab.yaml:4:29",
+    "no node c"
+)]
 #[case::yaml("  - name: underlay\n    expect: { interfaces\n", "small/lab.yaml:", "")]
 fn a_bad_lab_is_two_and_says_where(#[case] lab: &str, #[case] place: &str, #[case] help: &str) {
     let Some(ground) = Ground::new("a_bad_lab_is_two_and_says_where") else { return };
@@ -102,7 +116,11 @@ fn listing_works_with_nothing_installed() {
     command.env_clear().env("PATH", "").env("FABRIC_CACHE_DIR", "");
     let done = ground.start(command).wait().code(0);
     assert!(done.out.lines().all(|line| line.starts_with("policy::")), "{}", done.out);
-    assert!(done.out.lines().any(|line| line == "policy::routes::router0::rib has the 12 prefixes"), "{}", done.out);
+    assert!(
+        done.out.lines().any(|line| line == "policy::routes::router0::rib has the 12 prefixes"),
+        "{}",
+        done.out
+    );
     assert_eq!(done.err, "");
 }
 
@@ -115,7 +133,10 @@ fn what_is_up_can_be_asked_and_entered() {
     assert!(up.out.contains("export KUBECONFIG=") && up.out.contains("kubectl apply -f"), "{}", up.out);
 
     let status = ground.run(&["status", "--format", "json"]).code(0).json();
-    assert_eq!((&status["name"], &status["phase"], &status["state"]), (&"s".into(), &"cni".into(), &"up".into()));
+    assert_eq!(
+        (&status["name"], &status["phase"], &status["state"]),
+        (&"s".into(), &"cni".into(), &"up".into())
+    );
     assert_eq!(status["phases"].as_array().unwrap().len(), 6);
     let nodes = status["nodes"].as_array().unwrap();
     assert_eq!(nodes.len(), 11);
@@ -138,10 +159,19 @@ fn what_is_up_can_be_asked_and_entered() {
     assert_eq!(ground.start(command).wait().code(0).out, "two\none\n");
 
     // A run on what is up says which phases it has left behind, and leaves it up.
-    let judged = ground.run(&["test", lab.to_str().unwrap(), "--only", "cluster::", "--only", "cni::"]).code(0);
+    let judged =
+        ground.run(&["test", lab.to_str().unwrap(), "--only", "cluster::", "--only", "cni::"]).code(0);
     assert!(judged.err.contains("is still up"), "{}", judged.err);
     let record = Record::read(&ground.path("target/fabric/latest"));
-    assert!(record.names("skipped").iter().all(|name| name.starts_with("cluster::")), "{:?}", record.names("skipped"));
-    assert!(record.names("passed").iter().all(|name| name.starts_with("cni::")), "{:?}", record.names("passed"));
+    assert!(
+        record.names("skipped").iter().all(|name| name.starts_with("cluster::")),
+        "{:?}",
+        record.names("skipped")
+    );
+    assert!(
+        record.names("passed").iter().all(|name| name.starts_with("cni::")),
+        "{:?}",
+        record.names("passed")
+    );
     ground.run(&["down", lab.to_str().unwrap()]).code(0);
 }

@@ -35,7 +35,8 @@ fn two_routers_with_bound_configuration() {
     let Some(ground) = Ground::new("two_routers_with_bound_configuration") else { return };
     let lab = foreign(&ground, "two-routers");
     // The file itself may be named, too.
-    let done = ground.run(&["up", lab.join("two-routers.clab.yml").to_str().unwrap(), "--name", "two"]).code(0);
+    let done =
+        ground.run(&["up", lab.join("two-routers.clab.yml").to_str().unwrap(), "--name", "two"]).code(0);
     assert!(done.out.contains("two is up: 4 nodes"), "{}", done.out);
     assert_eq!(established(&ground, "two", "r1", 1), [("192.0.2.1".to_owned(), 2)]);
     assert_eq!(established(&ground, "two", "r2", 1), [("192.0.2.0".to_owned(), 2)]);
@@ -65,11 +66,19 @@ fn a_clos_with_levels_and_a_bridge() {
     assert_eq!(routes[0]["nexthops"].as_array().map(Vec::len), Some(2), "one way over each spine: {routes}");
     // Defaults, kinds, groups and the node's own, in this order.
     let motd = |node| ground.exec("clos", node, &["cat", "/etc/motd"]).out;
-    assert_eq!(["spine1", "spine2", "leaf2"].map(motd), ["spine of lab-7\n", "spine of lab-8\n", "leaf of lab-7\n"]);
+    assert_eq!(
+        ["spine1", "spine2", "leaf2"].map(motd),
+        ["spine of lab-7\n", "spine of lab-8\n", "leaf of lab-7\n"]
+    );
     let sysctl = |node| ground.exec("clos", node, &["cat", "/proc/sys/net/ipv4/conf/all/arp_announce"]).out;
     assert_eq!(["spine1", "leaf1"].map(sysctl), ["0\n", "2\n"]);
-    let mtu = |node, interface: &str| ground.exec("clos", node, &["cat", &format!("/sys/class/net/{interface}/mtu")]).out;
-    assert_eq!([mtu("leaf1", "eth1"), mtu("leaf1", "eth2"), mtu("h2", "eth1")], ["9100\n", "9500\n", "1400\n"]);
+    let mtu = |node, interface: &str| {
+        ground.exec("clos", node, &["cat", &format!("/sys/class/net/{interface}/mtu")]).out
+    };
+    assert_eq!(
+        [mtu("leaf1", "eth1"), mtu("leaf1", "eth2"), mtu("h2", "eth1")],
+        ["9100\n", "9500\n", "1400\n"]
+    );
     ground.run(&["down"]).code(0);
 }
 

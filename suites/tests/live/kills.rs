@@ -17,13 +17,19 @@ const LATEST: Duration = Duration::from_secs(3);
 #[test]
 fn at_random_moments() {
     let Some(ground) = Ground::new("at_random_moments") else { return };
-    let seed = std::env::var("FABRIC_LIVE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
+    let seed = std::env::var("FABRIC_LIVE_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or_else(rand::random);
     let mut random = StdRng::seed_from_u64(seed);
     let lab = article();
     for round in 0..ROUNDS {
         let moment = LATEST.mul_f64(random.random::<f64>());
         let keeper = round % 2 == 1;
-        println!("seed {seed}, round {round}: the {} after {moment:?}", if keeper { "keeper" } else { "client" });
+        println!(
+            "seed {seed}, round {round}: the {} after {moment:?}",
+            if keeper { "keeper" } else { "client" }
+        );
         let arguments = match keeper {
             true => ["up", lab.to_str().unwrap(), "--to", "policy"],
             false => ["test", lab.to_str().unwrap(), "--only", "policy::"],
@@ -38,7 +44,11 @@ fn at_random_moments() {
             // It may have ended by itself, its work done.
             let _ = kill(Pid::from_raw(victim), Signal::SIGKILL);
         }
-        if keeper && client.ended().is_none() && ground.kin().keepers().is_empty() && seen.keepers().is_empty() {
+        if keeper
+            && client.ended().is_none()
+            && ground.kin().keepers().is_empty()
+            && seen.keepers().is_empty()
+        {
             // Before there was a keeper: the client alone.
             client.signal(Signal::SIGKILL);
         }

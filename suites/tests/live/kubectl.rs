@@ -13,14 +13,22 @@ fn what_the_article_types() {
         return;
     };
     let version: serde_json::Value = serde_json::from_slice(&version.stdout).unwrap();
-    let minor = version["clientVersion"]["minor"].as_str().unwrap_or("0").trim_end_matches('+').parse::<u32>().unwrap();
+    let minor = version["clientVersion"]["minor"]
+        .as_str()
+        .unwrap_or("0")
+        .trim_end_matches('+')
+        .parse::<u32>()
+        .unwrap();
     let lab = article();
     ground.run(&["up", lab.to_str().unwrap(), "--name", "k"]).code(0);
     let kubeconfig = ground.run(&["status", "--name", "k", "--format", "json"]).json()["kubeconfig"].clone();
     let kubectl = |arguments: &[&str]| {
         let mut command = ground.command("kubectl");
         // Its caches go into the test's folder.
-        command.env("KUBECONFIG", kubeconfig.as_str().unwrap()).env("HOME", ground.path("home")).args(arguments);
+        command
+            .env("KUBECONFIG", kubeconfig.as_str().unwrap())
+            .env("HOME", ground.path("home"))
+            .args(arguments);
         ground.start(command).wait()
     };
 

@@ -40,9 +40,13 @@ fn after_a_check_failed() {
     let lab = ground.path("lab");
     copy(&article(), &lab);
     let text = std::fs::read_to_string(lab.join("lab.yaml")).unwrap();
-    let text = text.replace("      nodes:\n        count: 4\n", "      nodes:\n        count: 5\n        within: 100ms\n");
+    let text = text.replace(
+        "      nodes:\n        count: 4\n",
+        "      nodes:\n        count: 5\n        within: 100ms\n",
+    );
     std::fs::write(lab.join("lab.yaml"), text).unwrap();
-    let mut run = ground.start(ground.fabric(&["test", lab.to_str().unwrap(), "--only", "cluster::nodes::there are"]));
+    let mut run =
+        ground.start(ground.fabric(&["test", lab.to_str().unwrap(), "--only", "cluster::nodes::there are"]));
     run.says("bring up the cluster");
     let kin = ground.kin();
     let done = run.wait().code(1);

@@ -11,28 +11,47 @@ use super::support::{Done, Ground, Record};
 /// The test executable `fabric`: cargo gives tests the path of a binary, but not of another test.
 fn suite() -> PathBuf {
     static SUITE: OnceLock<PathBuf> = OnceLock::new();
-    SUITE.get_or_init(|| {
-        if let Some(built) = std::env::var_os("FABRIC_SUITE") {
-            return built.into();
-        }
-        // target/<profile>/fabric; the profile `dev` builds into `debug`.
-        let binary = PathBuf::from(env!("CARGO_BIN_EXE_fabric"));
-        let profile = binary.parent().unwrap();
-        let name = match profile.file_name().unwrap().to_str().unwrap() {
-            "debug" => "dev",
-            other => other,
-        };
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["test", "--offline", "--no-run", "--test", "fabric", "--message-format=json", "--profile", name]);
-        cargo.current_dir(env!("CARGO_MANIFEST_DIR")).env("CARGO_TARGET_DIR", profile.parent().unwrap());
-        let output = cargo.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let messages = output.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
-        let of_suite = |message: &Value| message["target"]["kind"][0] == "test" && message["target"]["name"] == "fabric";
-        let built = messages.filter(of_suite).find_map(|message| message["executable"].as_str().map(PathBuf::from));
-        built.unwrap_or_else(|| panic!("cargo built no test `fabric`: {}", String::from_utf8_lossy(&output.stdout)))
-    })
-    .clone()
+    SUITE
+        .get_or_init(|| {
+            if let Some(built) = std::env::var_os("FABRIC_SUITE") {
+                return built.into();
+            }
+            // target/<profile>/fabric; the profile `dev` builds into `debug`.
+            let binary = PathBuf::from(env!("CARGO_BIN_EXE_fabric"));
+            let profile = binary.parent().unwrap();
+            let name = match profile.file_name().unwrap().to_str().unwrap() {
+                "debug" => "dev",
+                other => other,
+            };
+            let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+            cargo.args([
+                "test",
+                "--offline",
+                "--no-run",
+                "--test",
+                "fabric",
+                "--message-format=json",
+                "--profile",
+                name,
+            ]);
+            cargo.current_dir(env!("CARGO_MANIFEST_DIR")).env("CARGO_TARGET_DIR", profile.parent().unwrap());
+            let output = cargo.output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let messages = output
+                .stdout
+                .split(|byte| *byte == b'\n')
+                .filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+            let of_suite = |message: &Value| {
+                message["target"]["kind"][0] == "test" && message["target"]["name"] == "fabric"
+            };
+            let built = messages
+                .filter(of_suite)
+                .find_map(|message| message["executable"].as_str().map(PathBuf::from));
+            built.unwrap_or_else(|| {
+                panic!("cargo built no test `fabric`: {}", String::from_utf8_lossy(&output.stdout))
+            })
+        })
+        .clone()
 }
 
 fn run(ground: &Ground, arguments: &[&str]) -> Done {
@@ -51,7 +70,11 @@ fn listing_needs_nothing() {
     assert!(names.len() > 200, "{}", done.out);
     assert!(names.contains(&"policy::routes::router0::rib has the 12 prefixes"), "{}", done.out);
     let listed = run(&ground, &["--list", "--skip", "::routes::", "workload::"]).code(0).out;
-    assert!(listed.contains("workload::reach::") && !listed.contains("::routes::") && !listed.contains("underlay::"));
+    assert!(
+        listed.contains("workload::reach::")
+            && !listed.contains("::routes::")
+            && !listed.contains("underlay::")
+    );
     assert!(!ground.path("reports").exists(), "listing writes no reports");
 }
 
@@ -62,13 +85,22 @@ fn a_filter_brings_up_only_what_it_needs() {
     assert!(done.out.contains("test result: ok."), "{}", done.out);
     let record = Record::read(&ground.path("reports"));
     assert!(record.steps().contains(&"bring up the cluster"), "{:?}", record.steps());
-    assert!(!record.steps().contains(&"bring up the underlay"), "no router is brought up: {:?}", record.steps());
+    assert!(
+        !record.steps().contains(&"bring up the underlay"),
+        "no router is brought up: {:?}",
+        record.steps()
+    );
     assert!(record.names("passed").iter().all(|name| name.starts_with("cluster::")));
 
     let name = "cluster::nodes::there are 4";
     let done = run(&ground, &["--exact", name, "--format", "json"]).code(0);
-    let lines: Vec<Value> = done.out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect();
-    let ok: Vec<&Value> = lines.iter().filter(|line| line["event"] == "ok" && line["type"] == "test").collect();
+    let lines: Vec<Value> = done
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect();
+    let ok: Vec<&Value> =
+        lines.iter().filter(|line| line["event"] == "ok" && line["type"] == "test").collect();
     assert_eq!(ok.len(), 1, "{}", done.out);
     assert_eq!(ok[0]["name"], name);
     assert_eq!(Record::read(&ground.path("reports")).names("passed").len(), 1);
@@ -83,7 +115,10 @@ fn under_nextest_it_attaches_or_is_skipped() {
     let name = "cluster::nodes::there are 4";
     let nextest = |name: &str| {
         let mut command = ground.command(suite());
-        command.args(["--exact", name, "--nocapture"]).env("NEXTEST", "1").env("FABRIC_REPORT_DIR", ground.path("reports"));
+        command
+            .args(["--exact", name, "--nocapture"])
+            .env("NEXTEST", "1")
+            .env("FABRIC_REPORT_DIR", ground.path("reports"));
         ground.start(command).wait()
     };
     let skipped = nextest(name).code(0);

@@ -6,7 +6,9 @@ use super::support::{Ground, Record, article};
 fn two_of_one_lab_do_not_see_each_other() {
     let Some(ground) = Ground::new("two_of_one_lab_do_not_see_each_other") else { return };
     let lab = article();
-    let up = |name| ground.start(ground.fabric(&["up", lab.to_str().unwrap(), "--name", name, "--to", "underlay"]));
+    let up = |name| {
+        ground.start(ground.fabric(&["up", lab.to_str().unwrap(), "--name", name, "--to", "underlay"]))
+    };
     let both = ["one", "two"].map(up);
     for up in both {
         up.wait().code(0);
@@ -17,7 +19,17 @@ fn two_of_one_lab_do_not_see_each_other() {
     let link = |name| ground.exec(name, "router0", &["ip", "-o", "link", "show", "net0"]).out;
     assert!(link("one").contains("state DOWN"), "{}", link("one"));
     assert!(!link("two").contains("state DOWN"), "{}", link("two"));
-    let files = ground.run(&["exec", "--name", "two", "router0", "--", "ls", "/tmp", "/etc/only-in-one", "/usr/only-in-one"]);
+    let files = ground.run(&[
+        "exec",
+        "--name",
+        "two",
+        "router0",
+        "--",
+        "ls",
+        "/tmp",
+        "/etc/only-in-one",
+        "/usr/only-in-one",
+    ]);
     assert_eq!(files.code, 2, "the other fabric's files are seen: {}", files.out);
     assert!(!files.out.contains("only-in-one"), "{}", files.out);
 
@@ -25,7 +37,11 @@ fn two_of_one_lab_do_not_see_each_other() {
     let names: Vec<_> = listed.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["one", "two"]);
     let nameless = ground.run(&["status"]).code(2);
-    assert!(nameless.err.contains("several fabrics are up") && nameless.err.contains("one, two"), "{}", nameless.err);
+    assert!(
+        nameless.err.contains("several fabrics are up") && nameless.err.contains("one, two"),
+        "{}",
+        nameless.err
+    );
     let again = ground.run(&["up", lab.to_str().unwrap(), "--name", "one"]);
     assert_eq!(again.code, 3, "{}", again.err);
     assert!(again.err.contains("a fabric named one is already up"), "{}", again.err);

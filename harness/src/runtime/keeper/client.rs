@@ -149,7 +149,7 @@ impl Keeper {
 
     /// The state as the keeper last wrote it.
     pub fn state(&self) -> Result<State, KeeperError> {
-        State::read(&self.dir).ok_or_else(|| self.gone("read the state file", &"no state file".to_string()))
+        State::read(&self.dir).ok_or_else(|| self.lost("read the state file", &"no state file".to_string()))
     }
 
     /// Does a part of bringing the fabric up.
@@ -196,6 +196,15 @@ impl Keeper {
         NetnsNode::new(&node.name, node.init, userns, Arc::new(FromKeeper { dir: self.dir.clone() }))
     }
 
+    /// Waits until the keeper has gone, however it went; never returns while it lives.
+    pub async fn gone(&self) {
+        match self.state().map(|state| crate::runtime::netns::enter::pidfd(state.keeper)) {
+            Ok(Ok(handle)) => ended(handle).await,
+            // Gone already, or nothing is known of it: then every request says so.
+            _ => std::future::pending().await,
+        }
+    }
+
     /// Ends everything; returns when the keeper has gone.
     pub async fn down(&self) -> Result<(), KeeperError> {
         let what = "end the fabric";
@@ -231,7 +240,7 @@ impl Keeper {
             stream.write_all(&line_of(request)?).await?;
             Ok::<_, io::Error>(BufReader::new(stream).lines())
         };
-        sent.await.map_err(|error| self.gone(what, &error))
+        sent.await.map_err(|error| self.lost(what, &error))
     }
 
     async fn receive(
@@ -239,8 +248,8 @@ impl Keeper {
         what: &str,
         lines: &mut tokio::io::Lines<BufReader<UnixStream>>,
     ) -> Result<Answer, KeeperError> {
-        let line = lines.next_line().await.map_err(|error| self.gone(what, &error))?;
-        let line = line.ok_or_else(|| self.gone(what, &log_of(&self.dir)))?;
+        let line = lines.next_line().await.map_err(|error| self.lost(what, &error))?;
+        let line = line.ok_or_else(|| self.lost(what, &log_of(&self.dir)))?;
         match serde_json::from_str(&line) {
             Ok(Answer::Failed { why }) => Err(KeeperError::Refused { what: what.to_owned(), why }),
             Ok(answer) => Ok(answer),
@@ -248,7 +257,7 @@ impl Keeper {
         }
     }
 
-    fn gone(&self, what: &str, why: &impl ToString) -> KeeperError {
+    fn lost(&self, what: &str, why: &impl ToString) -> KeeperError {
         KeeperError::Gone { id: self.id.clone(), what: what.to_owned(), why: why.to_string() }
     }
 

@@ -80,7 +80,9 @@ impl Running {
         let said = until(PATIENCE, || match self.said() {
             said if said.contains(text) => Ok(()),
             said => match self.ended() {
-                Some(status) => Ok(assert!(said.contains(text), "it ended with {status} before `{text}`:\n{said}")),
+                Some(status) => {
+                    Ok(assert!(said.contains(text), "it ended with {status} before `{text}`:\n{said}"))
+                }
                 None => Err(format!("it has not said `{text}`:\n{said}")),
             },
         });
@@ -89,7 +91,8 @@ impl Running {
 
     #[track_caller]
     pub(crate) fn wait(mut self) -> Done {
-        let status = until(PATIENCE, || self.ended().ok_or_else(|| format!("it still runs:\n{}", self.said())));
+        let status =
+            until(PATIENCE, || self.ended().ok_or_else(|| format!("it still runs:\n{}", self.said())));
         if status.is_err() {
             self.signal(Signal::SIGKILL);
         }
@@ -191,7 +194,8 @@ impl Ground {
     pub(crate) fn goes_on(&self, lab: &Path) {
         let listed = self.run(&["list", "--format", "json"]).code(0).json();
         assert_eq!(listed, Value::Array(Vec::new()));
-        let left: Vec<_> = fs::read_dir(self.path("run/fabric")).unwrap().flatten().map(|entry| entry.path()).collect();
+        let left: Vec<_> =
+            fs::read_dir(self.path("run/fabric")).unwrap().flatten().map(|entry| entry.path()).collect();
         assert!(left.is_empty(), "the state folder is not swept: {left:?}");
         self.run(&["test", lab.to_str().unwrap(), "--only", "cluster::nodes"]).code(0);
     }

@@ -25,15 +25,19 @@ impl Host {
         }
         let routes6: Vec<String> = read("/proc/net/ipv6_route").lines().map(without_counters).collect();
         facts.insert("/proc/net/ipv6_route".into(), routes6.join("\n"));
-        for (program, arguments) in [("iptables-save", &[][..]), ("ip6tables-save", &[]), ("nft", &["list", "ruleset"])] {
+        for (program, arguments) in
+            [("iptables-save", &[][..]), ("ip6tables-save", &[]), ("nft", &["list", "ruleset"])]
+        {
             if nix::unistd::geteuid().is_root()
                 && let Ok(output) = Command::new(program).args(arguments).output()
             {
                 let text = String::from_utf8_lossy(&output.stdout).into_owned();
                 // Comments have the time in them, chains their counters.
-                let rules = text.lines().filter(|line| !line.starts_with('#')).map(|line| match line.split_once(" [") {
-                    Some((rule, _)) if line.starts_with(':') => rule.to_owned(),
-                    _ => line.to_owned(),
+                let rules = text.lines().filter(|line| !line.starts_with('#')).map(|line| {
+                    match line.split_once(" [") {
+                        Some((rule, _)) if line.starts_with(':') => rule.to_owned(),
+                        _ => line.to_owned(),
+                    }
                 });
                 facts.insert(program.into(), rules.collect::<Vec<_>>().join("\n"));
             }
@@ -41,7 +45,8 @@ impl Host {
         // Named namespaces of the host, mounts of ours, and every setting of the network.
         facts.insert("ip netns".into(), names("/run/netns").join(" "));
         let mounts = read("/proc/self/mountinfo");
-        let ours: Vec<&str> = mounts.lines().filter(|line| line.contains("fabric") || line.contains("nsfs")).collect();
+        let ours: Vec<&str> =
+            mounts.lines().filter(|line| line.contains("fabric") || line.contains("nsfs")).collect();
         facts.insert("mounts".into(), ours.join("\n"));
         sysctls(Path::new("/proc/sys/net"), &mut facts);
         Self(facts)
@@ -62,7 +67,8 @@ fn read(path: impl AsRef<Path>) -> String {
 
 fn names(folder: &str) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
 }
@@ -70,7 +76,8 @@ fn names(folder: &str) -> Vec<String> {
 /// Columns 7 and 8 of a route count its users.
 fn without_counters(line: &str) -> String {
     let columns: Vec<&str> = line.split_whitespace().collect();
-    let kept = columns.iter().enumerate().filter(|(number, _)| !matches!(number, 6 | 7)).map(|(_, column)| *column);
+    let kept =
+        columns.iter().enumerate().filter(|(number, _)| !matches!(number, 6 | 7)).map(|(_, column)| *column);
     kept.collect::<Vec<_>>().join(" ")
 }
 

@@ -36,7 +36,8 @@ impl Kin {
         };
         let mut ours: BTreeSet<i32> = all.keys().copied().filter(carries).collect();
         loop {
-            let children = all.iter().filter(|(pid, process)| ours.contains(&process.parent) && !ours.contains(pid));
+            let children =
+                all.iter().filter(|(pid, process)| ours.contains(&process.parent) && !ours.contains(pid));
             let more: Vec<i32> = children.map(|(pid, _)| *pid).collect();
             if more.is_empty() {
                 break;
@@ -73,7 +74,11 @@ impl Kin {
     /// Their network namespaces, the host's excepted.
     pub(crate) fn networks(&self) -> BTreeSet<String> {
         let host = network_of("self");
-        self.0.values().filter_map(|process| process.network.clone()).filter(|own| Some(own) != host.as_ref()).collect()
+        self.0
+            .values()
+            .filter_map(|process| process.network.clone())
+            .filter(|own| Some(own) != host.as_ref())
+            .collect()
     }
 
     /// What of these is still there: processes, and processes of anybody in their network namespaces.
@@ -83,7 +88,8 @@ impl Kin {
         let same = |pid: &i32, now: &Process| self.0.get(pid).is_some_and(|then| then.started == now.started);
         // An orphan that is dead waits for the machine's own first process: not ours to hurry.
         let dead = |process: &Process| process.zombie && !self.0.contains_key(&process.parent);
-        let inside = |process: &Process| process.network.as_ref().is_some_and(|network| networks.contains(network));
+        let inside =
+            |process: &Process| process.network.as_ref().is_some_and(|network| networks.contains(network));
         all.iter()
             .filter(|(pid, process)| (same(pid, process) || inside(process)) && !dead(process))
             .map(|(pid, process)| format!("{pid} {} ({})", process.name, process.command))

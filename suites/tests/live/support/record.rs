@@ -38,7 +38,8 @@ impl Record {
     /// Why a check failed.
     #[track_caller]
     pub(crate) fn failure(&self, name: &str) -> &str {
-        let check = self.checks().find(|check| check["name"] == name).unwrap_or_else(|| panic!("no check {name}"));
+        let check =
+            self.checks().find(|check| check["name"] == name).unwrap_or_else(|| panic!("no check {name}"));
         check["failure"].as_str().unwrap_or_else(|| panic!("{name} did not fail"))
     }
 
