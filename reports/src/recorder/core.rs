@@ -2,6 +2,7 @@
 //!
 //! What has a start and an end is told through the guards of `guards`.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
@@ -215,9 +216,26 @@ impl Recorder {
         log.outcome(&checks, &phases)
     }
 
-    /// Somebody stopped the run.
+    /// Somebody stopped the run. Said before what goes on is dropped: what ends from now on was not finished.
     pub fn interrupted(&self) {
         self.log().interrupted = true;
+    }
+
+    /// Whether somebody stopped the run.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.log().interrupted
+    }
+
+    /// Puts down, of the checks that were asked for, those that were never begun: not run, for this reason. The user is
+    /// told how many they are at the end, not of each.
+    pub fn never_begun(&self, asked_for: impl IntoIterator<Item = Subject>, reason: &str) {
+        let now = self.now_ms();
+        let mut log = self.log();
+        let begun: HashSet<String> = log.checks.iter().map(|entry| entry.item.name.clone()).collect();
+        for subject in asked_for.into_iter().filter(|subject| !begun.contains(&subject.name)) {
+            let check = Check { reason: Some(reason.to_owned()), ..subject.not_run(now) };
+            log.checks.push(Entry { item: check, open: false });
+        }
     }
 
     /// Ends the run and gives its record.

@@ -1,7 +1,7 @@
 //! What has a start and an end during a run: steps, phases, checks, waits. Each is a guard that ends with it.
 //!
 //! A guard that is dropped ends its thing as well as can be said: a step as done, or as failed while a panic
-//! goes through it; a check, which must not end without a verdict, as not run, or as failed by the panic.
+//! goes through it or when somebody stopped the run; a check, which must not end without a verdict, as not run, or as failed by the panic.
 
 use std::sync::Arc;
 
@@ -11,6 +11,9 @@ use super::core::{Entry, Recorder, Wait, since};
 use crate::progress::Event;
 use crate::record::{Check, Deadline, Evidence, Phase, Step, Verdict};
 use crate::times::micros;
+
+/// Why something was not finished in a run that somebody stopped.
+const INTERRUPTED: &str = "the run was interrupted";
 
 /// What a wait is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +35,29 @@ pub struct Subject {
     pub kind: String,
     /// The node it looks at, when it looks at one.
     pub node: Option<String>,
+}
+
+impl Subject {
+    /// The check of which nothing is known yet.
+    pub(super) fn not_run(self, started_ms: f64) -> Check {
+        Check {
+            name: self.name,
+            phase: self.phase,
+            kind: self.kind,
+            node: self.node,
+            verdict: Verdict::NotRun,
+            reason: None,
+            started_ms,
+            duration_ms: 0.0,
+            waited_ms: 0.0,
+            deadline: None,
+            expected: Value::Null,
+            seen: Value::Null,
+            evidence: Vec::new(),
+            failure: None,
+            next_command: None,
+        }
+    }
 }
 
 /// A step under way.
@@ -94,8 +120,14 @@ impl StepGuard {
 
 impl Drop for StepGuard {
     fn drop(&mut self) {
-        let panicking = std::thread::panicking();
-        self.end(!panicking, panicking.then(|| "a panic of this program".to_owned()));
+        let cut_short = if std::thread::panicking() {
+            Some("a panic of this program")
+        } else if self.recorder.is_interrupted() {
+            Some(INTERRUPTED)
+        } else {
+            None
+        };
+        self.end(cut_short.is_none(), cut_short.map(str::to_owned));
     }
 }
 
@@ -196,25 +228,8 @@ pub struct CheckGuard {
 impl CheckGuard {
     pub(super) fn start(recorder: Arc<Recorder>, subject: Subject) -> Self {
         let started_ms = recorder.now_ms();
-        let Subject { name, phase, kind, node } = subject;
-        let waits_as = format!("{phase}: {kind}");
-        let check = Check {
-            name: name.clone(),
-            phase,
-            kind,
-            node,
-            verdict: Verdict::NotRun,
-            reason: None,
-            started_ms,
-            duration_ms: 0.0,
-            waited_ms: 0.0,
-            deadline: None,
-            expected: Value::Null,
-            seen: Value::Null,
-            evidence: Vec::new(),
-            failure: None,
-            next_command: None,
-        };
+        let check = subject.not_run(started_ms);
+        let (name, waits_as) = (check.name.clone(), format!("{}: {}", check.phase, check.kind));
         let index = push(&mut recorder.log().checks, check);
         recorder.tell(started_ms, Event::CheckStarted { name: name.clone() });
         Self { recorder, index, name, waits_as, wait: std::sync::Mutex::new(None), ended: false }
@@ -332,9 +347,9 @@ impl Drop for CheckGuard {
                 check.failure = Some("the check panicked: a fault of this program, not of the fabric".into());
             });
         } else {
-            self.end(Verdict::NotRun, |check| {
-                check.reason = Some("the check ended without a verdict".into())
-            });
+            let interrupted = self.recorder.is_interrupted();
+            let why = if interrupted { INTERRUPTED } else { "the check ended without a verdict" };
+            self.end(Verdict::NotRun, |check| check.reason = Some(why.into()));
         }
     }
 }

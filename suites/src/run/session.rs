@@ -11,7 +11,7 @@ use fabric_harness::lab::{Diagnostics, Lab, LoadError, load};
 use fabric_harness::runtime::keeper::{Keeper, KeeperSpec, states};
 use fabric_harness::tools::{Layers, Tool, ToolsError, ensure};
 use fabric_reports::record::{Cluster, Environment, Kind, Outcome, Record, Runtime, new_run_id};
-use fabric_reports::recorder::Run;
+use fabric_reports::recorder::{Run, Subject};
 use fabric_reports::{Progress, Recorder, ReportError, Reports, Written};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -91,6 +91,14 @@ pub enum RunError {
     /// A phase could not be reached.
     #[error(transparent)]
     Action(#[from] ActionError),
+    /// The keeper ended while the lab was brought up.
+    #[error(
+        "the keeper of {id} was killed while the lab was brought up, and everything it kept is gone; try again"
+    )]
+    Killed {
+        /// The fabric.
+        id: String,
+    },
 }
 
 /// A run that is over.
@@ -189,8 +197,10 @@ pub async fn run(
             () = received(&mut interrupt) => {}
             () = received(&mut terminate) => {}
         }
+        recorder.interrupted();
     };
     tokio::pin!(interrupted);
+    let asked_for = asked_for(&prepared.plan, &selection);
     let begun = tokio::select! {
         begun = begin(&prepared, &settings, &recorder) => Some(begun),
         () = &mut interrupted => None,
@@ -208,9 +218,10 @@ pub async fn run(
             );
             tokio::select! {
                 () = engine.run() => {}
-                () = &mut interrupted => recorder.interrupted(),
+                () = &mut interrupted => recorder.never_begun(asked_for, INTERRUPTED),
                 () = fabric.gone() => {
-                    recorder.bring_up_failed("run", "the fabric's keeper was killed in the middle of the run, and everything it kept is gone");
+                    recorder.bring_up_failed("run", KILLED);
+                    recorder.never_begun(asked_for, KILLED);
                 }
             }
             Some(fabric)
@@ -226,7 +237,7 @@ pub async fn run(
             None
         }
         None => {
-            recorder.interrupted();
+            recorder.never_begun(asked_for, INTERRUPTED);
             None
         }
     };
@@ -240,6 +251,20 @@ pub async fn run(
         None => Reports::write_run(&record, &settings.runs_dir),
     };
     Finished { record, written, kept }
+}
+
+/// Why checks were not run that nobody came to.
+const INTERRUPTED: &str = "the run was interrupted before it came to this check";
+
+/// Why a run ended whose keeper did.
+const KILLED: &str =
+    "the fabric's keeper was killed in the middle of the run, and everything it kept is gone";
+
+/// What the wanted checks are about, in the plan's order.
+fn asked_for(plan: &[PlannedPhase], selection: &Selection) -> Vec<Subject> {
+    let all = plan.iter().flat_map(|phase| phase.checks.iter().map(move |check| (phase, check)));
+    let wanted = all.filter(|(_, check)| selection.contains_key(&check.name));
+    wanted.map(|(phase, check)| engine::subject(phase, check)).collect()
 }
 
 /// No check could be run, all for one reason.
@@ -346,9 +371,16 @@ pub async fn bring_up(
     let cilium = prepared.lab.cilium.as_ref().map(|cilium| cilium.version.clone());
     let engine =
         Engine::new(Arc::clone(&fabric), prepared.plan.clone(), recorder, Selection::new(), cilium, None);
-    let walked = match last {
-        Some(last) => engine.walk(last).await,
-        None => engine.everything(prepared.lab.cluster.is_some(), prepared.lab.cilium.is_some()).await,
+    let walk = async {
+        match last {
+            Some(last) => engine.walk(last).await,
+            None => engine.everything(prepared.lab.cluster.is_some(), prepared.lab.cilium.is_some()).await,
+        }
+    };
+    let walked = tokio::select! {
+        walked = walk => walked,
+        // What it waits for will not come.
+        () = fabric.gone() => return Err(RunError::Killed { id: id.to_owned() }),
     };
     match walked {
         Ok(()) => Ok(fabric),

@@ -32,7 +32,7 @@ fn exit_codes_of_runs() {
     let lab = small(&ground, UP);
     let lab = lab.to_str().unwrap();
     let passed = ground.run(&["test", lab]).code(0);
-    assert!(passed.err.contains("1 of 1 checks passed"), "{}", passed.err);
+    assert!(passed.err.contains("1 of 1 check passed"), "{}", passed.err);
 
     let nothing = ground.run(&["test", lab, "--only", "no-check-is-called-so"]).code(4);
     assert!(nothing.err.contains("checked nothing"), "{}", nothing.err);
@@ -88,7 +88,7 @@ fn wrong_usage_is_two(#[case] arguments: &[&str], #[case] says: &str) {
 #[case::a_node(
     "  - name: underlay\n    expect: { interfaces: { c: { eth1: up } } }\n",
     "small/lab.yaml:4:29",
-    "no node c"
+    "no node `c`"
 )]
 #[case::yaml("  - name: underlay\n    expect: { interfaces\n", "small/lab.yaml:", "")]
 fn a_bad_lab_is_two_and_says_where(#[case] lab: &str, #[case] place: &str, #[case] help: &str) {
@@ -161,7 +161,7 @@ fn what_is_up_can_be_asked_and_entered() {
     // A run on what is up says which phases it has left behind, and leaves it up.
     let judged =
         ground.run(&["test", lab.to_str().unwrap(), "--only", "cluster::", "--only", "cni::"]).code(0);
-    assert!(judged.err.contains("is still up"), "{}", judged.err);
+    assert!(judged.err.contains("still up"), "{}", judged.err);
     let record = Record::read(&ground.path("target/fabric/latest"));
     assert!(
         record.names("skipped").iter().all(|name| name.starts_with("cluster::")),

@@ -7,7 +7,7 @@ use nix::unistd::Pid;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::support::{Ground, Kin, article, until};
+use super::support::{Ground, Kin, SOON, article, until};
 
 const ROUNDS: u64 = 10;
 const LATEST: Duration = Duration::from_secs(3);
@@ -52,7 +52,8 @@ fn at_random_moments() {
             // Before there was a keeper: the client alone.
             client.signal(Signal::SIGKILL);
         }
-        client.wait();
+        // Whoever was killed: nobody waits for what cannot come.
+        until(SOON, || client.ended().ok_or_else(|| client.said())).unwrap();
         ground.nothing_is_left_of(&seen);
     }
     ground.goes_on(&lab);

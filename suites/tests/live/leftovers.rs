@@ -85,7 +85,7 @@ fn after_the_client_was_killed() {
 #[test]
 fn after_the_keeper_of_a_run_was_killed() {
     let Some(ground) = Ground::new("after_the_keeper_of_a_run_was_killed") else { return };
-    let (run, kin) = in_the_middle_of_a_run(&ground);
+    let (mut run, kin) = in_the_middle_of_a_run(&ground);
     kill(Pid::from_raw(kin.keepers()[0]), Signal::SIGKILL).unwrap();
     let gone = until(SOON, || match kin.remains() {
         // The client is told by the end of its connections, and still has its reports to write.
@@ -93,9 +93,18 @@ fn after_the_keeper_of_a_run_was_killed() {
         left => Err(left.join("\n")),
     });
     gone.unwrap();
-    let done = run.wait();
-    assert!(matches!(done.code, 1 | 3), "{done:?}");
+    let done = until(SOON, || run.ended().ok_or_else(|| "the run waits for what cannot come".to_owned()));
+    assert_eq!(done.unwrap().code(), Some(3));
     ground.nothing_is_left_of(&kin);
+    let record = super::support::Record::read(&ground.path("target/fabric/latest"));
+    assert_eq!(record.outcome(), "bring-up-failed");
+    let not_run = record.names("not-run");
+    assert!(not_run.contains("policy::routes::router0::rib has the 12 prefixes"), "{not_run:?}");
+    assert!(
+        record.0["error"]["text"].as_str().unwrap().contains("keeper was killed"),
+        "{}",
+        record.0["error"]
+    );
     ground.goes_on(&article());
 }
 

@@ -143,12 +143,17 @@ fn an_interrupted_run_is_reported() {
     let mut command = ground.command(suite());
     command.env("FABRIC_REPORT_DIR", ground.path("reports"));
     let mut running = ground.start(command);
-    running.says("bring up the underlay");
+    running.says("Phase underlay");
     let kin = ground.kin();
     running.signal(Signal::SIGINT);
     running.wait().code(130);
     ground.nothing_is_left_of(&kin);
     let record = Record::read(&ground.path("reports"));
     assert_eq!(record.outcome(), "interrupted");
-    assert!(!record.names("passed").is_empty() && !record.names("not-run").is_empty());
+    let (passed, not_run) = (record.names("passed"), record.names("not-run"));
+    assert!(passed.iter().all(|name| name.starts_with("cluster::")) && !passed.is_empty(), "{passed:?}");
+    assert!(not_run.contains("withdraw::routes::router0::rib has the 8 prefixes"), "{not_run:?}");
+    let step =
+        record.0["steps"].as_array().unwrap().iter().find(|step| step["name"] == "bring up the underlay");
+    assert_eq!(step.unwrap()["ok"], false, "it was not finished");
 }

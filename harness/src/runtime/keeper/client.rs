@@ -198,10 +198,11 @@ impl Keeper {
 
     /// Waits until the keeper has gone, however it went; never returns while it lives.
     pub async fn gone(&self) {
-        match self.state().map(|state| crate::runtime::netns::enter::pidfd(state.keeper)) {
-            Ok(Ok(handle)) => ended(handle).await,
-            // Gone already, or nothing is known of it: then every request says so.
-            _ => std::future::pending().await,
+        // No state file, or no such process: gone already. A keeper that lives has both.
+        if let Ok(state) = self.state()
+            && let Ok(handle) = crate::runtime::netns::enter::pidfd(state.keeper)
+        {
+            ended(handle).await;
         }
     }
 
