@@ -179,9 +179,7 @@ impl Page<'_> {
             [one] => Some(one.clone()),
             notes => {
                 let number = notes.len();
-                Some(format!(
-                    "{number} things this environment does not model: Limits in README.md, `notes` in the record"
-                ))
+                Some(format!("{number} things are not modelled: see Limits in README.md"))
             }
         };
         if let Some(limit) = limit {

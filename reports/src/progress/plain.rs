@@ -71,7 +71,11 @@ impl Lines {
             Event::StepFinished { name, phase, duration_ms, detail, ok } => {
                 self.end(name, Some(phase));
                 let verb = if *ok { paint.good(pad("Done")) } else { paint.bad(pad("Failed")) };
-                Some(timed(verb, *duration_ms, &one_line(name)) + &self.parts(detail, *ok))
+                let name = one_line(name);
+                // The record has the whole name of a step that is as it should be.
+                let name =
+                    if *ok { console::truncate_str(&name, self.room(), "…") } else { name.as_str().into() };
+                Some(timed(verb, *duration_ms, &name) + &self.parts(detail, *ok))
             }
             Event::PhaseStarted { name, .. } => {
                 self.phase = Some(Phase { name: one_line(name), over: Totals::default() });

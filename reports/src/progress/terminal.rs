@@ -11,8 +11,11 @@ use super::live::Live;
 use super::plain::Lines;
 use crate::progress::{Event, Paint, Progress};
 
-/// The columns of a log.
+/// The columns of text where there is no terminal.
 pub(crate) const NO_TERMINAL: usize = 100;
+
+/// The columns of a line of a log: it may be longer than text, since it is read across and not down.
+const LOG: usize = 120;
 
 /// Who else writes to the terminal during the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,8 +35,7 @@ pub fn on_stderr(screen: Screen) -> Arc<dyn Progress> {
     if screen == Screen::Ours && std::io::stderr().is_terminal() && !dumb {
         return Arc::new(Live::new(paint, ProgressDrawTarget::stderr()));
     }
-    let width =
-        console::Term::stderr().size_checked().map_or(NO_TERMINAL, |(_, columns)| usize::from(columns));
+    let width = console::Term::stderr().size_checked().map_or(LOG, |(_, columns)| usize::from(columns));
     let lines = Lines::new(paint, screen == Screen::Ours, width);
     Arc::new(Plain::new(lines, std::io::stderr()))
 }

@@ -8,7 +8,7 @@
 use super::{INDENT, Page};
 use crate::progress::brief;
 use crate::record::{Check, Verdict};
-use crate::text::one_line;
+use crate::text::{self, one_line};
 
 /// How many causes of the first phase with failures are shown with their text; of others, only what was seen.
 const SHOWN: usize = 6;
@@ -98,8 +98,11 @@ impl Page<'_> {
     fn in_two_lines(&self, cause: &Cause<'_>) -> String {
         let Some((first, others)) = cause.checks.split_first() else { return String::new() };
         let seen = one_line(first.headline().unwrap_or_default());
-        let more =
-            if others.is_empty() { String::new() } else { format!(" (and {} more checks)", others.len()) };
+        let more = if others.is_empty() {
+            String::new()
+        } else {
+            format!(" (and {})", text::count(others.len(), "more check"))
+        };
         let name = one_line(&first.name);
         format!("{} {name}\n{}", self.paint.bad("        FAIL"), self.wrapped(&format!("{seen}{more}")))
     }

@@ -61,10 +61,15 @@ fn up(known: &[String]) -> String {
     if known.is_empty() { String::new() } else { format!(" (up: {})", known.join(", ")) }
 }
 
+/// How the user calls this program: those who run it through cargo may have it nowhere else.
+pub(super) fn program() -> &'static str {
+    if std::env::var_os("CARGO_MANIFEST_DIR").is_some() { "cargo run -q --" } else { "fabric" }
+}
+
 /// A command line as one would type it after ours, with the name where it is needed.
 pub(super) fn again(name: Option<&str>, command: &str) -> String {
     match name {
-        Some(name) => format!("fabric {command} --name {name}"),
-        None => format!("fabric {command}"),
+        Some(name) => format!("{} {command} --name {name}", program()),
+        None => format!("{} {command}", program()),
     }
 }

@@ -61,13 +61,12 @@ fn tell(finished: &Finished) -> ExitCode {
     }
     if let Some(id) = &finished.kept {
         let id = Some(id.as_str());
-        eprintln!(
-            "      Fabric still up: `{}` shows it, `{}` ends it.",
-            pick::again(id, "status"),
-            pick::again(id, "down")
-        );
+        let reached = finished.record.phases.iter().rfind(|phase| phase.reached);
+        let phase = reached.map(|phase| format!(", in phase {}", phase.name)).unwrap_or_default();
+        eprintln!("    Still up{phase}: {}", pick::again(id, "status"));
+        eprintln!("      To end it: {}", pick::again(id, "down"));
     } else if finished.record.outcome == Outcome::Failed {
-        eprintln!("      Fabric gone: `fabric test --keep` leaves it up when a check fails.");
+        eprintln!("     To keep it: {} test --keep leaves the fabric up when a check fails", pick::program());
     }
     ExitCode::from(finished.record.exit_code)
 }

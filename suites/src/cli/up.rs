@@ -60,6 +60,10 @@ async fn interrupted(id: &str) -> Result<ExitCode> {
 
 fn print(prepared: &Prepared, shown: &Path, state: &State, seconds: f64) {
     let id = &state.spec.id;
+    let fabric = pick::program();
+    // A fabric that goes by the lab's own name is found without it.
+    let given = (*id != prepared.lab.name).then_some(id.as_str());
+    let name = given.map(|id| format!("--name {id} ")).unwrap_or_default();
     let phase = state.phase.as_deref().unwrap_or("started");
     say!("{id} is up: {} nodes, phase {phase}, {seconds:.1} s.", state.nodes.len());
     say!("\nTry next:");
@@ -77,14 +81,15 @@ fn print(prepared: &Prepared, shown: &Path, state: &State, seconds: f64) {
         .iter()
         .find(|node| node.image.as_deref().is_some_and(|i| i.contains("frr")));
     if let Some(router) = router {
-        say!("  fabric exec {} -- vtysh -c 'show bgp ipv4 wide'", router.name);
+        say!("  {fabric} exec {name}{} -- vtysh -c 'show bgp ipv4 wide'", router.name);
     }
     if prepared.plan.is_empty() {
-        say!("  fabric status");
+        say!("  {}", pick::again(given, "status"));
     } else {
-        say!("  fabric test {:<26} # judge it from phase {phase} on", shown.display());
+        let line = format!("{fabric} test {name}{}", shown.display());
+        say!("  {line:<34} # judge it from phase {phase} on");
     }
-    say!("  fabric down");
+    say!("  {}", pick::again(given, "down"));
 }
 
 /// The manifests that the phase after this one applies.
