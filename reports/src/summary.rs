@@ -95,7 +95,7 @@ impl Page<'_> {
         let times = &self.record.times;
         let total = brief(times.total_ms);
         if times.protocol_ms == 0.0 {
-            return format!("{total} of our own work");
+            return format!("{total}, all of it our own work");
         }
         format!(
             "{total}: {} of FRR's and GoBGP's timers, {} of our own work",

@@ -15,7 +15,8 @@ pub(super) const ENVIRONMENT: u8 = 3;
 pub(super) fn code_of(error: &anyhow::Error) -> ExitCode {
     let text = format!("{error:#}");
     // Mistakes in a lab's files carry the word already, each with its place.
-    let label = if text.starts_with("error: ") { "" } else { "error: " };
+    let labelled = ["error: ", "warning: "].iter().any(|label| text.starts_with(label));
+    let label = if labelled { "" } else { "error: " };
     eprintln!("{label}{text}");
     let bad_lab = error.downcast_ref::<LoadError>().is_some() || error.downcast_ref::<Usage>().is_some();
     ExitCode::from(if bad_lab { USAGE } else { ENVIRONMENT })

@@ -65,8 +65,18 @@ fn tell(finished: &Finished) -> ExitCode {
         let phase = reached.map(|phase| format!(", in phase {}", phase.name)).unwrap_or_default();
         eprintln!("    Still up{phase}: {}", pick::again(id, "status"));
         eprintln!("      To end it: {}", pick::again(id, "down"));
-    } else if finished.record.outcome == Outcome::Failed {
-        eprintln!("     To keep it: {} test --keep leaves the fabric up when a check fails", pick::program());
+    }
+    let (fabric, lab) = (pick::program(), &finished.record.lab.dir);
+    match finished.record.outcome {
+        Outcome::Failed if finished.kept.is_none() => {
+            eprintln!("     To keep it: {fabric} test {lab} --keep leaves the fabric up when a check fails");
+        }
+        Outcome::NothingChecked => {
+            eprintln!(
+                "        Next: {fabric} test {lab} --list shows the names that --only and --skip choose from"
+            );
+        }
+        _ => {}
     }
     ExitCode::from(finished.record.exit_code)
 }

@@ -48,6 +48,7 @@ pub(super) fn failure(check: &PlannedCheck, verdict: &Verdict, why: &str, meanwh
         line(other);
     }
     line(&format!("written at {}", check.at));
+    text.truncate(text.trim_end().len());
     text
 }
 
