@@ -6,6 +6,12 @@
 //! Every test has a folder and a runtime directory of its own (`support::Ground`), so that all can run at once. Where
 //! user namespaces are impossible nothing can be brought up, and the tests say so and pass.
 
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a test that cannot go on has failed; nobody reads its API"
+)]
+
 mod broken;
 mod contract;
 mod foreign;

@@ -81,7 +81,8 @@ impl Running {
             said if said.contains(text) => Ok(()),
             said => match self.ended() {
                 Some(status) => {
-                    Ok(assert!(said.contains(text), "it ended with {status} before `{text}`:\n{said}"))
+                    assert!(said.contains(text), "it ended with {status} before `{text}`:\n{said}");
+                    Ok(())
                 }
                 None => Err(format!("it has not said `{text}`:\n{said}")),
             },
