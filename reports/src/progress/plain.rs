@@ -45,8 +45,9 @@ pub(super) struct Phase {
 #[derive(Debug)]
 pub(super) struct Lines {
     paint: Paint,
-    /// Whether failed checks have lines; the test harness prints them when it shares the screen.
-    failures: bool,
+    /// Whether what becomes of checks has lines. A test harness that shares the screen prints its own, in two parts
+    /// each: a line that comes when checks end would stand in the middle of one.
+    verdicts: bool,
     /// How many columns a line may have where it can be cut.
     pub(super) width: usize,
     pub(super) running: Vec<Running>,
@@ -56,8 +57,8 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn new(paint: Paint, failures: bool, width: usize) -> Self {
-        Self { paint, failures, width, running: Vec::new(), phase: None, checks_told: None }
+    pub(super) fn new(paint: Paint, verdicts: bool, width: usize) -> Self {
+        Self { paint, verdicts, width, running: Vec::new(), phase: None, checks_told: None }
     }
 
     /// Takes an event and gives the text it makes, if it makes one: a line, or a line and others that belong to it.
@@ -185,7 +186,7 @@ impl Lines {
             phase.over.count(verdict);
             failed = phase.over.failed;
         }
-        if verdict != Verdict::Failed || !self.failures || failed > FAILURES + 1 {
+        if verdict != Verdict::Failed || !self.verdicts || failed > FAILURES + 1 {
             return None;
         }
         if failed > FAILURES {
@@ -202,7 +203,7 @@ impl Lines {
         // An interruption ends a phase before its checks: what is known of them is no result.
         let cut_off = self.running.iter().filter(|running| running.phase.is_none()).count();
         let asked_for = over.asked_for() + cut_off;
-        if asked_for == 0 {
+        if asked_for == 0 || !self.verdicts {
             return None;
         }
         let checks = text::count(asked_for, "check");

@@ -24,7 +24,7 @@ pub enum Screen {
     Ours,
     /// A test harness, which prints a line per check on standard output. Nothing is drawn in place, since the
     /// harness cannot know of it: also not when standard output is a pipe, for that often ends on the same
-    /// terminal (`cargo test | tee log`). Failed checks make no lines here; the harness prints them.
+    /// terminal (`cargo test | tee log`). What becomes of checks makes no lines here; the harness prints it.
     Shared,
 }
 

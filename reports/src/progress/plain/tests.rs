@@ -26,8 +26,8 @@ fn lines() -> Lines {
     Lines::new(Paint::new(false), true, 100)
 }
 
-fn told(failures: bool, events: &[Event]) -> String {
-    let mut lines = Lines { failures, ..lines() };
+fn told(verdicts: bool, events: &[Event]) -> String {
+    let mut lines = Lines { verdicts, ..lines() };
     events.iter().filter_map(|event| lines.event(0.0, event)).map(|line| line + "\n").collect()
 }
 
@@ -82,7 +82,7 @@ fn a_run_in_lines() {
 }
 
 #[test]
-fn beside_a_test_harness_failures_make_no_lines() {
+fn beside_a_test_harness_verdicts_make_no_lines() {
     insta::assert_snapshot!(told(false, &a_run()));
 }
 
