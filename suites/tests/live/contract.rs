@@ -161,7 +161,7 @@ fn what_is_up_can_be_asked_and_entered() {
     // A run on what is up says which phases it has left behind, and leaves it up.
     let judged =
         ground.run(&["test", lab.to_str().unwrap(), "--only", "cluster::", "--only", "cni::"]).code(0);
-    assert!(judged.err.contains("still up"), "{}", judged.err);
+    assert!(judged.err.contains("Still up"), "{}", judged.err);
     let record = Record::read(&ground.path("target/fabric/latest"));
     assert!(
         record.names("skipped").iter().all(|name| name.starts_with("cluster::")),
