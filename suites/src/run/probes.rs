@@ -78,7 +78,7 @@ const UNKNOWN: Duration = Duration::from_secs(1);
 /// The shortest wait that proves silence.
 const SHORTEST: Duration = Duration::from_millis(50);
 /// An answer that takes this many times the longest round trip seen does not come.
-const PATIENCE: u32 = 50;
+const PATIENCE: u32 = 20;
 
 impl Probes {
     pub(super) fn new(fabric: Arc<Fabric>) -> Arc<Self> {
