@@ -3,16 +3,17 @@
 //! What lives here: types, schemas and tables. What does not: anything that acts (the agent of the twin is in
 //! `twin::agent`; the deadlines computed from these tables are in `wait`).
 
+pub mod bgp;
 mod crd;
 mod node;
 mod peering;
 mod promises;
 mod version;
 
-pub use crd::{BGPP_CRD, SCHEMA_VERSION_LABEL, crds};
+pub use crd::{BGPP_CRD, SCHEMA_VERSION_LABEL, bgp_v2_versions, crds};
 pub use node::{CiliumNode, CiliumNodeAddress, CiliumNodeIpam, CiliumNodeSpec};
 pub use peering::{
-    CiliumBGPPeeringPolicy, CiliumBGPPeeringPolicySpec, LabelSelector, Neighbor, Operator, Requirement,
+    AdvertisedPathAttributes, CiliumBGPPeeringPolicy, CiliumBGPPeeringPolicySpec, LabelSelector, Neighbor, Operator, Requirement,
     VirtualRouter,
 };
 pub use promises::{AgentStop, BgpV2, ConnectRange, Promises, RetryRule, Unsupported, promises};

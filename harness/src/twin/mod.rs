@@ -6,4 +6,5 @@
 pub mod agent;
 pub mod api;
 pub mod kubelet;
+pub mod operator;
 pub mod store;

@@ -5,6 +5,7 @@
 
 pub mod annotations;
 pub mod gobgp;
+mod addresses;
 mod objects;
 pub mod plan;
 mod reconcile;
@@ -12,10 +13,14 @@ mod records;
 pub mod selector;
 mod slot;
 pub mod speaker;
+mod standing;
 pub mod status;
 #[cfg(test)]
 mod testing;
+mod watches;
 
 pub use reconcile::{AgentError, run};
 pub use records::cilium_node;
+pub(super) use objects::Objects;
+pub(super) use watches::kind;
 pub use status::{AgentStatus, NeighborStatus, Phase, RouterStatus};
