@@ -17,6 +17,6 @@ pub use peering::{
 };
 pub use promises::{
     AgentStop, BgpV2, ConnectRange, Generation, PolicyFields, Promises, RetryRule, ServiceAddresses,
-    Unsupported, V2Fields, Winner, newest_known, promises,
+    Unsupported, V2Fields, Winner, known_lines, newest_known, promises,
 };
 pub use version::{CiliumVersion, ParseVersionError, PreRelease};

@@ -159,6 +159,11 @@ pub fn promises(version: &CiliumVersion) -> Result<&'static Promises, Unsupporte
     ROWS.iter().rev().find(|row| row.line <= version.line()).ok_or(Unsupported { version: *version })
 }
 
+/// The rows, oldest first.
+pub fn known_lines() -> impl Iterator<Item = &'static Promises> {
+    ROWS.iter()
+}
+
 /// The newest line something is known of: later versions are guessed to do as it does.
 pub fn newest_known() -> (u32, u32) {
     // The table is an array of a length that is not zero.
