@@ -30,6 +30,3 @@ pub use peer::{
     CiliumBGPPeerConfig, CiliumBGPPeerConfigSpec, FamilyName, FamilyWithAdvertisements, GracefulRestart, PeerTimers,
     Transport,
 };
-pub(super) use path::{LARGE, STANDARD, WELL_KNOWN};
-pub(super) use peer::{afi, safi};
-pub(super) use shape::IP;

@@ -10,7 +10,7 @@ const U16: &str =
     "([0-9]|[1-9][0-9]{1,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])";
 
 /// The names of communities that RFCs and IANA gave one.
-pub(in crate::cilium) const WELL_KNOWN: [&str; 14] = [
+const WELL_KNOWN: [&str; 14] = [
     "internet",
     "planned-shut",
     "accept-own",
@@ -59,10 +59,10 @@ pub struct Communities {
 
 type Shape = fn(&mut SchemaGenerator) -> Schema;
 
-pub(in crate::cilium) const STANDARD: Shape =
+const STANDARD: Shape =
     |_| list(&json_schema!({ "type": "string", "pattern": format!("^{U32}$|^{U16}:{U16}$") }));
 
-pub(in crate::cilium) const LARGE: Shape =
+const LARGE: Shape =
     |_| list(&json_schema!({ "type": "string", "pattern": format!("^{U32}:{U32}:{U32}$") }));
 
 fn well_known(_: &mut SchemaGenerator) -> Schema {

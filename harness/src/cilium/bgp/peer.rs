@@ -119,11 +119,11 @@ pub struct FamilyWithAdvertisements {
     pub advertisements: Option<LabelSelector>,
 }
 
-pub(in crate::cilium) fn afi(_: &mut SchemaGenerator) -> Schema {
+pub(super) fn afi(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "enum": ["ipv4", "ipv6", "l2vpn", "ls", "opaque"] })
 }
 
-pub(in crate::cilium) fn safi(_: &mut SchemaGenerator) -> Schema {
+pub(super) fn safi(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "enum": [
         "unicast", "multicast", "mpls_label", "encapsulation", "vpls", "evpn", "ls", "sr_policy", "mup", "mpls_vpn",
         "mpls_vpn_multicast", "route_target_constraints", "flowspec_unicast", "flowspec_vpn", "key_value",

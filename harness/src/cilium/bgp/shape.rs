@@ -15,7 +15,7 @@ const EMBEDDED: &str =
 const GROUP: &str = "[0-9A-Fa-f]{1,4}";
 
 /// An IPv4 address, or an IPv6 address in any of its forms, with a zone or without.
-pub(in crate::cilium) static IP: LazyLock<String> = LazyLock::new(|| {
+static IP: LazyLock<String> = LazyLock::new(|| {
     let rest = |before: usize| match before {
         7 => format!("({GROUP}|:)"),
         6 => format!("(:{GROUP}|{EMBEDDED}|:)"),

@@ -73,4 +73,6 @@ pub fn pod_cidrs(node: &Node) -> Result<BTreeSet<IpNet>, String> {
 }
 
 #[cfg(test)]
+mod second;
+#[cfg(test)]
 mod tests;

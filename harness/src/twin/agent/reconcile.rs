@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::plan::{Addresses, NodeConfig, Plan, SessionKey, VirtualRouter, plan};
 use super::slot::{News, Slot};
+use super::standing::Look;
 use super::status::{AgentStatus, Phase};
 use super::watches::{self, Seen};
 use super::{addresses, records, standing};
@@ -206,7 +207,8 @@ impl Agent {
             self.reported = None;
             return;
         };
-        let status = standing::status(&config, plan, self.slots.values(), &self.version).await;
+        let looks: Vec<Look> = self.slots.values().map(Look::at).collect();
+        let status = standing::status(&config, plan, &looks, &self.version).await;
         let up = |slot: &Slot| slot.status().neighbors.iter().any(|neighbor| neighbor.up());
         let new = (config.metadata.uid.clone(), status);
         let differs = self.reported.as_ref() != Some(&new);

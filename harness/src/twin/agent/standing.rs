@@ -10,7 +10,7 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 
 use super::gobgp;
-use super::plan::{NodeConfig, Plan};
+use super::plan::{NodeConfig, Plan, VirtualRouter};
 use super::slot::Slot;
 use super::speaker::{Client as SpeakerClient, Family};
 use super::watches::node_configs;
@@ -25,16 +25,30 @@ pub(super) const INTERVAL: Duration = Duration::from_secs(5);
 /// What the condition about a node's configuration is called.
 const RECONCILE_ERROR: &str = "cilium.io/BGPReconcileError";
 
+/// What is looked at of a speaker.
+pub(super) struct Look {
+    wanted: VirtualRouter,
+    client: Option<SpeakerClient>,
+    problem: Option<String>,
+}
+
+impl Look {
+    pub(super) fn at(slot: &Slot) -> Self {
+        let problem = slot.problem().map(str::to_owned);
+        Self { wanted: slot.wanted().clone(), client: slot.client(), problem }
+    }
+}
+
 /// The status of a node's configuration.
-pub(super) async fn status<'a>(
+pub(super) async fn status(
     config: &NodeConfig,
     plan: &Plan,
-    slots: impl Iterator<Item = &'a Slot> + Clone,
+    slots: &[Look],
     version: &CiliumVersion,
 ) -> NodeConfigStatus {
     let mut status = NodeConfigStatus::default();
     for instance in &config.spec.bgp_instances {
-        let slot = slots.clone().find(|slot| slot.wanted().instance.as_deref() == Some(&instance.name));
+        let slot = slots.iter().find(|slot| slot.wanted.instance.as_deref() == Some(&instance.name));
         let mut peers = Vec::new();
         for peer in &instance.peers {
             peers.extend(peer_status(peer, slot).await);
@@ -47,9 +61,7 @@ pub(super) async fn status<'a>(
     // Conditions of the node's configuration came with 1.18.
     if version.line() >= (1, 18) {
         status.conditions = config.status.as_ref().map(|old| old.conditions.clone()).unwrap_or_default();
-        let failed = slots.filter_map(|slot| {
-            Some((slot.wanted().instance.clone()?, slot.problem()?.to_owned()))
-        });
+        let failed = slots.iter().filter_map(|slot| Some((slot.wanted.instance.clone()?, slot.problem.clone()?)));
         let wrong: String = plan
             .instance_problems
             .iter()
@@ -69,9 +81,9 @@ pub(super) async fn status<'a>(
 }
 
 /// A peer without an address or an AS number is not in the status.
-async fn peer_status(peer: &NodePeer, slot: Option<&Slot>) -> Option<PeerStatus> {
+async fn peer_status(peer: &NodePeer, slot: Option<&Look>) -> Option<PeerStatus> {
     let wanted = slot.and_then(|slot| {
-        slot.wanted().neighbors.iter().find(|neighbor| neighbor.name.as_deref() == Some(&peer.name))
+        slot.wanted.neighbors.iter().find(|neighbor| neighbor.name.as_deref() == Some(&peer.name))
     });
     let address = peer.peer_address.clone().or_else(|| wanted.map(|wanted| wanted.address.to_string()))?;
     let mut status = PeerStatus {
@@ -80,7 +92,7 @@ async fn peer_status(peer: &NodePeer, slot: Option<&Slot>) -> Option<PeerStatus>
         peer_asn: Some(peer.peer_asn?),
         ..PeerStatus::default()
     };
-    let (Some(wanted), Some(client)) = (wanted, slot.and_then(Slot::client)) else { return Some(status) };
+    let (Some(wanted), Some(client)) = (wanted, slot.and_then(|slot| slot.client.as_ref())) else { return Some(status) };
     // A speaker that is just ending is looked at again when it has ended.
     let standing = client.standing(wanted.address).await.ok()?;
     if peer.peer_asn == Some(0) {
@@ -97,7 +109,7 @@ async fn peer_status(peer: &NodePeer, slot: Option<&Slot>) -> Option<PeerStatus>
         since.and_then(|since| Timestamp::from_second(since).ok()).map(|since| since.to_string());
     for family in &wanted.families {
         let received = standing.received.get(&numbers(family.afi, family.safi)).copied().unwrap_or(0);
-        let advertised = advertised(&client, wanted.address, family.gobgp).await;
+        let advertised = advertised(client, wanted.address, family.gobgp).await;
         status.route_count.push(RouteCount {
             afi: family.afi.to_owned(),
             safi: family.safi.to_owned(),

@@ -59,6 +59,25 @@ pub struct Addresses {
     pub gateways: Vec<IpAddr>,
 }
 
+impl<'a> Input<'a> {
+    /// A node, and nothing else in the API.
+    pub fn of(version: CiliumVersion, promises: &'a Promises, node: &'a Node, addresses: &'a Addresses) -> Self {
+        Self {
+            version,
+            promises,
+            node,
+            policies: Vec::new(),
+            node_config: None,
+            peer_configs: BTreeMap::new(),
+            advertisements: Vec::new(),
+            services: Vec::new(),
+            endpoints: Vec::new(),
+            secrets: BTreeMap::new(),
+            addresses,
+        }
+    }
+}
+
 impl Input<'_> {
     pub(super) fn name(&self) -> String {
         self.node.name_any()

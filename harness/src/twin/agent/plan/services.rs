@@ -52,13 +52,14 @@ fn of_service(
     options: &ServiceOptions,
 ) -> Vec<IpNet> {
     let Some(spec) = &service.spec else { return Vec::new() };
-    let endpoints = endpoints(input, service);
     let policy = match kind {
         ServiceAddress::ClusterIP => &spec.internal_traffic_policy,
         ServiceAddress::LoadBalancerIP | ServiceAddress::ExternalIP => &spec.external_traffic_policy,
     };
     let local = policy.as_deref() == Some("Local");
-    if local && !endpoints.here || withdrawn(input) && !endpoints.any {
+    // A service without endpoints anywhere stays advertised: up to 1.18 always, later unless the agent is started with
+    // `enable-no-service-endpoints-routable=false` (77737c18d1), which no lab can ask for.
+    if local && !endpoint_here(input, service) {
         return Vec::new();
     }
     addresses(service, spec, kind)
@@ -72,12 +73,6 @@ fn of_service(
             IpNet::new(address, length).ok().map(|prefix| prefix.trunc())
         })
         .collect()
-}
-
-/// Whether this version withdraws services without endpoints. None does unless the agent is told to: up to 1.18 it cannot
-/// be told, from 1.19 on `enable-no-service-endpoints-routable` is true by default (77737c18d1).
-fn withdrawn(_: &Input<'_>) -> bool {
-    false
 }
 
 fn addresses<'a>(
@@ -105,26 +100,14 @@ fn addresses<'a>(
     }
 }
 
-#[derive(Default)]
-struct Endpoints {
-    any: bool,
-    here: bool,
-}
-
-/// Whether a service has endpoints that take connections, and whether one is on the node.
-fn endpoints(input: &Input<'_>, service: &Service) -> Endpoints {
-    let (name, namespace, node) = (service.name_any(), service.namespace(), input.name());
-    let mut found = Endpoints::default();
-    for slice in &input.endpoints {
-        let of_service = slice.labels().get("kubernetes.io/service-name") == Some(&name);
-        if !of_service || slice.namespace() != namespace {
-            continue;
-        }
-        for endpoint in slice.endpoints.iter().flatten() {
-            let ready = endpoint.conditions.as_ref().and_then(|conditions| conditions.ready).unwrap_or(true);
-            found.any |= ready;
-            found.here |= ready && endpoint.node_name.as_deref() == Some(node.as_str());
-        }
-    }
-    found
+/// Whether an endpoint of a service that takes connections is on the node.
+fn endpoint_here(input: &Input<'_>, service: &Service) -> bool {
+    let (name, node) = (service.name_any(), input.name());
+    let of_service = input.endpoints.iter().filter(|slice| {
+        slice.labels().get("kubernetes.io/service-name") == Some(&name) && slice.namespace() == service.namespace()
+    });
+    of_service.flat_map(|slice| &slice.endpoints).any(|endpoint| {
+        let ready = endpoint.conditions.as_ref().and_then(|conditions| conditions.ready).unwrap_or(true);
+        ready && endpoint.node_name.as_deref() == Some(node.as_str())
+    })
 }
