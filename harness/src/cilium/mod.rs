@@ -13,8 +13,8 @@ mod version;
 pub use crd::{BGPP_CRD, SCHEMA_VERSION_LABEL, bgp_v2_versions, crds};
 pub use node::{CiliumNode, CiliumNodeAddress, CiliumNodeIpam, CiliumNodeSpec};
 pub use peering::{
-    AdvertisedPathAttributes, CiliumBGPPeeringPolicy, CiliumBGPPeeringPolicySpec, LabelSelector, Neighbor, Operator, Requirement,
-    VirtualRouter,
+    AdvertisedPathAttributes, CiliumBGPPeeringPolicy, CiliumBGPPeeringPolicySpec, LabelSelector, Neighbor,
+    Operator, Requirement, VirtualRouter,
 };
 pub use promises::{
     AgentStop, BgpV2, ConnectRange, Generation, PolicyFields, Promises, RetryRule, ServiceAddresses,

@@ -47,7 +47,8 @@ impl Condition {
 
     /// Puts it among `conditions`, in order of their types. The time of one that was there with the same status stays.
     pub fn put(mut self, conditions: &mut Vec<Self>) {
-        if let Some(old) = conditions.iter().find(|old| old.type_ == self.type_ && old.status == self.status) {
+        if let Some(old) = conditions.iter().find(|old| old.type_ == self.type_ && old.status == self.status)
+        {
             self.last_transition_time.clone_from(&old.last_transition_time);
         }
         conditions.retain(|old| old.type_ != self.type_);
@@ -88,7 +89,10 @@ mod tests {
         Condition::new("a", false, "A", String::new(), None).put(&mut all);
         Condition::new("b", true, "B", "more".to_owned(), Some(2)).put(&mut all);
         assert_eq!(all.iter().map(|one| one.type_.as_str()).collect::<Vec<_>>(), ["a", "b"]);
-        assert_eq!((all[1].last_transition_time.as_str(), all[1].message.as_str()), ("2026-01-01T00:00:00Z", "more"));
+        assert_eq!(
+            (all[1].last_transition_time.as_str(), all[1].message.as_str()),
+            ("2026-01-01T00:00:00Z", "more")
+        );
         Condition::new("b", false, "B", String::new(), Some(2)).put(&mut all);
         assert_ne!(all[1].last_transition_time, "2026-01-01T00:00:00Z");
     }

@@ -16,17 +16,17 @@ pub use advertisement::{
     ServiceAddress, ServiceOptions,
 };
 pub use cluster::{
-    AutoDiscovery, CiliumBGPClusterConfig, CiliumBGPClusterConfigSpec, ClusterInstance, ClusterPeer, Conditions,
-    DefaultGateway, PeerConfigRef,
+    AutoDiscovery, CiliumBGPClusterConfig, CiliumBGPClusterConfigSpec, ClusterInstance, ClusterPeer,
+    Conditions, DefaultGateway, PeerConfigRef,
 };
 pub use condition::Condition;
 pub use node::{
-    CiliumBGPNodeConfig, CiliumBGPNodeConfigOverride, CiliumBGPNodeConfigOverrideSpec, CiliumBGPNodeConfigSpec,
-    InstanceOverride, InstanceStatus, NodeConfigStatus, NodeInstance, NodePeer, PeerOverride, PeerStatus, RouteCount,
-    TimersState,
+    CiliumBGPNodeConfig, CiliumBGPNodeConfigOverride, CiliumBGPNodeConfigOverrideSpec,
+    CiliumBGPNodeConfigSpec, InstanceOverride, InstanceStatus, NodeConfigStatus, NodeInstance, NodePeer,
+    PeerOverride, PeerStatus, RouteCount, TimersState,
 };
 pub use path::{Communities, PathAttributes};
 pub use peer::{
-    CiliumBGPPeerConfig, CiliumBGPPeerConfigSpec, FamilyName, FamilyWithAdvertisements, GracefulRestart, PeerTimers,
-    Transport,
+    CiliumBGPPeerConfig, CiliumBGPPeerConfigSpec, FamilyName, FamilyWithAdvertisements, GracefulRestart,
+    PeerTimers, Transport,
 };

@@ -62,8 +62,7 @@ type Shape = fn(&mut SchemaGenerator) -> Schema;
 const STANDARD: Shape =
     |_| list(&json_schema!({ "type": "string", "pattern": format!("^{U32}$|^{U16}:{U16}$") }));
 
-const LARGE: Shape =
-    |_| list(&json_schema!({ "type": "string", "pattern": format!("^{U32}:{U32}:{U32}$") }));
+const LARGE: Shape = |_| list(&json_schema!({ "type": "string", "pattern": format!("^{U32}:{U32}:{U32}$") }));
 
 fn well_known(_: &mut SchemaGenerator) -> Schema {
     list(&json_schema!({ "type": "string", "enum": WELL_KNOWN }))

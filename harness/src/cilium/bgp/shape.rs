@@ -9,8 +9,7 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 /// A number from 0 to 255, as IPv4 addresses have four of.
 const OCTET: &str = r"([0-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])";
 /// An IPv4 address inside an IPv6 address (RFC 4291 section 2.2).
-const EMBEDDED: &str =
-    r"((25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(\.(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3})";
+const EMBEDDED: &str = r"((25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(\.(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3})";
 /// A group of an IPv6 address.
 const GROUP: &str = "[0-9A-Fa-f]{1,4}";
 

@@ -75,7 +75,11 @@ const TABLE: &[Difference] = &[
     field(POLICIES, "spec.virtualRouters.[].neighbors.[].authSecretRef", (1, 15)),
     field(POLICIES, "spec.virtualRouters.[].podIPPoolSelector", (1, 15)),
     field(POLICIES, "spec.virtualRouters.[].serviceAdvertisements", (1, 16)),
-    field(POLICIES, "spec.virtualRouters.[].neighbors.[].advertisedPathAttributes.[].communities.wellKnown", (1, 16)),
+    field(
+        POLICIES,
+        "spec.virtualRouters.[].neighbors.[].advertisedPathAttributes.[].communities.wellKnown",
+        (1, 16),
+    ),
     field(CLUSTERS, "status", (1, 17)),
     field(CLUSTERS, "spec.bgpInstances.[].localPort", (1, 18)),
     only("v2", CLUSTERS, "spec.bgpInstances.[].peers.[].autoDiscovery", (1, 18)),
@@ -152,7 +156,8 @@ mod tests {
             let all = crds(&version.parse().unwrap());
             let found = all.iter().find(|crd| crd.spec.names.plural == difference.kind).unwrap();
             let mut versions = found.spec.versions.iter();
-            let version = versions.find(|version| matches!(difference.api, "*") || version.name == difference.api);
+            let version =
+                versions.find(|version| matches!(difference.api, "*") || version.name == difference.api);
             let mut schema = version.unwrap().schema.clone().unwrap().open_api_v3_schema.unwrap();
             let mut at = Some(&mut schema);
             for step in difference.path.split('.') {

@@ -99,10 +99,10 @@ fn as_cilium_writes(
         version.name = (*api).to_owned();
         version.storage = rank == 0;
         version.deprecated = (rank > 0).then_some(true);
-        version.subresources = (form.status != Status::None).then(|| CustomResourceSubresources {
-            status: Some(CustomResourceSubresourceStatus(serde_json::json!({}))),
-            ..CustomResourceSubresources::default()
-        });
+        let status =
+            (form.status != Status::None).then(|| CustomResourceSubresourceStatus(serde_json::json!({})));
+        version.subresources =
+            Some(CustomResourceSubresources { status, ..CustomResourceSubresources::default() });
         let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
         if let Some(schema) = schema {
             fields::cut(schema, &kind, api, line);
@@ -247,12 +247,17 @@ mod tests {
         for theirs in recorded["items"].as_array().unwrap() {
             let name = theirs["metadata"]["name"].as_str().unwrap();
             let ours = ours("1.20.0", name);
-            for (mine, theirs) in
-                ours["spec"]["versions"].as_array().unwrap().iter().zip(theirs["spec"]["versions"].as_array().unwrap())
+            for (mine, theirs) in ours["spec"]["versions"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .zip(theirs["spec"]["versions"].as_array().unwrap())
             {
                 let what = format!("{name} {}", mine["name"]);
                 assert_eq!(bare(&mine["schema"]), bare(&theirs["schema"]), "{what}");
-                for key in ["name", "served", "storage", "deprecated", "subresources", "additionalPrinterColumns"] {
+                for key in
+                    ["name", "served", "storage", "deprecated", "subresources", "additionalPrinterColumns"]
+                {
                     assert_eq!(mine[key], theirs[key], "{what} {key}");
                 }
             }
@@ -286,7 +291,11 @@ mod tests {
     #[case("1.15.0", "podIPPoolSelector", true)]
     #[case("1.15.0", "serviceAdvertisements", false)]
     #[case("1.16.0", "serviceAdvertisements", true)]
-    fn a_policy_has_the_fields_of_its_version(#[case] version: &str, #[case] field: &str, #[case] there: bool) {
+    fn a_policy_has_the_fields_of_its_version(
+        #[case] version: &str,
+        #[case] field: &str,
+        #[case] there: bool,
+    ) {
         let ours = ours(version, BGPP_CRD);
         let schema = &ours["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
         let router = &schema["properties"]["spec"]["properties"]["virtualRouters"]["items"]["properties"];

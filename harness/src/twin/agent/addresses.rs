@@ -49,7 +49,8 @@ fn interfaces(json: &[u8]) -> BTreeMap<String, Vec<IpAddr>> {
     let mut found = BTreeMap::new();
     for link in links {
         // As Cilium counts: an IPv6 address of the link alone does not count, nor do loopback addresses.
-        let usable = link.addr_info.into_iter().filter(|address| address.scope != "link" && address.scope != "host");
+        let usable =
+            link.addr_info.into_iter().filter(|address| address.scope != "link" && address.scope != "host");
         found.insert(link.ifname, usable.filter_map(|address| address.local).collect());
     }
     found

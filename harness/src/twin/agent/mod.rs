@@ -3,9 +3,9 @@
 //! What lives here: the decision (`plan`), the speaker (`speaker`, `gobgp`), the loop (`reconcile`). What does not:
 //! the eBPF datapath, pod addresses and pod routes (`twin::cni`), the API itself (`twin::api`).
 
+mod addresses;
 pub mod annotations;
 pub mod gobgp;
-mod addresses;
 mod objects;
 pub mod plan;
 mod reconcile;
@@ -19,8 +19,8 @@ pub mod status;
 mod testing;
 mod watches;
 
+pub(super) use objects::Objects;
 pub use reconcile::{AgentError, run};
 pub use records::cilium_node;
-pub(super) use objects::Objects;
-pub(super) use watches::kind;
 pub use status::{AgentStatus, NeighborStatus, Phase, RouterStatus};
+pub(super) use watches::kind;

@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use kube::{Resource, ResourceExt};
 use kube::runtime::watcher::Event;
+use kube::{Resource, ResourceExt};
 
 /// Objects by name; those of a namespace as `NAMESPACE/NAME`.
 pub(in crate::twin) struct Objects<K> {

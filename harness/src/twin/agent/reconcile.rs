@@ -23,9 +23,7 @@ use super::status::{AgentStatus, Phase};
 use super::watches::{self, Seen};
 use super::{addresses, records, standing};
 use crate::cilium::bgp::NodeConfigStatus;
-use crate::cilium::{
-    AgentStop, CiliumNode, CiliumVersion, Promises, Unsupported, crds, promises,
-};
+use crate::cilium::{AgentStop, CiliumNode, CiliumVersion, Promises, Unsupported, crds, promises};
 use crate::node::NodeRef;
 
 /// Why an agent cannot run at all. Everything else is a problem in its status, and is tried again.
@@ -155,7 +153,8 @@ impl Agent {
 
     async fn reconcile(&mut self) {
         self.record().await;
-        let addresses = if self.by_interface() { addresses::read(&self.node).await } else { Addresses::default() };
+        let addresses =
+            if self.by_interface() { addresses::read(&self.node).await } else { Addresses::default() };
         let plan = self.plan(&addresses);
         let mut wanted: BTreeMap<SessionKey, VirtualRouter> =
             plan.virtual_routers.iter().map(|router| (router.key(), router.clone())).collect();
@@ -213,7 +212,8 @@ impl Agent {
         let new = (config.metadata.uid.clone(), status);
         let differs = self.reported.as_ref() != Some(&new);
         if self.slots.values().any(up) {
-            self.look_again = Some(Instant::now() + if differs { standing::SOON } else { standing::INTERVAL });
+            self.look_again =
+                Some(Instant::now() + if differs { standing::SOON } else { standing::INTERVAL });
         }
         if !differs {
             return;
@@ -225,7 +225,8 @@ impl Agent {
             }
             Err(error) => {
                 self.look_again = Some(Instant::now() + WRITE_AGAIN);
-                let text = format!("the status of CiliumBGPNodeConfig {} cannot be written: {error}", self.name);
+                let text =
+                    format!("the status of CiliumBGPNodeConfig {} cannot be written: {error}", self.name);
                 self.trouble("CiliumBGPNodeConfig status", text);
             }
         }

@@ -211,7 +211,10 @@ impl Speaker {
             .neighbors
             .iter()
             .filter(|new| {
-                self.router.neighbors.iter().any(|old| old.address == new.address && old.exports != new.exports)
+                self.router
+                    .neighbors
+                    .iter()
+                    .any(|old| old.address == new.address && old.exports != new.exports)
             })
             .map(|new| new.address)
             .collect();

@@ -14,7 +14,9 @@ use super::plan::{NodeConfig, Plan, VirtualRouter};
 use super::slot::Slot;
 use super::speaker::{Client as SpeakerClient, Family};
 use super::watches::node_configs;
-use crate::cilium::bgp::{Condition, InstanceStatus, NodeConfigStatus, NodePeer, PeerStatus, RouteCount, TimersState};
+use crate::cilium::bgp::{
+    Condition, InstanceStatus, NodeConfigStatus, NodePeer, PeerStatus, RouteCount, TimersState,
+};
 use crate::cilium::{CiliumVersion, Promises};
 
 /// Numbers of routes make no line in gobgpd's log. They are asked for when anything else happened, once more after this
@@ -61,7 +63,8 @@ pub(super) async fn status(
     // Conditions of the node's configuration came with 1.18.
     if version.line() >= (1, 18) {
         status.conditions = config.status.as_ref().map(|old| old.conditions.clone()).unwrap_or_default();
-        let failed = slots.iter().filter_map(|slot| Some((slot.wanted.instance.clone()?, slot.problem.clone()?)));
+        let failed =
+            slots.iter().filter_map(|slot| Some((slot.wanted.instance.clone()?, slot.problem.clone()?)));
         let wrong: String = plan
             .instance_problems
             .iter()
@@ -92,7 +95,9 @@ async fn peer_status(peer: &NodePeer, slot: Option<&Look>) -> Option<PeerStatus>
         peer_asn: Some(peer.peer_asn?),
         ..PeerStatus::default()
     };
-    let (Some(wanted), Some(client)) = (wanted, slot.and_then(|slot| slot.client.as_ref())) else { return Some(status) };
+    let (Some(wanted), Some(client)) = (wanted, slot.and_then(|slot| slot.client.as_ref())) else {
+        return Some(status);
+    };
     // A speaker that is just ending is looked at again when it has ended.
     let standing = client.standing(wanted.address).await.ok()?;
     if peer.peer_asn == Some(0) {

@@ -90,7 +90,6 @@ impl AgentStatus {
     /// Whether every configured session is Established, and there is one.
     pub fn all_up(&self) -> bool {
         let mut sessions = self.virtual_routers.iter().flat_map(|router| &router.neighbors).peekable();
-        sessions.peek().is_some()
-            && sessions.all(NeighborStatus::up)
+        sessions.peek().is_some() && sessions.all(NeighborStatus::up)
     }
 }

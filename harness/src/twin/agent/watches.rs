@@ -159,7 +159,8 @@ impl Seen {
         let peers = readable(&self.peer_configs, "CiliumBGPPeerConfig", &mut problems);
         let advertisements = readable(&self.advertisements, "CiliumBGPAdvertisement", &mut problems);
         let name = node.name_any();
-        let secrets = self.secrets.iter().map(|(key, secret)| (key.rsplit('/').next().unwrap_or(key), secret));
+        let secrets =
+            self.secrets.iter().map(|(key, secret)| (key.rsplit('/').next().unwrap_or(key), secret));
         let input = Input {
             version: self.version,
             promises: self.promises,

@@ -9,8 +9,9 @@ use kube::ResourceExt;
 use kube::core::{ApiResource, Object};
 
 use crate::cilium::bgp::{
-    CiliumBGPClusterConfigSpec, CiliumBGPNodeConfigOverrideSpec, CiliumBGPNodeConfigSpec, CiliumBGPPeerConfigSpec,
-    ClusterInstance, Condition, Conditions, InstanceOverride, NodeInstance, NodePeer,
+    CiliumBGPClusterConfigSpec, CiliumBGPNodeConfigOverrideSpec, CiliumBGPNodeConfigSpec,
+    CiliumBGPPeerConfigSpec, ClusterInstance, Condition, Conditions, InstanceOverride, NodeInstance,
+    NodePeer,
 };
 use crate::twin::agent::plan::{NodeConfig, PeerConfig, SECRETS_NAMESPACE};
 use crate::twin::agent::selector::selects;
@@ -58,7 +59,9 @@ pub fn plan(input: &Input<'_>, kind: &ApiResource) -> Outcome {
     // Who has which node: those that have it already, then whoever comes first by name.
     let mut owners: BTreeMap<String, String> = BTreeMap::new();
     for (node, config) in &input.node_configs {
-        match owner(config).and_then(|uid| input.clusters.iter().find(|cluster| cluster.uid().as_deref() == Some(uid))) {
+        match owner(config)
+            .and_then(|uid| input.clusters.iter().find(|cluster| cluster.uid().as_deref() == Some(uid)))
+        {
             Some(cluster) if selected(cluster, input, node) == Ok(true) => {
                 owners.insert((*node).to_owned(), cluster.name_any());
             }
@@ -194,7 +197,11 @@ fn node_instance(instance: &ClusterInstance, over: &InstanceOverride) -> NodeIns
         peer_address: peer.peer_address.clone(),
         peer_asn: peer.peer_asn,
         auto_discovery: peer.auto_discovery.clone(),
-        local_address: over.peers.iter().find(|over| over.name == peer.name).and_then(|over| over.local_address.clone()),
+        local_address: over
+            .peers
+            .iter()
+            .find(|over| over.name == peer.name)
+            .and_then(|over| over.local_address.clone()),
         peer_config_ref: peer.peer_config_ref.clone(),
     });
     NodeInstance {
@@ -210,7 +217,8 @@ fn peer_conditions(peer: &PeerConfig, secrets: &BTreeSet<&str>) -> Vec<Condition
     let mut conditions = peer.status.as_ref().map(|status| status.conditions.clone()).unwrap_or_default();
     let spec: &CiliumBGPPeerConfigSpec = &peer.spec;
     let missing = spec.auth_secret_ref.as_deref().filter(|name| !secrets.contains(name));
-    let message = missing.map(|name| format!("Referenced Auth Secret {name:?} is missing")).unwrap_or_default();
+    let message =
+        missing.map(|name| format!("Referenced Auth Secret {name:?} is missing")).unwrap_or_default();
     let kind = "cilium.io/MissingAuthSecret";
     Condition::new(kind, missing.is_some(), "MissingAuthSecret", message, peer.metadata.generation)
         .put(&mut conditions);

@@ -132,7 +132,8 @@ impl Operator {
 
     /// Does what is to be done; whether the server took all of it.
     async fn reconcile(&mut self) -> bool {
-        let Outcome { write, delete, clusters, peers, problems } = plan(&self.seen.input(), &self.kinds.node_configs);
+        let Outcome { write, delete, clusters, peers, problems } =
+            plan(&self.seen.input(), &self.kinds.node_configs);
         for problem in problems.iter().filter(|problem| !self.told.contains(problem)) {
             tracing::warn!("{problem}");
         }
@@ -156,11 +157,14 @@ impl Operator {
         }
         // Statuses of these two came with 1.17.
         if self.version.line() >= (1, 17) {
-            let conditions = |old: Option<&Vec<Condition>>, new: &Vec<Condition>| old.unwrap_or(&Vec::new()) != new;
+            let conditions =
+                |old: Option<&Vec<Condition>>, new: &Vec<Condition>| old.unwrap_or(&Vec::new()) != new;
             for (name, new) in clusters {
                 let old = self.seen.clusters.get(&name).and_then(|one| one.status.as_ref());
                 if conditions(old.map(|old| &old.conditions), &new) {
-                    failed.extend(self.conditions::<ClusterConfig>(&self.kinds.clusters, &name, &new).await.err());
+                    failed.extend(
+                        self.conditions::<ClusterConfig>(&self.kinds.clusters, &name, &new).await.err(),
+                    );
                 }
             }
             for (name, new) in peers {
@@ -176,7 +180,12 @@ impl Operator {
         failed.is_empty()
     }
 
-    async fn conditions<K>(&self, kind: &ApiResource, name: &str, new: &[Condition]) -> Result<(), kube::Error>
+    async fn conditions<K>(
+        &self,
+        kind: &ApiResource,
+        name: &str,
+        new: &[Condition],
+    ) -> Result<(), kube::Error>
     where
         K: Resource<DynamicType = ApiResource> + Clone + DeserializeOwned + Debug + Serialize,
     {

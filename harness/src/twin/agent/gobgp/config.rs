@@ -89,7 +89,10 @@ mod tests {
         assert_eq!(made["global"], json!({ "config": global }));
         let timers = json!({ "connect-retry": 120, "hold-time": 90, "keepalive-interval": 30 });
         assert_eq!(made["neighbors"][0]["timers"]["config"], timers);
-        assert_eq!(made["neighbors"][0]["config"], json!({ "neighbor-address": "10.0.0.1", "peer-as": 65010 }));
+        assert_eq!(
+            made["neighbors"][0]["config"],
+            json!({ "neighbor-address": "10.0.0.1", "peer-as": 65010 })
+        );
         assert_eq!(made["neighbors"][0]["afi-safis"][1]["config"]["afi-safi-name"], json!("ipv6-unicast"));
         assert_eq!(made.as_object().unwrap().len(), 2);
         router.local_port = Some(179);

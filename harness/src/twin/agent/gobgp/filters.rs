@@ -31,8 +31,7 @@ pub(super) fn of(router: &VirtualRouter, global: &mut Value) -> Map<String, Valu
     }
     if router.rejects_inbound {
         let own = json!({ "bgp-conditions": { "route-type": "local" } });
-        let own =
-            json!({ "name": "import-own", "conditions": own, "actions": { "route-disposition": "accept-route" } });
+        let own = json!({ "name": "import-own", "conditions": own, "actions": { "route-disposition": "accept-route" } });
         policies.push(json!({ "name": "import", "statements": [own] }));
         applied.insert("import-policy-list".to_owned(), json!(["import"]));
         applied.insert("default-import-policy".to_owned(), json!("reject-route"));
@@ -77,7 +76,8 @@ impl Sets {
                 "match-prefix-set": { "prefix-set": name, "match-set-options": "any" },
                 "match-neighbor-set": { "neighbor-set": peer, "match-set-options": "any" },
             });
-            statements.push(json!({ "name": name, "conditions": conditions, "actions": actions(attributes) }));
+            statements
+                .push(json!({ "name": name, "conditions": conditions, "actions": actions(attributes) }));
         }
         statements
     }

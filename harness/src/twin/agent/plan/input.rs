@@ -9,7 +9,8 @@ use kube::ResourceExt;
 use kube::core::Object;
 
 use crate::cilium::bgp::{
-    CiliumBGPAdvertisementSpec, CiliumBGPNodeConfigSpec, CiliumBGPPeerConfigSpec, Conditions, NodeConfigStatus,
+    CiliumBGPAdvertisementSpec, CiliumBGPNodeConfigSpec, CiliumBGPPeerConfigSpec, Conditions,
+    NodeConfigStatus,
 };
 use crate::cilium::{CiliumBGPPeeringPolicy, CiliumVersion, Promises};
 
@@ -61,7 +62,12 @@ pub struct Addresses {
 
 impl<'a> Input<'a> {
     /// A node, and nothing else in the API.
-    pub fn of(version: CiliumVersion, promises: &'a Promises, node: &'a Node, addresses: &'a Addresses) -> Self {
+    pub fn of(
+        version: CiliumVersion,
+        promises: &'a Promises,
+        node: &'a Node,
+        addresses: &'a Addresses,
+    ) -> Self {
         Self {
             version,
             promises,
@@ -102,9 +108,12 @@ impl Input<'_> {
     pub(super) fn password(&self, secret: &str) -> Result<Option<String>, String> {
         let Some(found) = self.secrets.get(secret) else { return Ok(None) };
         let bytes = found.data.as_ref().and_then(|data| data.get("password"));
-        let text = bytes.and_then(|bytes| String::from_utf8(bytes.0.clone()).ok()).filter(|text| !text.is_empty());
+        let text =
+            bytes.and_then(|bytes| String::from_utf8(bytes.0.clone()).ok()).filter(|text| !text.is_empty());
         text.map(Some).ok_or_else(|| {
-            format!("authSecretRef: Secret {SECRETS_NAMESPACE}/{secret} has no key `password` with a text in it")
+            format!(
+                "authSecretRef: Secret {SECRETS_NAMESPACE}/{secret} has no key `password` with a text in it"
+            )
         })
     }
 }

@@ -65,7 +65,9 @@ fn router(
             Ok(Some(neighbor)) => {
                 if let Some(other) = neighbors.insert(neighbor.address, neighbor) {
                     let other = other.name.unwrap_or_default();
-                    problems.errors.push(format!("peer {}: its address is that of peer {other}, too", peer.name));
+                    problems
+                        .errors
+                        .push(format!("peer {}: its address is that of peer {other}, too", peer.name));
                 }
             }
             // Its configuration is not there (yet), or nothing says where it is: it is not dialed.
@@ -90,11 +92,7 @@ fn bad_port(port: i32) -> String {
     format!("localPort {port} is not between 1 and 65535")
 }
 
-fn neighbor(
-    input: &Input<'_>,
-    peer: &NodePeer,
-    problems: &mut Problems,
-) -> Result<Option<Neighbor>, String> {
+fn neighbor(input: &Input<'_>, peer: &NodePeer, problems: &mut Problems) -> Result<Option<Neighbor>, String> {
     let peer_asn = peer.peer_asn.ok_or("it has no peerASN")?;
     let Some(address) = address(input, peer)? else { return Ok(None) };
     let default = CiliumBGPPeerConfigSpec::default();
@@ -133,7 +131,8 @@ fn neighbor(
         keepalive: seconds(timers.keep_alive_time_seconds, Promises::KEEPALIVE),
         idle_after_reset: Some(Promises::IDLE_AFTER_DOWN),
         ebgp_ttl: config.ebgp_multihop.and_then(|ttl| u8::try_from(ttl).ok()).unwrap_or(1),
-        graceful_restart: restart.map(|restart| seconds(restart.restart_time_seconds, Duration::from_secs(120))),
+        graceful_restart: restart
+            .map(|restart| seconds(restart.restart_time_seconds, Duration::from_secs(120))),
         password,
         families,
         exports: exports(input, config, problems)?,
@@ -159,7 +158,10 @@ fn address(input: &Input<'_>, peer: &NodePeer) -> Result<Option<IpAddr>, String>
     let v4 = gateway.address_family == "ipv4";
     let found = input.addresses.gateways.iter().find(|address| address.is_ipv4() == v4);
     found.copied().map(Some).ok_or_else(|| {
-        format!("autoDiscovery: the node has no default route of {} with a next hop that can be dialed", gateway.address_family)
+        format!(
+            "autoDiscovery: the node has no default route of {} with a next hop that can be dialed",
+            gateway.address_family
+        )
     })
 }
 
@@ -175,12 +177,20 @@ fn local_address(
     }
     let Some(interface) = interface.filter(|name| !name.is_empty()) else { return Ok(None) };
     let all = input.addresses.interfaces.get(interface);
-    let usable: Vec<IpAddr> =
-        all.into_iter().flatten().copied().filter(|address| address.is_ipv4() == neighbor.is_ipv4()).collect();
+    let usable: Vec<IpAddr> = all
+        .into_iter()
+        .flatten()
+        .copied()
+        .filter(|address| address.is_ipv4() == neighbor.is_ipv4())
+        .collect();
     match usable.as_slice() {
         [address] => Ok(Some(*address)),
-        [] => Err(format!("sourceInterface {interface} has no address of the neighbor's family on this node")),
-        _ => Err(format!("sourceInterface {interface} has several addresses of the neighbor's family on this node")),
+        [] => {
+            Err(format!("sourceInterface {interface} has no address of the neighbor's family on this node"))
+        }
+        _ => Err(format!(
+            "sourceInterface {interface} has several addresses of the neighbor's family on this node"
+        )),
     }
 }
 
@@ -199,13 +209,15 @@ fn exports(
                 continue;
             }
             for (index, advertisement) in resource.spec.advertisements.iter().enumerate() {
-                let place = || format!("CiliumBGPAdvertisement {}, advertisements[{index}]", resource.name_any());
+                let place =
+                    || format!("CiliumBGPAdvertisement {}, advertisements[{index}]", resource.name_any());
                 match prefixes(input, advertisement) {
                     Ok(prefixes) => {
                         let said = advertisement.attributes.clone().unwrap_or_default();
                         let said = attributes(said.communities.as_ref(), said.local_preference)
                             .map_err(|why| format!("{}: {why}", place()))?;
-                        for prefix in prefixes.into_iter().filter(|prefix| Family::of(prefix) == family_named) {
+                        for prefix in prefixes.into_iter().filter(|prefix| Family::of(prefix) == family_named)
+                        {
                             exports.prefixes.entry(prefix).or_default().join(&said);
                         }
                     }
@@ -226,7 +238,8 @@ fn prefixes(input: &Input<'_>, advertisement: &Advertisement) -> Result<BTreeSet
     match advertisement.advertisement_type {
         AdvertisementType::PodCIDR => pod_cidrs(input.node),
         AdvertisementType::CiliumPodIPPool => {
-            Err("advertisementType CiliumPodIPPool is not honoured: no CiliumPodIPPools are handed out here".to_owned())
+            Err("advertisementType CiliumPodIPPool is not honoured: no CiliumPodIPPools are handed out here"
+                .to_owned())
         }
         AdvertisementType::Service => {
             // Without options or a selector no service is meant.

@@ -45,9 +45,9 @@ pub(super) fn plan(input: &Input<'_>, selecting: &[&CiliumBGPPeeringPolicy]) -> 
     };
     match annotations::read(input.node.annotations()) {
         Ok(annotations) => routers(input, policy, &annotations),
-        Err(wrong) => Plan::refused(
-            wrong.into_iter().map(|why| format!("node {name} stays as it is: {why}")).collect(),
-        ),
+        Err(wrong) => {
+            Plan::refused(wrong.into_iter().map(|why| format!("node {name} stays as it is: {why}")).collect())
+        }
     }
 }
 
@@ -98,7 +98,8 @@ fn router(
     })?;
     let sources = Sources::of(input, wanted)?;
     if wanted.pod_ip_pool_selector.is_some() {
-        problems.push("podIPPoolSelector is not honoured: no CiliumPodIPPools are handed out here".to_owned());
+        problems
+            .push("podIPPoolSelector is not honoured: no CiliumPodIPPools are handed out here".to_owned());
     }
     let mut neighbors: BTreeMap<IpAddr, Neighbor> = BTreeMap::new();
     for peer in &wanted.neighbors {
@@ -166,7 +167,9 @@ fn neighbor(
     let network: IpNet =
         text.parse().map_err(|_| format!("peerAddress `{text}` is not a CIDR such as 10.0.0.1/32"))?;
     let seconds = |set: Option<i32>, default: Duration| {
-        set.and_then(|set| u64::try_from(set).ok()).filter(|set| *set > 0).map_or(default, Duration::from_secs)
+        set.and_then(|set| u64::try_from(set).ok())
+            .filter(|set| *set > 0)
+            .map_or(default, Duration::from_secs)
     };
     let (hold, keepalive) = (
         seconds(peer.hold_time_seconds, Promises::HOLD),
@@ -198,14 +201,23 @@ fn neighbor(
         name: None,
         address: network.addr(),
         asn: asn("peerASN", peer.peer_asn)?,
-        port: peer.peer_port.and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0).unwrap_or(179),
+        port: peer
+            .peer_port
+            .and_then(|port| u16::try_from(port).ok())
+            .filter(|port| *port > 0)
+            .unwrap_or(179),
         local_address: None,
         connect_retry: seconds(peer.connect_retry_time_seconds, Promises::CONNECT_RETRY),
         hold,
         keepalive,
         idle_after_reset: (input.version.line() >= (1, 14)).then_some(Promises::IDLE_AFTER_DOWN),
-        ebgp_ttl: peer.ebgp_multihop_ttl.and_then(|ttl| u8::try_from(ttl).ok()).filter(|ttl| *ttl > 0).unwrap_or(1),
-        graceful_restart: restart.map(|restart| seconds(restart.restart_time_seconds, Duration::from_secs(120))),
+        ebgp_ttl: peer
+            .ebgp_multihop_ttl
+            .and_then(|ttl| u8::try_from(ttl).ok())
+            .filter(|ttl| *ttl > 0)
+            .unwrap_or(1),
+        graceful_restart: restart
+            .map(|restart| seconds(restart.restart_time_seconds, Duration::from_secs(120))),
         password,
         families,
         exports: exports(input, &peer.advertised_path_attributes, sources, problems)?,
@@ -215,7 +227,9 @@ fn neighbor(
 /// What to say when a Secret is missing: Cilium then dials without a password.
 pub(super) fn missing_secret(peer: &str, secret: &str) -> String {
     let namespace = super::SECRETS_NAMESPACE;
-    format!("neighbor {peer}: there is no Secret {namespace}/{secret} (authSecretRef), so it is dialed without a password")
+    format!(
+        "neighbor {peer}: there is no Secret {namespace}/{secret} (authSecretRef), so it is dialed without a password"
+    )
 }
 
 fn exports(
@@ -230,7 +244,9 @@ fn exports(
         let prefixes = match (one.selector_type.as_str(), &one.selector) {
             ("PodCIDR", None) => &sources.pod_cidrs,
             ("PodCIDR", selector) => {
-                match selects(selector.as_ref(), input.node.labels()).map_err(|why| format!("{}: {why}", place()))? {
+                match selects(selector.as_ref(), input.node.labels())
+                    .map_err(|why| format!("{}: {why}", place()))?
+                {
                     true => &sources.pod_cidrs,
                     false => continue,
                 }
@@ -260,7 +276,8 @@ pub(super) fn attributes(
     let communities = communities.cloned().unwrap_or_default();
     let local_preference = local_preference
         .map(|number| {
-            u32::try_from(number).map_err(|_| format!("localPreference {number} is not between 0 and 4294967295"))
+            u32::try_from(number)
+                .map_err(|_| format!("localPreference {number} is not between 0 and 4294967295"))
         })
         .transpose()?;
     Ok(Attributes {

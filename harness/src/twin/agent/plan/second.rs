@@ -59,7 +59,12 @@ impl World {
         let tor = json!({ "name": "tor0", "peerASN": 65010, "peerAddress": "10.0.0.1", "peerConfigRef": reference });
         let instance = json!({ "name": "rack0", "localASN": 65010, "peers": [tor] });
         Self {
-            config: Some(resource("CiliumBGPNodeConfig", "worker", &json!({}), &json!({ "bgpInstances": [instance] }))),
+            config: Some(resource(
+                "CiliumBGPNodeConfig",
+                "worker",
+                &json!({}),
+                &json!({ "bgpInstances": [instance] }),
+            )),
             peers: vec![peer("tor", peer_config)],
             advertisements: vec![advertisement("all", "bgp", advertisements)],
             ..Self::default()
@@ -147,7 +152,10 @@ fn everything_a_peer_configuration_can_say() {
         "transport": { "peerPort": 1790, "sourceInterface": "net0" },
     });
     let mut world = World::of(&config, &json!([]));
-    world.addresses.interfaces.insert("net0".to_owned(), vec!["10.0.2.2".parse().unwrap(), "fd00::2".parse().unwrap()]);
+    world
+        .addresses
+        .interfaces
+        .insert("net0".to_owned(), vec!["10.0.2.2".parse().unwrap(), "fd00::2".parse().unwrap()]);
     let plan = world.plan("1.20.0");
     let neighbor = &plan.virtual_routers[0].neighbors[0];
     assert_eq!((neighbor.port, neighbor.ebgp_ttl), (1790, 4));
@@ -203,7 +211,8 @@ fn a_gateway_is_found() {
     let mut world = World::of(&json!({ "families": selecting() }), &json!([]));
     let found = &mut world.config.as_mut().unwrap().spec.bgp_instances[0].peers[0];
     found.peer_address = None;
-    found.auto_discovery = Some(read(json!({ "mode": "DefaultGateway", "defaultGateway": { "addressFamily": "ipv4" } })));
+    found.auto_discovery =
+        Some(read(json!({ "mode": "DefaultGateway", "defaultGateway": { "addressFamily": "ipv4" } })));
     let none = world.plan("1.20.0");
     assert!(none.instance_problems[0].1.contains("no default route of ipv4"), "{:?}", none.instance_problems);
     world.addresses.gateways = vec!["fd00::9".parse().unwrap(), "10.0.2.1".parse().unwrap()];
@@ -278,7 +287,12 @@ fn services_are_selected_by_label_name_and_namespace_and_never_without_a_selecto
     assert_eq!(count(json!({})), 1);
     assert_eq!(count(json!({ "matchLabels": { "io.kubernetes.service.name": "web" } })), 1);
     assert_eq!(count(json!({ "matchLabels": { "io.kubernetes.service.namespace": "kube-system" } })), 0);
-    assert_eq!(count(json!({ "matchExpressions": [{ "key": "somekey", "operator": "NotIn", "values": ["never-used-value"] }] })), 1);
+    assert_eq!(
+        count(
+            json!({ "matchExpressions": [{ "key": "somekey", "operator": "NotIn", "values": ["never-used-value"] }] })
+        ),
+        1
+    );
 }
 
 #[test]
@@ -288,12 +302,17 @@ fn the_first_api_advertises_load_balancers() {
         "localASN": 65010, "serviceSelector": {}, "neighbors": [{ "peerAddress": "10.0.0.1/32", "peerASN": 65010 }],
     }] });
     world.policies = vec![CiliumBGPPeeringPolicy::new("all", read(spec))];
-    world.services = vec![service("web", &json!({ "type": "LoadBalancer", "clusterIPs": ["10.96.0.7"] }), &json!([{ "ip": "20.0.0.1" }]))];
+    world.services = vec![service(
+        "web",
+        &json!({ "type": "LoadBalancer", "clusterIPs": ["10.96.0.7"] }),
+        &json!([{ "ip": "20.0.0.1" }]),
+    )];
     let exported = |world: &World| {
         world.plan("1.16.0").virtual_routers[0].export.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     assert_eq!(exported(&world), ["20.0.0.1/32"]);
-    world.policies[0].spec.virtual_routers[0].service_advertisements = vec![crate::cilium::bgp::ServiceAddress::ClusterIP];
+    world.policies[0].spec.virtual_routers[0].service_advertisements =
+        vec![crate::cilium::bgp::ServiceAddress::ClusterIP];
     assert_eq!(exported(&world), ["10.96.0.7/32"]);
     let names: BTreeMap<String, String> = world.services[0].labels().clone();
     assert_eq!(names.len(), 1);

@@ -66,8 +66,11 @@ fn of_service(
         .filter_map(|text| text.parse::<IpAddr>().ok())
         .filter_map(|address| {
             let whole = if address.is_ipv4() { 32 } else { 128 };
-            let asked =
-                if address.is_ipv4() { options.aggregation_length_ipv4 } else { options.aggregation_length_ipv6 };
+            let asked = if address.is_ipv4() {
+                options.aggregation_length_ipv4
+            } else {
+                options.aggregation_length_ipv6
+            };
             // Where only some nodes have endpoints, a shorter prefix would draw the traffic of other services.
             let length = asked.filter(|_| !local).unwrap_or(whole);
             IpNet::new(address, length).ok().map(|prefix| prefix.trunc())
@@ -88,7 +91,9 @@ fn addresses<'a>(
                 return Box::new(std::iter::empty());
             }
             let balancer = service.status.iter().flat_map(|status| &status.load_balancer);
-            Box::new(balancer.flat_map(|one| one.ingress.iter().flatten()).filter_map(|one| one.ip.as_deref()))
+            Box::new(
+                balancer.flat_map(|one| one.ingress.iter().flatten()).filter_map(|one| one.ip.as_deref()),
+            )
         }
         ServiceAddress::ClusterIP if is("ExternalName") => Box::new(std::iter::empty()),
         ServiceAddress::ClusterIP => {
@@ -104,7 +109,8 @@ fn addresses<'a>(
 fn endpoint_here(input: &Input<'_>, service: &Service) -> bool {
     let (name, node) = (service.name_any(), input.name());
     let of_service = input.endpoints.iter().filter(|slice| {
-        slice.labels().get("kubernetes.io/service-name") == Some(&name) && slice.namespace() == service.namespace()
+        slice.labels().get("kubernetes.io/service-name") == Some(&name)
+            && slice.namespace() == service.namespace()
     });
     of_service.flat_map(|slice| &slice.endpoints).any(|endpoint| {
         let ready = endpoint.conditions.as_ref().and_then(|conditions| conditions.ready).unwrap_or(true);

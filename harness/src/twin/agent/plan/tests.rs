@@ -19,7 +19,10 @@ fn plan(policies: &[&CiliumBGPPeeringPolicy], node: &Node) -> Plan {
 fn plan_of(version: &str, policies: &[&CiliumBGPPeeringPolicy], node: &Node) -> Plan {
     let version: CiliumVersion = version.parse().unwrap();
     let addresses = Addresses::default();
-    super::plan(&Input { policies: policies.to_vec(), ..Input::of(version, promises(&version).unwrap(), node, &addresses) })
+    super::plan(&Input {
+        policies: policies.to_vec(),
+        ..Input::of(version, promises(&version).unwrap(), node, &addresses)
+    })
 }
 
 /// A worker of the article's cluster.
@@ -224,7 +227,11 @@ fn everything_a_policy_of_1_16_can_say() {
     assert!(neighbor.exports.others && router.filtered && router.rejects_inbound);
     // What is not done is said, by field.
     assert!(plan.problems.iter().any(|one| one.contains("kube-system/absent")), "{:?}", plan.problems);
-    assert!(plan.problems.iter().any(|one| one.contains("advertisedPathAttributes[1]")), "{:?}", plan.problems);
+    assert!(
+        plan.problems.iter().any(|one| one.contains("advertisedPathAttributes[1]")),
+        "{:?}",
+        plan.problems
+    );
 }
 
 #[test]
@@ -234,5 +241,9 @@ fn a_keepalive_above_the_hold_time_is_refused() {
     ] }]));
     let plan = plan_of("1.14.0", &[&policy], &node());
     assert!(plan.virtual_routers.is_empty());
-    assert!(plan.problems[0].contains("keepAliveTimeSeconds 10 is above holdTimeSeconds 9"), "{:?}", plan.problems);
+    assert!(
+        plan.problems[0].contains("keepAliveTimeSeconds 10 is above holdTimeSeconds 9"),
+        "{:?}",
+        plan.problems
+    );
 }

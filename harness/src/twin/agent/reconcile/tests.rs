@@ -233,8 +233,8 @@ async fn from_1_14_on_an_agent_leaves_without_a_word_and_from_1_19_on_it_reads_n
 #[tokio::test]
 #[ignore = "needs a real gobgpd and 5 to 10 s"]
 async fn a_policy_becomes_a_real_session() {
-    use crate::twin::agent::testing;
     use crate::twin::agent::speaker::{Family, Speaker};
+    use crate::twin::agent::testing;
 
     let (near, far) = Netns::pair("worker", "tor0").await;
     let neighbors = vec![testing::neighbor([10, 9, 0, 1], 65010)];

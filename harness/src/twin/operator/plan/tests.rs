@@ -61,7 +61,13 @@ fn condition(outcome: &Outcome, cluster: &str, kind: &str) -> (String, String) {
 fn the_objects_of_a_real_cluster_are_made_again() {
     let recorded: Value = serde_json::from_str(RECORDED).unwrap();
     let of = |kind: &str| {
-        recorded["items"].as_array().unwrap().iter().filter(|one| one["kind"] == kind).cloned().collect::<Vec<_>>()
+        recorded["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|one| one["kind"] == kind)
+            .cloned()
+            .collect::<Vec<_>>()
     };
     let read = |kind: &str| -> Vec<ClusterConfig> {
         of(kind).into_iter().map(|one| serde_json::from_value(one).unwrap()).collect()
@@ -142,7 +148,10 @@ fn a_missing_peer_configuration_and_a_missing_secret_are_said() {
     }))
     .unwrap();
     let missing = peer_conditions(&peer, &BTreeSet::new());
-    assert_eq!((missing[0].status.as_str(), missing[0].message.as_str()), ("True", "Referenced Auth Secret \"bgp\" is missing"));
+    assert_eq!(
+        (missing[0].status.as_str(), missing[0].message.as_str()),
+        ("True", "Referenced Auth Secret \"bgp\" is missing")
+    );
     assert_eq!(peer_conditions(&peer, &["bgp"].into())[0].status, "False");
 }
 
@@ -165,7 +174,13 @@ fn overrides_are_of_one_node() {
     };
     let changed = instance("worker");
     assert_eq!((changed.router_id.as_deref(), changed.local_asn), (Some("10.9.9.9"), Some(65099)));
-    assert_eq!((changed.local_port, changed.peers[0].local_address.as_deref()), (Some(1790), Some("10.0.2.2")));
+    assert_eq!(
+        (changed.local_port, changed.peers[0].local_address.as_deref()),
+        (Some(1790), Some("10.0.2.2"))
+    );
     let other = instance("worker2");
-    assert_eq!((other.router_id, other.local_asn, other.peers[0].local_address.clone()), (None, Some(65010), None));
+    assert_eq!(
+        (other.router_id, other.local_asn, other.peers[0].local_address.clone()),
+        (None, Some(65010), None)
+    );
 }
