@@ -1,0 +1,1 @@
+//! What gives Services their endpoints and their addresses.
