@@ -101,7 +101,10 @@ mod tests {
     #[test]
     fn knows_its_ends_and_its_size() {
         let four = range("10.96.0.0/16");
-        assert_eq!((four.first(), four.last()), ("10.96.0.0".parse().unwrap(), "10.96.255.255".parse().unwrap()));
+        assert_eq!(
+            (four.first(), four.last()),
+            ("10.96.0.0".parse().unwrap(), "10.96.255.255".parse().unwrap())
+        );
         assert_eq!((four.size(), four.is_ipv6()), (65_536, false));
         assert_eq!(range("fd00:10:96::/112").size(), 65_536);
         assert_eq!(range("::/0").size(), u128::MAX);

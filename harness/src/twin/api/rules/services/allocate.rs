@@ -133,7 +133,8 @@ fn families(spec: &mut Value, subnets: &[IpNet], causes: &mut Vec<Cause>) {
         Some(policy) => policy.to_owned(),
         None if anything => "RequireDualStack".into(),
         None if wanted.len() > 1 => {
-            let why = "must be 'RequireDualStack' or 'PreferDualStack' when multiple IP families are specified";
+            let why =
+                "must be 'RequireDualStack' or 'PreferDualStack' when multiple IP families are specified";
             causes.push(Cause::invalid("spec.ipFamilyPolicy", &json!("SingleStack"), why));
             return;
         }

@@ -104,12 +104,15 @@ fn addresses(spec: &Value, causes: &mut Vec<Cause>) {
                 let special = [
                     (ip.is_unspecified(), "may not be unspecified (0.0.0.0 or ::)"),
                     (ip.is_loopback(), "may not be in the loopback range (127.0.0.0/8, ::1/128)"),
-                    (ip.is_multicast(), "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"),
+                    (
+                        ip.is_multicast(),
+                        "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)",
+                    ),
                 ];
                 let wrong = special.iter().filter(|(wrong, _)| *wrong);
-                causes.extend(wrong.map(|(_, why)| {
-                    Cause::invalid(field.clone(), &Value::from(ip.to_string()), why)
-                }));
+                causes.extend(
+                    wrong.map(|(_, why)| Cause::invalid(field.clone(), &Value::from(ip.to_string()), why)),
+                );
             }
         }
     }

@@ -70,7 +70,8 @@ pub(in crate::twin::api::rules) fn keep(resource: &Resource, old: &Value, new: &
             .iter()
             .find(|old| old["port"] == port["port"] && protocol(old) == protocol(port));
         let Some(same) = same else { continue };
-        if ports_on_nodes(&now) && port["nodePort"].as_i64().unwrap_or(0) == 0 && !same["nodePort"].is_null() {
+        if ports_on_nodes(&now) && port["nodePort"].as_i64().unwrap_or(0) == 0 && !same["nodePort"].is_null()
+        {
             port["nodePort"] = same["nodePort"].clone();
         }
         // Nobody asked for it: it came with the type that went.
@@ -78,17 +79,28 @@ pub(in crate::twin::api::rules) fn keep(resource: &Resource, old: &Value, new: &
             take(port, "nodePort");
         }
     }
-    if now == "LoadBalancer" && spec["healthCheckNodePort"].is_null() && !was["healthCheckNodePort"].is_null() {
+    if now == "LoadBalancer" && spec["healthCheckNodePort"].is_null() && !was["healthCheckNodePort"].is_null()
+    {
         spec["healthCheckNodePort"] = was["healthCheckNodePort"].clone();
     }
     if before != now {
         let gone: &[&str] = match now.as_str() {
             "ExternalName" => &[
-                "clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy",
-                "externalTrafficPolicy", "healthCheckNodePort", "allocateLoadBalancerNodePorts", "loadBalancerClass",
+                "clusterIP",
+                "clusterIPs",
+                "ipFamilies",
+                "ipFamilyPolicy",
+                "internalTrafficPolicy",
+                "externalTrafficPolicy",
+                "healthCheckNodePort",
+                "allocateLoadBalancerNodePorts",
+                "loadBalancerClass",
             ],
             "ClusterIP" if list(&spec["externalIPs"]).is_empty() => &[
-                "externalTrafficPolicy", "healthCheckNodePort", "allocateLoadBalancerNodePorts", "loadBalancerClass",
+                "externalTrafficPolicy",
+                "healthCheckNodePort",
+                "allocateLoadBalancerNodePorts",
+                "loadBalancerClass",
             ],
             "ClusterIP" | "NodePort" => {
                 &["healthCheckNodePort", "allocateLoadBalancerNodePorts", "loadBalancerClass"]

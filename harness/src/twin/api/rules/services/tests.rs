@@ -3,8 +3,8 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::twin::api::rules::{Part, Rules, WriteOptions};
 use crate::twin::api::patch::PatchKind;
+use crate::twin::api::rules::{Part, Rules, WriteOptions};
 use crate::twin::api::{ApiError, install};
 use crate::twin::store::Store;
 
@@ -15,16 +15,21 @@ struct Cluster {
 impl Cluster {
     fn new(cidrs: &[&str]) -> Self {
         let store = Store::new();
-        install(&store, &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}})).unwrap();
-        install(&store, &json!({"apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR",
-            "metadata": {"name": "kubernetes"}, "spec": {"cidrs": cidrs}}))
+        install(&store, &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}}))
+            .unwrap();
+        install(
+            &store,
+            &json!({"apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR",
+            "metadata": {"name": "kubernetes"}, "spec": {"cidrs": cidrs}}),
+        )
         .unwrap();
         Self { rules: Rules::new(store) }
     }
 
     fn create(&self, name: &str, spec: Value) -> Result<Value, ApiError> {
         let resource = self.rules.registry.find("", "v1", "services").unwrap();
-        let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec});
+        let service =
+            json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec});
         let made = self.rules.create(&resource, "default", service, &WriteOptions::default());
         made.map(|outcome| outcome.value)
     }
@@ -98,7 +103,9 @@ fn families_follow_the_policy(#[case] more: Value, #[case] families: &[&str]) {
 #[case::headless(json!({"type": "NodePort", "clusterIP": "None"}), "may not be set to 'None' for NodePort services")]
 fn what_cannot_be_is_refused(#[case] more: Value, #[case] expected: &str) {
     let cluster = Cluster::new(&["10.96.0.0/16"]);
-    let first = web(json!({"clusterIP": "10.96.0.10", "type": "NodePort", "ports": [{"port": 80, "nodePort": 30080}]}));
+    let first = web(
+        json!({"clusterIP": "10.96.0.10", "type": "NodePort", "ports": [{"port": 80, "nodePort": 30080}]}),
+    );
     cluster.create("first", first).unwrap();
     let error = cluster.create("web", web(more)).unwrap_err();
     assert_eq!(error.code, 422, "{}", error.message);
@@ -108,7 +115,9 @@ fn what_cannot_be_is_refused(#[case] more: Value, #[case] expected: &str) {
 #[test]
 fn what_the_server_gave_stays_with_the_service() {
     let cluster = Cluster::new(&["10.96.0.0/16"]);
-    let made = cluster.create("web", web(json!({"type": "LoadBalancer", "externalTrafficPolicy": "Local"}))).unwrap();
+    let made = cluster
+        .create("web", web(json!({"type": "LoadBalancer", "externalTrafficPolicy": "Local"})))
+        .unwrap();
     let spec = &made["spec"];
     assert!(spec["ports"][0]["nodePort"].as_i64().unwrap() >= 30_000);
     assert!(spec["healthCheckNodePort"].as_i64().unwrap() >= 30_000);
@@ -134,8 +143,13 @@ fn a_headless_service_has_no_address_and_an_external_name_nothing_at_all() {
     assert_eq!(made["spec"]["ipFamilyPolicy"], "SingleStack");
     let made = cluster.create("bare", json!({"clusterIP": "None"})).unwrap();
     assert_eq!(made["spec"]["ipFamilies"], json!(["IPv4", "IPv6"]));
-    let made = cluster.create("cname", json!({"type": "ExternalName", "externalName": "example.com"})).unwrap();
-    assert_eq!((&made["spec"]["clusterIP"], &made["spec"]["internalTrafficPolicy"]), (&Value::Null, &Value::Null));
-    let back = cluster.patch("cname", json!({"spec": {"type": "ClusterIP", "externalName": null, "ports": [{"port": 1}]}}));
+    let made =
+        cluster.create("cname", json!({"type": "ExternalName", "externalName": "example.com"})).unwrap();
+    assert_eq!(
+        (&made["spec"]["clusterIP"], &made["spec"]["internalTrafficPolicy"]),
+        (&Value::Null, &Value::Null)
+    );
+    let back = cluster
+        .patch("cname", json!({"spec": {"type": "ClusterIP", "externalName": null, "ports": [{"port": 1}]}}));
     assert!(back.unwrap()["spec"]["clusterIP"].as_str().unwrap().starts_with("10.96."));
 }
