@@ -20,4 +20,5 @@ mod kubectl;
 mod leftovers;
 mod libtest;
 mod neighbors;
+mod services;
 mod support;
