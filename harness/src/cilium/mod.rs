@@ -15,5 +15,8 @@ pub use peering::{
     CiliumBGPPeeringPolicy, CiliumBGPPeeringPolicySpec, LabelSelector, Neighbor, Operator, Requirement,
     VirtualRouter,
 };
-pub use promises::{AgentStop, BgpV2, ConnectRange, Promises, RetryRule, Unsupported, promises};
+pub use promises::{
+    AgentStop, BgpV2, ConnectRange, Generation, PolicyFields, Promises, RetryRule, ServiceAddresses,
+    Unsupported, V2Fields, Winner, known_lines, newest_known, promises,
+};
 pub use version::{CiliumVersion, ParseVersionError, PreRelease};
