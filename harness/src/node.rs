@@ -144,7 +144,9 @@ pub type NodeRef = Arc<dyn Node>;
 #[non_exhaustive]
 pub enum NodeError {
     /// The program is not there.
-    #[error("{node}: `{program}` is not in the node; `fabric doctor` names the package that has it")]
+    #[error(
+        "{node}: `{program}` is not in the node, whose programs are this machine's: install the package that has it here"
+    )]
     NotFound {
         /// The node.
         node: String,

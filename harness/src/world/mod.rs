@@ -9,6 +9,7 @@ mod nodes;
 mod pods;
 mod specs;
 mod underlay;
+mod way;
 mod whole;
 
 pub(crate) use whole::World;
