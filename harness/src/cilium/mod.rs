@@ -6,6 +6,7 @@
 mod crd;
 mod node;
 mod peering;
+mod pool;
 mod promises;
 mod version;
 
@@ -14,6 +15,9 @@ pub use node::{CiliumNode, CiliumNodeAddress, CiliumNodeIpam, CiliumNodeSpec};
 pub use peering::{
     CiliumBGPPeeringPolicy, CiliumBGPPeeringPolicySpec, LabelSelector, Neighbor, Operator, Requirement,
     VirtualRouter,
+};
+pub use pool::{
+    CiliumLoadBalancerIPPool, CiliumLoadBalancerIPPoolSpec, LbIpam, PoolBlock, PoolCidr, lb_ipam,
 };
 pub use promises::{
     AgentStop, BgpV2, ConnectRange, Generation, PolicyFields, Promises, RetryRule, ServiceAddresses,

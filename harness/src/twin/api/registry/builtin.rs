@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::{
     ConfigMap, Endpoints, Event, Namespace, Node, Pod, Secret, Service, ServiceAccount,
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::ServiceCIDR;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -42,7 +43,7 @@ const PLAIN: Row = Row {
     check: check::<ConfigMap>,
 };
 
-const TABLE: [Row; 12] = [
+const TABLE: [Row; 13] = [
     Row { path: "/v1/configmaps", kind: "ConfigMap", short: &["cm"], ..PLAIN },
     Row { path: "/v1/endpoints", kind: "Endpoints", short: &["ep"], check: check::<Endpoints>, ..PLAIN },
     Row {
@@ -137,6 +138,14 @@ const TABLE: [Row; 12] = [
         path: "discovery.k8s.io/v1/endpointslices",
         kind: "EndpointSlice",
         check: check::<EndpointSlice>,
+        ..PLAIN
+    },
+    Row {
+        path: "networking.k8s.io/v1/servicecidrs",
+        kind: "ServiceCIDR",
+        namespaced: false,
+        status: true,
+        check: check::<ServiceCIDR>,
         ..PLAIN
     },
 ];
