@@ -21,6 +21,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
+pub(super) use conform::review;
 pub(super) use delete::{DeleteOptions, Deleted};
 pub(super) use update::Part;
 
