@@ -10,6 +10,7 @@ mod pods;
 mod services;
 mod specs;
 mod underlay;
+mod way;
 mod whole;
 
 pub(crate) use whole::World;

@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex};
 use serde::Serialize;
 use serde_json::Value;
 
+pub(super) use conform::review;
 pub(super) use delete::{DeleteOptions, Deleted};
 pub(super) use update::Part;
 
