@@ -1,70 +1,23 @@
 //! A pod's containers: their commands run with the host's programs in the pod's namespaces, their output kept.
 //!
-//! What lives here: running a command, keeping what it says, starting it again. What does not: the pod's namespaces
-//! and status (`pods`). A container without a command (its image would know one) only holds the pod's namespaces.
+//! What lives here: running a command, starting it again. What does not: what it said (`logs`), the pod's namespaces and
+//! status (`pods`). A container without a command (its image would know one) only holds the pod's namespaces.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Container, Pod};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::sync::mpsc;
 
+use super::logs::{LINE, LogKey, Logs};
 use super::status::now;
 use crate::node::{Command, NodeRef, Reader};
 
-/// Lines kept of each container's output.
-const KEPT: usize = 2_000;
 /// The first wait before a container is started again, doubled each time up to [`LONGEST`], as a kubelet does.
 const FIRST: Duration = Duration::from_secs(10);
 /// The longest such wait.
 const LONGEST: Duration = Duration::from_secs(300);
-
-type LogKey = (String, String, String);
-
-/// What containers said, by namespace, pod and container.
-#[derive(Debug, Default, Clone)]
-pub struct Logs {
-    lines: Arc<Mutex<BTreeMap<LogKey, VecDeque<String>>>>,
-}
-
-impl Logs {
-    /// The kept lines of a container, oldest first; of the pod's first one if none is named. `None`: no such container.
-    pub fn read(
-        &self,
-        namespace: &str,
-        pod: &str,
-        container: Option<&str>,
-        tail: Option<usize>,
-    ) -> Option<String> {
-        let all = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = all.iter().find(|((in_namespace, in_pod, name), _)| {
-            in_namespace == namespace && in_pod == pod && container.is_none_or(|wanted| wanted == name)
-        });
-        let (_, lines) = found?;
-        let skip = tail.map_or(0, |tail| lines.len().saturating_sub(tail));
-        Some(lines.iter().skip(skip).map(|line| format!("{line}\n")).collect())
-    }
-
-    fn open(&self, key: &LogKey) {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default();
-    }
-
-    fn say(&self, key: &LogKey, line: String) {
-        let mut all = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let lines = all.entry(key.clone()).or_default();
-        if lines.len() == KEPT {
-            lines.pop_front();
-        }
-        lines.push_back(line);
-    }
-
-    pub(super) fn forget(&self, namespace: &str, pod: &str) {
-        let mut all = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|(in_namespace, in_pod, _), _| in_namespace != namespace || in_pod != pod);
-    }
-}
 
 /// A container as it is seen at one moment.
 #[derive(Debug, Clone)]
@@ -99,12 +52,13 @@ pub(super) async fn run(pod: Arc<Pod>, place: usize, node: NodeRef, logs: Logs, 
     let Some(container) = spec.containers.get(place) else { return };
     let name = |text: &Option<String>| text.clone().unwrap_or_default();
     let key = (name(&pod.metadata.namespace), name(&pod.metadata.name), container.name.clone());
-    logs.open(&key);
+    logs.begin(&key);
     let Some(command) = command(container) else { return };
     let policy = spec.restart_policy.as_deref().unwrap_or("Always");
     let mut seen = fresh(container);
     let mut wait = FIRST;
     loop {
+        logs.begin(&key);
         let code = match node.spawn(&command).await {
             Ok(mut process) => {
                 let streams = [process.stdout(), process.stderr()].into_iter().flatten();
@@ -114,11 +68,12 @@ pub(super) async fn run(pod: Arc<Pod>, place: usize, node: NodeRef, logs: Logs, 
                 code.unwrap_or(137)
             }
             Err(error) => {
-                logs.say(&key, error.to_string());
+                logs.say(&key, format!("{error}\n").into_bytes());
                 seen.waiting = Some(("RunContainerError".into(), error.to_string()));
                 127
             }
         };
+        logs.end(&key);
         seen.exit = Some(code);
         let again = policy == "Always" || (policy == "OnFailure" && code != 0);
         if again && seen.waiting.is_none() {
@@ -155,8 +110,12 @@ fn command(container: &Container) -> Option<Command> {
 }
 
 async fn keep(stream: Reader, logs: &Logs, key: &LogKey) {
-    let mut lines = BufReader::new(stream).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        logs.say(key, line);
+    let mut stream = BufReader::new(stream);
+    loop {
+        let mut line = Vec::new();
+        match (&mut stream).take(LINE).read_until(b'\n', &mut line).await {
+            Ok(1..) => logs.say(key, line),
+            Ok(0) | Err(_) => return,
+        }
     }
 }

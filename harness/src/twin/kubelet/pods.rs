@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::containers::{self, Logs, Seen};
-use super::{scheduler, status};
+use super::containers::{self, Seen};
+use super::{Logs, scheduler, status};
 use crate::node::NodeRef;
 
 /// Which pod is meant.
