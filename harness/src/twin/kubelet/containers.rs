@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::{Container, Pod};
 use kube::{Client, ResourceExt};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::sync::{mpsc, watch};
 
 use super::command::{Facts, command};
 use super::events::{Events, Saying, Source};
-use super::logs::{LogKey, Logs};
+use super::logs::{LINE, LogKey, Logs};
 use super::status::now;
 use crate::node::{Command, NodeError, NodeRef, Reader};
 
@@ -139,12 +139,15 @@ impl Job {
         let name = |text: &Option<String>| text.clone().unwrap_or_default();
         let metadata = &self.pod.metadata;
         let key = (name(&metadata.namespace), name(&metadata.name), self.container.name.clone());
-        self.logs.open(&key);
+        self.logs.begin(&key);
         let mut seen = fresh(&self.container, "ContainerCreating");
         let mut wait = Duration::ZERO;
         loop {
             let began = Instant::now();
-            match self.once(&key, &mut seen).await {
+            self.logs.begin(&key);
+            let run = self.once(&key, &mut seen).await;
+            self.logs.end(&key);
+            match run {
                 Run::Stopped => return,
                 Run::Ended(ended) => {
                     let good = ended.code == 0;
@@ -237,7 +240,7 @@ impl Job {
             Ok(process) => process,
             Err(error) => {
                 let message = start_error(&command, &error);
-                self.logs.say(key, message.clone());
+                self.logs.say(key, format!("{message}\n").into_bytes());
                 let ended = Ended {
                     code: 128,
                     reason: "StartError",
@@ -323,8 +326,12 @@ fn start_error(command: &Command, error: &NodeError) -> String {
 }
 
 async fn keep(stream: Reader, logs: &Logs, key: &LogKey) {
-    let mut lines = BufReader::new(stream).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        logs.say(key, line);
+    let mut stream = BufReader::new(stream);
+    loop {
+        let mut line = Vec::new();
+        match (&mut stream).take(LINE).read_until(b'\n', &mut line).await {
+            Ok(1..) => logs.say(key, line),
+            Ok(0) | Err(_) => return,
+        }
     }
 }
