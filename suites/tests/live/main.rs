@@ -21,4 +21,5 @@ mod kubectl;
 mod leftovers;
 mod libtest;
 mod neighbors;
+mod services;
 mod support;
