@@ -20,7 +20,7 @@ pub const BGPP_CRD: &str = "ciliumbgppeeringpolicies.cilium.io";
 pub const SCHEMA_VERSION_LABEL: &str = "io.cilium.k8s.crd.schema.version";
 
 /// The definitions that `version` registers, as far as a BGP fabric needs them: CiliumNode always, and
-/// CiliumBGPPeeringPolicy up to 1.18.
+/// CiliumBGPPeeringPolicy up to 1.18, and CiliumLoadBalancerIPPool from 1.13 on.
 ///
 /// A version without a BGP control plane gets CiliumNode alone.
 pub fn crds(version: &CiliumVersion) -> Vec<CustomResourceDefinition> {
@@ -28,6 +28,7 @@ pub fn crds(version: &CiliumVersion) -> Vec<CustomResourceDefinition> {
     if promises(version).is_ok_and(|row| row.peering_policy) {
         definitions.push(as_cilium_writes(CiliumBGPPeeringPolicy::crd(), &["metadata"], false));
     }
+    definitions.extend(super::pool::pool_crd(version));
     definitions
 }
 
@@ -140,8 +141,11 @@ mod tests {
         let names = |version: &str| -> Vec<String> {
             crds(&version.parse().unwrap()).into_iter().filter_map(|crd| crd.metadata.name).collect()
         };
-        assert_eq!(names("1.18.3"), ["ciliumnodes.cilium.io", BGPP_CRD]);
-        assert_eq!(names("1.19.0"), ["ciliumnodes.cilium.io"]);
+        assert_eq!(
+            names("1.18.3"),
+            ["ciliumnodes.cilium.io", BGPP_CRD, "ciliumloadbalancerippools.cilium.io"]
+        );
+        assert_eq!(names("1.19.0"), ["ciliumnodes.cilium.io", "ciliumloadbalancerippools.cilium.io"]);
         assert_eq!(names("1.11.0"), ["ciliumnodes.cilium.io"]);
     }
 }

@@ -6,6 +6,7 @@
 mod crd;
 mod node;
 mod peering;
+mod pool;
 mod promises;
 mod version;
 
@@ -15,5 +16,11 @@ pub use peering::{
     CiliumBGPPeeringPolicy, CiliumBGPPeeringPolicySpec, LabelSelector, Neighbor, Operator, Requirement,
     VirtualRouter,
 };
-pub use promises::{AgentStop, BgpV2, ConnectRange, Promises, RetryRule, Unsupported, promises};
+pub use pool::{
+    CiliumLoadBalancerIPPool, CiliumLoadBalancerIPPoolSpec, LbIpam, PoolBlock, PoolCidr, lb_ipam,
+};
+pub use promises::{
+    AgentStop, BgpV2, ConnectRange, Generation, PolicyFields, Promises, RetryRule, ServiceAddresses,
+    Unsupported, V2Fields, Winner, known_lines, newest_known, promises,
+};
 pub use version::{CiliumVersion, ParseVersionError, PreRelease};

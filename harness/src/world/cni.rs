@@ -24,6 +24,7 @@ use crate::cilium::{CiliumVersion, crds};
 use crate::runtime::keeper::StepReport;
 use crate::runtime::netns::socket::inside;
 use crate::twin::agent::{self, AgentStatus};
+use crate::twin::services::run_lbipam;
 use crate::wire::{End, LinkSpec, RouteSpec, Wire, WireError};
 
 /// An agent at work.
@@ -72,6 +73,8 @@ pub(super) async fn bring_up(
     let nets: BTreeMap<String, NodeNet> = wired.await.map_err(WorldError::panicked)??;
     pods.network_is_up(nets);
     reporter.done(report, "cilium_host on every node".into(), started);
+
+    pods.keep(run_lbipam(client.clone(), version));
 
     let started = Instant::now();
     let mut agents = Vec::new();

@@ -64,7 +64,8 @@ fn wanted(path: &str) -> WantedPath {
     let mut ctx = Diagnostics::new();
     let node = parse(std::path::Path::new("lab.yaml"), &text, &mut ctx).unwrap();
     let expect = Expect::from_tree(&node, &mut ctx);
-    let expect = expect.unwrap_or_else(|| panic!("{:?}", ctx.iter().map(ToString::to_string).collect::<Vec<_>>()));
+    let expect =
+        expect.unwrap_or_else(|| panic!("{:?}", ctx.iter().map(ToString::to_string).collect::<Vec<_>>()));
     expect.routes[0].prefixes.as_ref().unwrap()[0].path.clone()
 }
 
@@ -101,8 +102,14 @@ fn paths_are_judged(#[case] path: &str, #[case] difference: &str) {
 
 #[rstest]
 #[case("{ from: self }", "from the router itself")]
-#[case("{ paths: 2, from: [tor0, tor1], as-path: [[65010], [65011]] }", "over 2 paths from tor0 and tor1 with AS paths 65010 and 65011")]
-#[case("{ next-hop: [10.0.0.1, 10.0.0.2], origin: igp }", "with next hops 10.0.0.1 and 10.0.0.2 and origin IGP")]
+#[case(
+    "{ paths: 2, from: [tor0, tor1], as-path: [[65010], [65011]] }",
+    "over 2 paths from tor0 and tor1 with AS paths 65010 and 65011"
+)]
+#[case(
+    "{ next-hop: [10.0.0.1, 10.0.0.2], origin: igp }",
+    "with next hops 10.0.0.1 and 10.0.0.2 and origin IGP"
+)]
 #[case("{ communities: [], local-pref: 100 }", "with local preference 100 and no communities")]
 #[case("{ communities: ['1:1', '2:2'] }", "with communities 1:1, 2:2")]
 fn a_path_reads_as_a_phrase(#[case] path: &str, #[case] phrase: &str) {

@@ -74,12 +74,13 @@ const ORIGINS: [(&str, WantedOrigin); 3] =
 impl WantedPath {
     /// Takes the keys of a path out of a mapping.
     pub(super) fn read(fields: &mut Fields<'_>, ctx: &mut Diagnostics) -> Self {
+        let origin = fields.node("origin").and_then(|node| choice(node, "an origin", &ORIGINS, ctx));
         Self {
+            origin,
             paths: fields.node("paths").and_then(|node| paths(node, ctx)),
             from: fields.node("from").and_then(|node| OneOrEach::read(node, ctx, FromTree::from_tree)),
             next_hop: fields.node("next-hop").and_then(|node| OneOrEach::read(node, ctx, read::address)),
             as_path: fields.node("as-path").and_then(|node| as_path(node, ctx)),
-            origin: fields.node("origin").and_then(|node| choice(node, "an origin", &ORIGINS, ctx)),
             local_pref: fields.optional("local-pref", ctx),
             med: fields.optional("med", ctx),
             communities: communities(fields.node("communities"), 2, ctx),

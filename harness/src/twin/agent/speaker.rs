@@ -87,7 +87,9 @@ pub enum SpeakerError {
         said: String,
     },
     /// `gobgp -j` printed something we cannot read.
-    #[error("speaker of AS {asn} on {node}: the answer to `{command}` is not what GoBGP 3 prints: {source}")]
+    #[error(
+        "speaker of AS {asn} on {node}: the answer to `{command}` is not what GoBGP 3 or 4 prints: {source}"
+    )]
     Answer {
         /// The speaker's AS number.
         asn: u32,
