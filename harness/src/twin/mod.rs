@@ -7,6 +7,7 @@
 pub mod agent;
 pub mod api;
 pub mod kubelet;
+pub mod operator;
 mod range;
 pub mod services;
 pub mod store;
