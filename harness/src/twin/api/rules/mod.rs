@@ -14,6 +14,8 @@ mod names;
 mod update;
 
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
