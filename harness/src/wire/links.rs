@@ -159,6 +159,18 @@ impl Wire {
         made.map_err(|error| self.refused(format!("give {interface} the address {address}"), error))
     }
 
+    /// Takes an address from an interface.
+    pub fn forget(&self, interface: &str, address: IpNet) -> Result<(), WireError> {
+        let mut message = AddressMessage::default();
+        message.header.index = self.index(interface)?;
+        message.header.family = family(address.addr());
+        message.header.prefix_len = address.prefix_len();
+        message.attributes.push(AddressAttribute::Local(address.addr()));
+        message.attributes.push(AddressAttribute::Address(address.addr()));
+        let gone = self.rtnl.change(RouteNetlinkMessage::DelAddress(message), 0);
+        gone.map_err(|error| self.refused(format!("take the address {address} from {interface}"), error))
+    }
+
     /// Adds or replaces a route in the main table.
     pub fn route(&self, route: &RouteSpec<'_>) -> Result<(), WireError> {
         let mut message = RouteMessage::default();

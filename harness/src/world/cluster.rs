@@ -18,12 +18,14 @@ use tokio::net::TcpListener;
 
 use super::nodes::Births;
 use super::pods::Pods;
+use super::services::NodeFronts;
 use super::underlay::plug;
 use super::whole::{Reporter, WorldError};
 use crate::lab::{KindCluster, KindNode, Role};
 use crate::runtime::keeper::{KeeperSpec, StepReport};
-use crate::twin::api::{PodRuntime, kubernetes_version, serve};
+use crate::twin::api::{PodRuntime, install, kubernetes_version, serve};
 use crate::twin::kubelet::{Kubelet, Sandboxes};
+use crate::twin::services::{Fronts, run_endpoints, run_proxy};
 use crate::twin::store::Store;
 use crate::wire::{Pool, RouteSpec, Wire};
 
@@ -51,7 +53,7 @@ impl std::fmt::Debug for ControlPlane {
 pub(super) async fn bring_up(
     spec: &KeeperSpec,
     cluster: &KindCluster,
-    births: &Births,
+    births: &Arc<Births>,
     switches: &Arc<Wire>,
     pods: &Arc<Pods>,
     report: &mut StepReport,
@@ -63,7 +65,10 @@ pub(super) async fn bring_up(
         WorldError::Io { what: "listen on 127.0.0.1 for the API endpoint".into(), source }
     })?;
     let runtime: Arc<dyn PodRuntime> = Arc::clone(pods) as _;
-    let (endpoint, client) = serve(Store::new(), runtime, listener)
+    let store = Store::new();
+    install(&store, &service_subnets(cluster))
+        .map_err(|error| failed("write the service subnets", error.to_string()))?;
+    let (endpoint, client) = serve(store.clone(), runtime, listener)
         .await
         .map_err(|error| failed("serve the API endpoint", error.to_string()))?;
     let kubeconfig = spec.dir.join("kubeconfig");
@@ -89,6 +94,12 @@ pub(super) async fn bring_up(
         .map_err(|why| failed("register the cluster's nodes", why))?;
     let sandboxes: Arc<dyn Sandboxes> = Arc::clone(pods) as _;
     pods.keep(Kubelet::new(client.clone(), sandboxes, pods.logs().clone()).run());
+    for object in kubernetes_service(cluster, &members) {
+        install(&store, &object).map_err(|error| failed("make the Service of the API", error.to_string()))?;
+    }
+    let fronts: Arc<dyn Fronts> = Arc::new(NodeFronts::new(Arc::clone(births)));
+    pods.keep(run_endpoints(client.clone()));
+    pods.keep(run_proxy(client.clone(), fronts));
     reporter.done(report, format!("{} nodes of the cluster, NotReady", cluster.nodes.len()), started);
     Ok(ControlPlane { client, url: endpoint.url.clone(), kubeconfig })
 }
@@ -126,6 +137,50 @@ async fn attach(
         Ok::<_, WorldError>(members)
     });
     wired.await.map_err(WorldError::panicked)?
+}
+
+/// The subnets of Services, as kube-apiserver writes them down.
+fn service_subnets(cluster: &KindCluster) -> Value {
+    let cidrs: Vec<String> = cluster.service_subnets.iter().map(ToString::to_string).collect();
+    json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR", "metadata": {"name": "kubernetes"},
+        "spec": {"cidrs": cidrs},
+    })
+}
+
+/// The Service of the API itself, which is there before anybody makes one: the first address of the first subnet, and
+/// behind it the control planes.
+fn kubernetes_service(cluster: &KindCluster, members: &BTreeMap<String, IpAddr>) -> Vec<Value> {
+    let first = cluster.service_subnets.first().and_then(|subnet| subnet.hosts().next());
+    let labels = json!({"component": "apiserver", "provider": "kubernetes"});
+    let v6 = first.is_some_and(|ip| ip.is_ipv6());
+    let planes = cluster.nodes.iter().filter(|node| node.role == Role::ControlPlane);
+    let addresses: Vec<IpAddr> = planes
+        .filter_map(|node| {
+            let own = node.node_ips.iter().copied().find(|ip| ip.is_ipv6() == v6);
+            own.or_else(|| members.get(&node.name).copied()).filter(|ip| ip.is_ipv6() == v6)
+        })
+        .collect();
+    let service = json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": {"name": "kubernetes", "namespace": "default", "labels": labels},
+        "spec": {"clusterIP": first, "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}]},
+    });
+    let endpoints: Vec<Value> =
+        addresses.iter().map(|ip| json!({"addresses": [ip], "conditions": {"ready": true}})).collect();
+    let slice = json!({
+        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": if v6 { "IPv6" } else { "IPv4" },
+        "metadata": {"name": "kubernetes", "namespace": "default", "labels": {"kubernetes.io/service-name": "kubernetes"}},
+        "endpoints": endpoints, "ports": [{"name": "https", "port": 6443, "protocol": "TCP"}],
+    });
+    let listed: Vec<Value> = addresses.iter().map(|ip| json!({"ip": ip})).collect();
+    let old = json!({
+        "apiVersion": "v1", "kind": "Endpoints",
+        "metadata": {"name": "kubernetes", "namespace": "default",
+            "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"}},
+        "subsets": [{"addresses": listed, "ports": [{"name": "https", "port": 6443, "protocol": "TCP"}]}],
+    });
+    vec![service, slice, old]
 }
 
 /// The pod CIDRs of each pod subnet, in the order in which nodes get them: /24s, and /64s of IPv6, as

@@ -74,6 +74,7 @@ pub(crate) fn base(spec: &KeeperSpec, userns: bool) -> InitSpec {
         root: spec.dir.join("root"),
         layers: spec.layers.clone(),
         userns,
+        etc: userns.then(|| spec.dir.join(crate::runtime::keeper::ETC)),
         join_network_of: None,
         sysctls: sysctls(),
         mounts: Vec::new(),

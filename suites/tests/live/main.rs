@@ -15,6 +15,7 @@
 mod broken;
 mod contract;
 mod foreign;
+mod house;
 mod kills;
 mod kubectl;
 mod leftovers;

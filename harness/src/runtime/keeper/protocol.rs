@@ -23,6 +23,9 @@ pub struct KeeperSpec {
     pub cluster: Option<KindCluster>,
     /// Cilium's version, if the lab installs it.
     pub cilium: Option<String>,
+    /// The version of the GoBGP that the cluster's nodes run, if there is one and it is known.
+    #[serde(default)]
+    pub gobgp: Option<String>,
     /// Unpacked packages to lay over the nodes' file systems.
     pub layers: Vec<PathBuf>,
     /// The names of the lab's phases, for people to read.

@@ -13,9 +13,10 @@ fn two(data: &[u8]) -> Option<(Value, Value)> {
     Some((serde_json::from_slice(&data[..at]).ok()?, serde_json::from_slice(&data[at + 1..]).ok()?))
 }
 
-/// A body of each type.
+/// A body of each type, each from the same bytes.
 pub fn bodies(data: &[u8]) {
-    for media_type in ["application/json", "application/yaml", "application/apply-patch+yaml"] {
+    let protobuf = "application/vnd.kubernetes.protobuf";
+    for media_type in ["application/json", "application/yaml", "application/apply-patch+yaml", protobuf] {
         let _ = parse_body(media_type, data);
     }
 }

@@ -92,7 +92,8 @@ pub(super) async fn answer(
     }
     let spdy = parts.headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().starts_with(b"SPDY"));
     if spdy || parts.method == Method::POST {
-        let message = "exec is served over WebSocket only; use kubectl >= 1.30, which speaks it (older ones speak SPDY/3.1)";
+        let message = "exec is served over WebSocket only, and this client speaks SPDY/3.1; use kubectl 1.30 or later, or \
+            `fabric exec NAMESPACE/POD -- COMMAND`, which needs no kubectl";
         return Err(ApiError::bad_request(message));
     }
     let upgrade = WebSocketUpgrade::from_request_parts(parts, &())
@@ -114,7 +115,7 @@ pub(super) async fn answer(
     // The semaphore is never closed.
     let place = place.map_err(|_| busy())?.map_err(ApiError::internal)?;
     let node = runtime.node(namespace, name, container.as_deref()).await?;
-    let session = Session { command: Command::new(on_terminal(argv, tty)), wanted, version };
+    let session = Session { command: Command::new(argv), wanted, tty, version };
     let run = async move |socket| {
         session.run(node, socket).await;
         drop(place);
@@ -134,16 +135,6 @@ fn wanted(query: &Query) -> Result<Wanted, ApiError> {
         return Err(ApiError::bad_request("you must specify at least 1 of stdin, stdout, stderr"));
     }
     Ok(wanted)
-}
-
-/// A command on a terminal runs under `script` (util-linux), which makes one: a node hands out pipes only. The terminal keeps its
-/// size.
-fn on_terminal(argv: Vec<String>, tty: bool) -> Vec<String> {
-    if !tty {
-        return argv;
-    }
-    let line = shell_words::join(&argv);
-    ["script", "--quiet", "--return", "--command", line.as_str(), "/dev/null"].map(str::to_owned).into()
 }
 
 #[cfg(test)]

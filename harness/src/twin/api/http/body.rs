@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
+use super::protobuf;
 use crate::twin::api::ApiError;
 
 /// As many bytes as a Kubernetes server takes in one request.
@@ -103,12 +104,14 @@ pub(in crate::twin::api) fn parse(media_type: &str, bytes: &[u8]) -> Result<Valu
         }
         patch if patch.ends_with("patch+json") => json(bytes),
         // What `kubectl create namespace` and its like send from 1.32 on.
-        "application/vnd.kubernetes.protobuf" => Err(ApiError::new(
-            415,
-            "UnsupportedMediaType",
-            "the twin reads JSON and YAML, not protobuf; write the object to a file and use `kubectl apply -f FILE`",
-        )),
-        _ => Err(ApiError::unsupported_media(&["application/json", "application/yaml"])),
+        "application/vnd.kubernetes.protobuf" => protobuf::read(bytes).ok_or_else(|| {
+            let message = "the body is not protobuf of a type the twin knows; send it as application/json";
+            ApiError::new(415, "UnsupportedMediaType", message)
+        }),
+        _ => {
+            let accepted = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
+            Err(ApiError::unsupported_media(&accepted))
+        }
     }
 }
 

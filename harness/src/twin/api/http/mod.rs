@@ -9,7 +9,10 @@ mod body;
 mod discovery;
 mod follow;
 mod frames;
+mod openapi;
+mod protobuf;
 mod query;
+mod reviews;
 mod target;
 mod verbs;
 
@@ -73,6 +76,8 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/api/{version}/{*rest}", any(verbs::core))
         .route("/apis/{group}/{version}/{*rest}", any(verbs::grouped))
         .route("/openapi/v2", get(discovery::openapi))
+        .route("/openapi/v3", get(openapi::index))
+        .route("/openapi/v3/{*path}", get(openapi::document))
         .fallback(async || refusal(&ApiError::no_resource()))
         .method_not_allowed_fallback(async || refusal(&ApiError::method_not_allowed()))
         .route("/healthz", health())

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::answer::{Form, json_answer, refusal, written};
 use super::query::Page;
 use super::target::Target;
-use super::{Query, Shared, body, follow};
+use super::{Query, Shared, body, follow, reviews};
 use crate::twin::api::patch::PatchKind;
 use crate::twin::api::registry::Resource;
 use crate::twin::api::rules::{Deleted, Part};
@@ -81,6 +81,12 @@ async fn act(shared: Arc<Shared>, target: Target, request: Request) -> Result<Re
     let namespace = target.namespace.unwrap_or_default();
     let act = Act { shared, resource, namespace, everywhere, query, parts };
     let method = act.parts.method.clone();
+    if !act.resource.verbs.contains(&"get") {
+        return match target.name {
+            None if method == Method::POST => act.review(body).await,
+            _ => Err(ApiError::method_not_allowed()),
+        };
+    }
     match (target.name.as_deref(), target.subresource.as_deref()) {
         (None, None) if method == Method::GET => act.many(),
         (None, None) if method == Method::POST && !act.everywhere => act.create(body).await,
@@ -144,6 +150,13 @@ impl Act {
             }
         }
         Ok(json_answer(StatusCode::OK, form.list(&self.resource, &objects, &metadata)))
+    }
+
+    /// Answers a question about the client itself.
+    async fn review(self, body: axum::body::Body) -> Result<Response, ApiError> {
+        let value = body::read(&self.parts.headers, body).await?;
+        let answer = reviews::answer(&self.resource, value)?;
+        Ok(json_answer(StatusCode::CREATED, answer.to_string()))
     }
 
     async fn create(self, body: axum::body::Body) -> Result<Response, ApiError> {
@@ -225,6 +238,14 @@ impl Act {
                 let options = self.query.write(&self.parts.headers)?;
                 let binding = body::read(&self.parts.headers, body).await?;
                 self.shared.rules.bind(&self.resource, &self.namespace, name, &binding, &options)?;
+                let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
+                Ok(json_answer(StatusCode::CREATED, status.to_string()))
+            }
+            "eviction" if method == Method::POST => {
+                let eviction = body::read(&self.parts.headers, body).await?;
+                let mut options = self.query.delete(&eviction["deleteOptions"])?;
+                options.dry_run |= self.query.write(&self.parts.headers)?.dry_run;
+                self.shared.rules.delete(&self.resource, &self.namespace, name, &options)?;
                 let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
                 Ok(json_answer(StatusCode::CREATED, status.to_string()))
             }

@@ -31,9 +31,9 @@ impl Rules {
         let metadata = &value["metadata"];
         ObjectMeta::deserialize(metadata).map_err(|error| cannot(&format!("metadata: {error}")))?;
         let fields = match &resource.flavor {
-            Flavor::Builtin(check) => {
+            Flavor::Builtin(of) => {
                 quantities(value);
-                let (fields, known) = check(value).map_err(|error| cannot(&error))?;
+                let (fields, known) = (of.check)(value).map_err(|error| cannot(&error))?;
                 if !fields.is_empty() {
                     *value = known;
                 }
@@ -58,6 +58,14 @@ impl Rules {
         }
         Ok(if unknown == Unknown::Warn { said } else { Vec::new() })
     }
+}
+
+/// Reads a question that is answered and not kept.
+///
+/// # Errors
+/// 400 when it is none.
+pub(in crate::twin::api) fn review(resource: &Resource, value: &mut Value) -> Result<(), ApiError> {
+    Rules::conform(resource, value, Unknown::Warn).map(drop)
 }
 
 /// Makes sure that the object says it is what the path says it is, and that it has metadata.
