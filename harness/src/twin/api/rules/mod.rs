@@ -15,6 +15,8 @@ mod services;
 mod update;
 
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod tests;
 
 use std::sync::{Arc, Mutex};
