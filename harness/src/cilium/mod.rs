@@ -4,6 +4,7 @@
 //! `twin::agent`; the deadlines computed from these tables are in `wait`).
 
 mod crd;
+pub mod helm;
 mod node;
 mod peering;
 mod promises;

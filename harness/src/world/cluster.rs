@@ -128,11 +128,12 @@ async fn attach(
     wired.await.map_err(WorldError::panicked)?
 }
 
-/// The pod CIDRs of each pod subnet, in the order in which nodes get them: /24s, and /64s of IPv6, as
-/// kube-controller-manager cuts them by default.
+/// The pod CIDRs of each pod subnet, in the order in which nodes get them, as long as the cluster says: /24s, and /64s of
+/// IPv6, unless told otherwise.
 fn pod_cidrs(cluster: &KindCluster) -> Vec<Vec<IpNet>> {
     let cut = |subnet: &IpNet| -> Vec<IpNet> {
-        let length = if subnet.addr().is_ipv4() { 24 } else { 64 };
+        let ipv4 = subnet.addr().is_ipv4();
+        let length = if ipv4 { cluster.node_cidr_mask_v4 } else { cluster.node_cidr_mask_v6 };
         match subnet.subnets(length) {
             Ok(subnets) => subnets.take(cluster.nodes.len()).collect(),
             Err(_) => vec![*subnet],

@@ -4,6 +4,7 @@
 //! the eBPF datapath, pod addresses and pod routes (`twin::cni`), the API itself (`twin::api`).
 
 pub mod annotations;
+mod bystander;
 pub mod gobgp;
 mod objects;
 pub mod plan;
@@ -16,6 +17,7 @@ pub mod status;
 #[cfg(test)]
 mod testing;
 
+pub use bystander::run_without_bgp;
 pub use reconcile::{AgentError, run};
 pub use records::cilium_node;
 pub use status::{AgentStatus, NeighborStatus, Phase, RouterStatus};
