@@ -13,6 +13,7 @@
 )]
 
 mod broken;
+mod cilium;
 mod contract;
 mod foreign;
 mod house;
