@@ -5,8 +5,10 @@
 
 pub mod bgp;
 mod crd;
+pub mod helm;
 mod node;
 mod peering;
+mod pool;
 mod promises;
 mod version;
 
@@ -15,6 +17,9 @@ pub use node::{CiliumNode, CiliumNodeAddress, CiliumNodeIpam, CiliumNodeSpec};
 pub use peering::{
     AdvertisedPathAttributes, CiliumBGPPeeringPolicy, CiliumBGPPeeringPolicySpec, LabelSelector, Neighbor,
     Operator, Requirement, VirtualRouter,
+};
+pub use pool::{
+    CiliumLoadBalancerIPPool, CiliumLoadBalancerIPPoolSpec, LbIpam, PoolBlock, PoolCidr, lb_ipam,
 };
 pub use promises::{
     AgentStop, BgpV2, ConnectRange, Generation, PolicyFields, Promises, RetryRule, ServiceAddresses,

@@ -25,6 +25,7 @@ use crate::runtime::keeper::StepReport;
 use crate::runtime::netns::socket::inside;
 use crate::twin::agent::{self, AgentStatus};
 use crate::twin::operator;
+use crate::twin::services::run_lbipam;
 use crate::wire::{End, LinkSpec, RouteSpec, Wire, WireError};
 
 /// A part of Cilium at work: the agent of a node, or the operator.
@@ -38,6 +39,7 @@ pub(super) struct Agent {
 /// Installs Cilium on every node of the cluster.
 pub(super) async fn bring_up(
     version: &str,
+    bgp: bool,
     client: &Client,
     births: &Births,
     pods: &Arc<Pods>,
@@ -74,10 +76,12 @@ pub(super) async fn bring_up(
     pods.network_is_up(nets);
     reporter.done(report, "cilium_host on every node".into(), started);
 
+    pods.keep(run_lbipam(client.clone(), version));
+
     let started = Instant::now();
     let mut agents = Vec::new();
     for (live, _) in &lives {
-        agents.push(start_agent(client, live, &version));
+        agents.push(start_agent(client, live, &version, bgp));
     }
     agents.push(start_operator(client, &version));
     let ready = listed.iter().map(|node| ready(&nodes, node));
@@ -88,11 +92,15 @@ pub(super) async fn bring_up(
     Ok(agents)
 }
 
-fn start_agent(client: &Client, live: &Arc<Live>, version: &CiliumVersion) -> Agent {
+fn start_agent(client: &Client, live: &Arc<Live>, version: &CiliumVersion, bgp: bool) -> Agent {
     let (said, status) = watch::channel(AgentStatus::default());
     let (client, name, node) = (client.clone(), live.name.clone(), Arc::clone(&live.node));
     let (version, stopped) = (*version, CancellationToken::new());
     let task = tokio::spawn(async move {
+        if !bgp {
+            drop(said);
+            return agent::run_without_bgp(client, name, node, stopped).await;
+        }
         if let Err(error) = agent::run(client, name.clone(), node, version, said, stopped).await {
             tracing::error!(node = %name, %error, "the agent ended");
         }

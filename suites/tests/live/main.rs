@@ -13,12 +13,15 @@
 )]
 
 mod broken;
+mod cilium;
 mod contract;
 mod foreign;
+mod house;
 mod kills;
 mod kubectl;
 mod leftovers;
 mod libtest;
 mod neighbors;
 mod second_api;
+mod services;
 mod support;

@@ -12,6 +12,7 @@ use kube::CustomResourceExt;
 use super::bgp;
 use super::node::CiliumNode;
 use super::peering::CiliumBGPPeeringPolicy;
+use super::pool::pool_crd;
 use super::promises::{BgpV2, promises};
 use super::version::CiliumVersion;
 
@@ -24,7 +25,8 @@ pub const BGPP_CRD: &str = "ciliumbgppeeringpolicies.cilium.io";
 pub const SCHEMA_VERSION_LABEL: &str = "io.cilium.k8s.crd.schema.version";
 
 /// The definitions that `version` registers, as far as a BGP fabric needs them: CiliumNode always,
-/// CiliumBGPPeeringPolicy up to 1.18, and those of the second BGP API from 1.16 on. Each has the fields of that version.
+/// CiliumBGPPeeringPolicy up to 1.18, CiliumLoadBalancerIPPool from 1.13 on, and those of the second BGP API from 1.16 on.
+/// Each has the fields of that version.
 ///
 /// A version without a BGP control plane gets CiliumNode alone.
 pub fn crds(version: &CiliumVersion) -> Vec<CustomResourceDefinition> {
@@ -35,6 +37,7 @@ pub fn crds(version: &CiliumVersion) -> Vec<CustomResourceDefinition> {
         let form = Form { required: &["metadata"], status: Status::None, versions: &["v2alpha1"] };
         definitions.push(as_cilium_writes(CiliumBGPPeeringPolicy::crd(), &form, version));
     }
+    definitions.extend(pool_crd(version));
     let versions: &[&str] = bgp_v2_versions(row.bgp_v2);
     if versions.is_empty() {
         return definitions;
@@ -238,7 +241,9 @@ mod tests {
         };
         assert!(names("1.18.3").contains(&BGPP_CRD.to_owned()));
         assert!(!names("1.19.0").contains(&BGPP_CRD.to_owned()));
-        assert_eq!(names("1.15.0"), ["ciliumnodes.cilium.io", BGPP_CRD]);
+        let pools = "ciliumloadbalancerippools.cilium.io";
+        assert_eq!(names("1.15.0"), ["ciliumnodes.cilium.io", BGPP_CRD, pools]);
+        assert_eq!(names("1.12.0"), ["ciliumnodes.cilium.io", BGPP_CRD]);
         assert_eq!(names("1.11.0"), ["ciliumnodes.cilium.io"]);
     }
 
