@@ -14,6 +14,7 @@ pub mod node;
 pub mod probe;
 pub mod router;
 pub mod runtime;
+pub mod speakers;
 pub mod tools;
 pub mod twin;
 pub mod wait;

@@ -5,6 +5,7 @@
 
 pub mod bgp;
 mod crd;
+pub mod helm;
 mod node;
 mod peering;
 mod pool;

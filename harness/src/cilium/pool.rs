@@ -149,6 +149,7 @@ pub fn lb_ipam(version: &CiliumVersion) -> Option<LbIpam> {
 pub(super) fn pool_crd(version: &CiliumVersion) -> Option<CustomResourceDefinition> {
     let names = lb_ipam(version)?;
     let mut made = serde_json::to_value(CiliumLoadBalancerIPPool::crd()).ok()?;
+    made["spec"]["names"]["listKind"] = json!("CiliumLoadBalancerIPPoolList");
     made["metadata"]["labels"] = json!({SCHEMA_VERSION_LABEL: "1.33.0"});
     let template = made["spec"]["versions"][0].take();
     let versions = names.versions.iter().enumerate().map(|(at, name)| {

@@ -39,6 +39,7 @@ pub(super) struct Agent {
 /// Installs Cilium on every node of the cluster.
 pub(super) async fn bring_up(
     version: &str,
+    bgp: bool,
     client: &Client,
     births: &Births,
     pods: &Arc<Pods>,
@@ -80,7 +81,7 @@ pub(super) async fn bring_up(
     let started = Instant::now();
     let mut agents = Vec::new();
     for (live, _) in &lives {
-        agents.push(start_agent(client, live, &version));
+        agents.push(start_agent(client, live, &version, bgp));
     }
     agents.push(start_operator(client, &version));
     let ready = listed.iter().map(|node| ready(&nodes, node));
@@ -91,11 +92,15 @@ pub(super) async fn bring_up(
     Ok(agents)
 }
 
-fn start_agent(client: &Client, live: &Arc<Live>, version: &CiliumVersion) -> Agent {
+fn start_agent(client: &Client, live: &Arc<Live>, version: &CiliumVersion, bgp: bool) -> Agent {
     let (said, status) = watch::channel(AgentStatus::default());
     let (client, name, node) = (client.clone(), live.name.clone(), Arc::clone(&live.node));
     let (version, stopped) = (*version, CancellationToken::new());
     let task = tokio::spawn(async move {
+        if !bgp {
+            drop(said);
+            return agent::run_without_bgp(client, name, node, stopped).await;
+        }
         if let Err(error) = agent::run(client, name.clone(), node, version, said, stopped).await {
             tracing::error!(node = %name, %error, "the agent ended");
         }

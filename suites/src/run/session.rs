@@ -116,7 +116,7 @@ pub struct Finished {
 /// The programs a lab's nodes need.
 pub fn needs<E>(lab: &Lab<E>) -> Vec<Tool> {
     let mut needs = vec![Tool::Frr, Tool::Ping, Tool::Traceroute, Tool::Iproute, Tool::Iptables];
-    if lab.cilium.is_some() {
+    if lab.cilium.as_ref().is_some_and(|cilium| cilium.values.speaks_bgp()) {
         needs.push(Tool::Gobgp);
     }
     needs
@@ -141,6 +141,7 @@ pub fn keeper_spec<E>(
         topology: lab.topology.clone(),
         cluster: lab.cluster.clone(),
         cilium: lab.cilium.as_ref().map(|cilium| cilium.version.clone()),
+        bgp: lab.cilium.as_ref().is_none_or(|cilium| cilium.values.speaks_bgp()),
         gobgp: layers.version(Tool::Gobgp).map(str::to_owned),
         layers: layers.dirs.clone(),
         phases: lab.phases.iter().map(|phase| phase.name.clone()).collect(),

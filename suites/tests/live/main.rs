@@ -13,6 +13,7 @@
 )]
 
 mod broken;
+mod cilium;
 mod contract;
 mod foreign;
 mod house;
@@ -21,4 +22,5 @@ mod kubectl;
 mod leftovers;
 mod libtest;
 mod neighbors;
+mod services;
 mod support;

@@ -102,10 +102,10 @@ fn as_cilium_writes(
         version.name = (*api).to_owned();
         version.storage = rank == 0;
         version.deprecated = (rank > 0).then_some(true);
-        version.subresources = (form.status != Status::None).then(|| CustomResourceSubresources {
-            status: Some(CustomResourceSubresourceStatus(serde_json::json!({}))),
-            ..CustomResourceSubresources::default()
-        });
+        let status =
+            (form.status != Status::None).then(|| CustomResourceSubresourceStatus(serde_json::json!({})));
+        version.subresources =
+            Some(CustomResourceSubresources { status, ..CustomResourceSubresources::default() });
         let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
         if let Some(schema) = schema {
             fields::cut(schema, &kind, api, line);

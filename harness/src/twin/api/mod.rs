@@ -28,4 +28,4 @@ pub use endpoint::{Endpoint, EndpointError, serve};
 pub use error::{ApiError, Cause, Details};
 pub use http::kubernetes_version;
 pub use rules::install;
-pub use runtime::{LogOptions, PodRuntime};
+pub use runtime::{LogOptions, LogStream, PodRuntime};
