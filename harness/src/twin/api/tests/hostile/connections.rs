@@ -104,11 +104,14 @@ async fn more_connections_than_places_wait_and_those_inside_do_not() {
         silent.push(TcpStream::connect(address(&endpoint)).await.unwrap());
     }
     let nodes: Api<Node> = Api::all(within);
-    let mut outside = std::pin::pin!(timeout(SOON, ask(&endpoint, "GET", "/api/v1/nodes", "", b"")));
-    tokio::select! {
+    let asked = timeout(SOON, ask(&endpoint, "GET", "/api/v1/nodes", "", b""));
+    let mut outside = std::pin::pin!(asked);
+    let list = ListParams::default();
+    let inside = tokio::select! {
         _ = &mut outside => panic!("who came last was served before the silent were shown out"),
-        inside = nodes.list(&ListParams::default()) => assert_eq!(inside.unwrap().items.len(), 1),
-    }
+        inside = nodes.list(&list) => inside.unwrap(),
+    };
+    assert_eq!(inside.items.len(), 1);
     assert_eq!(outside.await.expect("the silent are shown out").0, 200);
 }
 
