@@ -287,7 +287,7 @@ async fn attempt(apt: &Apt, missing: &[Tool], progress: Progress<'_>) -> Result<
 /// Asks a program of the host for its version.
 pub(super) async fn ask(settings: &Settings, info: &ToolInfo) -> Option<String> {
     let flag = info.tool.probes().first()?.trial?;
-    let mut command = tokio::process::Command::new(settings.on_host(&info.path));
+    let mut command = std::process::Command::new(settings.on_host(&info.path));
     command.arg(flag);
     let said = tokio::time::timeout(std::time::Duration::from_secs(5), run(&mut command)).await.ok()?.ok()?;
     version_in(&said)

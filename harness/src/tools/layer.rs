@@ -80,7 +80,7 @@ pub(super) async fn make(
     let root = made.join("root");
     std::fs::create_dir_all(&root).map_err(ToolsError::io("cannot make", &root))?;
     for (archive, _) in &archives {
-        run(tokio::process::Command::new("dpkg-deb").arg("-x").arg(archive).arg(&root)).await?;
+        run(std::process::Command::new("dpkg-deb").arg("-x").arg(archive).arg(&root)).await?;
     }
     let shaped = root.clone();
     blocking(move || shape(&shaped, tool)).await?;
@@ -173,7 +173,7 @@ pub(super) async fn trial(root: &Path, tool: Tool, place: &Path, remedy: &str) -
         };
         let program =
             host::program_under(root, probe).ok_or_else(|| failed("it is in no package".to_owned()))?;
-        let mut command = tokio::process::Command::new(program);
+        let mut command = std::process::Command::new(program);
         command.arg(flag).env("LD_LIBRARY_PATH", &libraries);
         match tokio::time::timeout(TRIAL, run(&mut command)).await {
             Ok(Ok(_)) => {}

@@ -7,6 +7,7 @@
 
 mod apt;
 mod cache;
+mod child;
 mod distro;
 mod dpkg;
 mod ensure;

@@ -33,7 +33,7 @@ if need iptables; then step nat iptables -t nat -A POSTROUTING -j MASQUERADE; el
 
 /// Makes what a fabric makes.
 pub(super) async fn namespaces(see: &See) -> Vec<Finding> {
-    let mut command = tokio::process::Command::new("unshare");
+    let mut command = std::process::Command::new("unshare");
     if !see.root {
         command.args(["-U", "-r"]);
     }
@@ -74,7 +74,7 @@ pub(super) async fn kernel_config(see: &See) -> Option<String> {
     if !path.exists() {
         return None;
     }
-    run(tokio::process::Command::new("gzip").arg("-dc").arg(path)).await.ok()
+    run(std::process::Command::new("gzip").arg("-dc").arg(path)).await.ok()
 }
 
 /// Sums every file of each cached layer and starts its programs.

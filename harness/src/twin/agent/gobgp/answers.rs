@@ -25,8 +25,21 @@ pub enum SessionState {
 }
 
 impl SessionState {
+    /// The word Cilium has for it.
+    pub fn in_cilium(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Idle => "idle",
+            Self::Connect => "connect",
+            Self::Active => "active",
+            Self::OpenSent => "open_sent",
+            Self::OpenConfirm => "open_confirm",
+            Self::Established => "established",
+        }
+    }
+
     /// GoBGP's number (api/gobgp.proto, PeerState.SessionState).
-    fn from_number(number: u64) -> Self {
+    pub(super) fn from_number(number: u64) -> Self {
         match number {
             1 => Self::Idle,
             2 => Self::Connect,

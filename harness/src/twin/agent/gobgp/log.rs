@@ -29,6 +29,8 @@ pub enum Said {
     Up(IpAddr),
     /// A session went down, and why.
     Down(IpAddr, String),
+    /// A configuration whose policies differ has been taken in.
+    Refiltered,
     /// gobgpd cannot go on.
     Fatal,
     /// Something else.
@@ -66,6 +68,8 @@ pub fn log_line(line: &str) -> LogLine {
         ("Delete a peer configuration", Some(peer)) => Said::Deleted(peer),
         ("Peer Up", Some(peer)) => Said::Up(peer),
         ("Peer Down", Some(peer)) => Said::Down(peer, reason.clone().unwrap_or_default()),
+        // The last thing a reload does, for all neighbors at once, when policies changed.
+        ("Neighbor soft reset in", None) => Said::Refiltered,
         ("failed to listen grpc port", _) => Said::Fatal,
         _ if level == "fatal" || level == "panic" => Said::Fatal,
         _ => Said::Other,
