@@ -29,8 +29,8 @@ use crate::wire::{End, LinkSpec, RouteSpec, Wire, WireError};
 /// An agent at work.
 #[derive(Debug)]
 pub(super) struct Agent {
+    pub(super) node: String,
     pub(super) task: tokio::task::JoinHandle<()>,
-    #[allow(dead_code, reason = "keeps the channel open: the agent reports into it")]
     pub(super) status: watch::Receiver<AgentStatus>,
 }
 
@@ -95,7 +95,7 @@ fn start_agent(client: &Client, live: &Arc<Live>, version: &CiliumVersion) -> Ag
             tracing::error!(node = %name, %error, "the agent ended");
         }
     });
-    Agent { task, status }
+    Agent { node: live.name.clone(), task, status }
 }
 
 fn cidrs(node: &Node) -> Vec<IpNet> {
