@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
-use super::terminal::Pty;
 use super::process::{NetnsProcess, Streams, code, io_error, start};
+use super::terminal::Pty;
 use crate::node::{Command, Node, NodeError, Output, Process, SocketKind};
 
 /// Where sockets of a node's network namespace come from.

@@ -76,7 +76,12 @@ impl Logs {
 
     /// What a container wrote, as the options want it; with `follow` the stream ends with the instance. Of the pod's first
     /// container if none is named. `None`: no such container, or no instance before this one.
-    pub fn read(&self, namespace: &str, pod: &str, options: &LogOptions) -> Option<BoxStream<'static, Bytes>> {
+    pub fn read(
+        &self,
+        namespace: &str,
+        pod: &str,
+        options: &LogOptions,
+    ) -> Option<BoxStream<'static, Bytes>> {
         let books = self.lock();
         let wanted = |(in_namespace, in_pod, name): &LogKey| {
             in_namespace == namespace
@@ -212,7 +217,8 @@ mod tests {
         assert_eq!(read(&logs, LogOptions::default()).await.unwrap(), "0\n1\n2\n");
         let tail = LogOptions { tail_lines: Some(1), ..LogOptions::default() };
         assert_eq!(read(&logs, tail).await.unwrap(), "2\n");
-        let later = LogOptions { since: Some(Utc::now() + chrono::TimeDelta::hours(1)), ..LogOptions::default() };
+        let later =
+            LogOptions { since: Some(Utc::now() + chrono::TimeDelta::hours(1)), ..LogOptions::default() };
         assert_eq!(read(&logs, later).await.unwrap(), "");
         let stamped = read(&logs, LogOptions { timestamps: true, ..LogOptions::default() }).await.unwrap();
         let (moment, text) = stamped.lines().next().unwrap().split_once(' ').unwrap();

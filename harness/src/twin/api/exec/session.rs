@@ -187,7 +187,9 @@ async fn hear(
                 }
             }
             Some((&RESIZE, size)) => {
-                if let (Some(terminal), Ok(Size { width, height })) = (&terminal, serde_json::from_slice(size)) {
+                if let (Some(terminal), Ok(Size { width, height })) =
+                    (&terminal, serde_json::from_slice(size))
+                {
                     terminal.resize(height, width);
                 }
             }

@@ -165,7 +165,8 @@ fn urls(place: &str, resource: &Resource) -> Vec<(String, Value)> {
     let schema = json!({"schema": {"$ref": format!("{SCHEMAS}{}", name(resource))}});
     let operation = |action: &str, query: &[(&str, &str)], types: &[&str]| {
         let parameters: Vec<_> = query.iter().map(|(name, kind)| parameter(name, "query", kind)).collect();
-        let content = |types: &[&str]| types.iter().map(|t| ((*t).to_owned(), schema.clone())).collect::<Map<_, _>>();
+        let content =
+            |types: &[&str]| types.iter().map(|t| ((*t).to_owned(), schema.clone())).collect::<Map<_, _>>();
         let mut operation = json!({
             "parameters": parameters,
             "responses": {"200": {"description": "OK", "content": content(&["application/json"])}},
@@ -240,7 +241,12 @@ mod tests {
             }
             for resource in &own {
                 let schema = &schemas[&name(resource)];
-                assert_eq!(schema["x-kubernetes-group-version-kind"], json!([kind(resource)]), "{}", resource.kind);
+                assert_eq!(
+                    schema["x-kubernetes-group-version-kind"],
+                    json!([kind(resource)]),
+                    "{}",
+                    resource.kind
+                );
             }
         }
     }

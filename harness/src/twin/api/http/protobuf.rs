@@ -222,7 +222,9 @@ fn value(of: &str, wire: Wire<'_>, depth: usize) -> Option<Value> {
         ("bool", Wire::Number(number)) => json!(number != 0),
         // Negative numbers are written as 64 bits whatever their size.
         ("int", Wire::Number(number)) => json!(number.cast_signed()),
-        ("double", Wire::Double(bits)) => Number::from_f64(f64::from_bits(bits)).map_or(Value::Null, Value::Number),
+        ("double", Wire::Double(bits)) => {
+            Number::from_f64(f64::from_bits(bits)).map_or(Value::Null, Value::Number)
+        }
         ("string", Wire::Bytes(text)) => json!(std::str::from_utf8(text).ok()?),
         ("bytes", Wire::Bytes(bytes)) => json!(STANDARD.encode(bytes)),
         (special, Wire::Bytes(bytes)) => match special {
@@ -304,8 +306,14 @@ mod tests {
     fn a_service_of_kubectl_is_read() {
         // `kubectl create service clusterip s --tcp=80:8080`, 1.33: empty texts and a nodePort of 0 stand there too.
         let metadata = tagged(1, &[tagged(1, b"s"), tagged(2, b""), tagged(8, b"")].concat());
-        let port = [tagged(1, b"80-8080"), tagged(2, b"TCP"), vec![3 << 3, 80], tagged(4, &[8, 0, 16, 0x90, 0x3f]),
-            vec![5 << 3, 0]].concat();
+        let port = [
+            tagged(1, b"80-8080"),
+            tagged(2, b"TCP"),
+            vec![3 << 3, 80],
+            tagged(4, &[8, 0, 16, 0x90, 0x3f]),
+            vec![5 << 3, 0],
+        ]
+        .concat();
         let entry = [tagged(1, b"app"), tagged(2, b"s")].concat();
         let spec = tagged(2, &[tagged(1, &port), tagged(2, &entry), tagged(3, b"")].concat());
         let read = read(&body("v1", "Service", &[metadata, spec].concat())).unwrap();
@@ -330,7 +338,18 @@ mod tests {
 
     #[test]
     fn every_type_in_the_table_is_there() {
-        let scalars = ["string", "bytes", "bool", "int", "double", "Time", "MicroTime", "Quantity", "IntOrString", "FieldsV1"];
+        let scalars = [
+            "string",
+            "bytes",
+            "bool",
+            "int",
+            "double",
+            "Time",
+            "MicroTime",
+            "Quantity",
+            "IntOrString",
+            "FieldsV1",
+        ];
         for (message, fields) in MESSAGES.iter() {
             for (_, name, shape) in fields {
                 let (Shape::One(of) | Shape::List(of) | Shape::Map(of)) = shape;
