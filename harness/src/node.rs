@@ -123,6 +123,10 @@ pub enum SocketKind {
     Udp4,
     /// `AF_INET6, SOCK_DGRAM`.
     Udp6,
+    /// `AF_INET, SOCK_STREAM`.
+    Tcp4,
+    /// `AF_INET6, SOCK_STREAM`.
+    Tcp6,
     /// `AF_NETLINK, SOCK_RAW, NETLINK_ROUTE`.
     Route,
 }
@@ -162,7 +166,9 @@ pub type NodeRef = Arc<dyn Node>;
 #[non_exhaustive]
 pub enum NodeError {
     /// The program is not there.
-    #[error("{node}: `{program}` is not in the node; `fabric doctor` names the package that has it")]
+    #[error(
+        "{node}: `{program}` is not in the node, whose programs are this machine's: install the package that has it here"
+    )]
     NotFound {
         /// The node.
         node: String,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use super::manifest::{Package, sum};
-use super::{Settings, ToolsError, dpkg, host};
+use super::{Settings, ToolsError, child, dpkg, host};
 
 /// Parts of apt's configuration that run programs of the host around an update or an installation: they expect root
 /// and serve other ends (indices for command-not-found, cleaning the host's cache), and fail for a user.
@@ -47,6 +47,7 @@ pub(super) struct Archive {
 pub(super) struct Apt {
     room: PathBuf,
     own_lists: bool,
+    own_sources: bool,
 }
 
 impl Apt {
@@ -76,13 +77,13 @@ impl Apt {
             std::fs::write(&path, text).map_err(ToolsError::io("cannot write", path))
         };
         write("status", &dpkg::without(&String::from_utf8_lossy(&status), absent))?;
-        let host_config = run(tokio::process::Command::new("apt-config").arg("dump")).await?;
+        let host_config = run(std::process::Command::new("apt-config").arg("dump")).await?;
         write("apt.conf", &without_hooks(&host_config))?;
-        Ok(Self { room: room.to_owned(), own_lists: false })
+        Ok(Self { room: room.to_owned(), own_lists: false, own_sources: false })
     }
 
-    fn command(&self, program: &str) -> tokio::process::Command {
-        let mut command = tokio::process::Command::new(program);
+    fn command(&self, program: &str) -> std::process::Command {
+        let mut command = std::process::Command::new(program);
         command.env("APT_CONFIG", self.room.join("apt.conf")).env("DEBIAN_FRONTEND", "noninteractive");
         let mut option = |key: &str, value: &str| {
             command.arg("-o").arg(format!("{key}={value}"));
@@ -90,6 +91,13 @@ impl Apt {
         let room = |name: &str| self.room.join(name).display().to_string();
         if self.own_lists {
             option("Dir::State::lists", &room("lists"));
+        }
+        if self.own_sources {
+            option("Dir::Etc::SourceList", &room("sources.list"));
+            option("Dir::Etc::SourceParts", "/dev/null");
+            // The host's pins are for the host's suites.
+            option("Dir::Etc::Preferences", "/dev/null");
+            option("Dir::Etc::PreferencesParts", "/dev/null");
         }
         option("Dir::State::status", &room("status"));
         option("Dir::State::extended_states", &room("state/extended_states"));
@@ -103,6 +111,9 @@ impl Apt {
         option("Acquire::Languages", "none");
         option("Acquire::PDiffs", "false");
         option("Acquire::Retries", "1");
+        // Of silence, not of the whole: a mirror that cannot be reached must not hold a run up for minutes.
+        option("Acquire::http::Timeout", "15");
+        option("Acquire::https::Timeout", "15");
         for index in ["DEP-11", "CNF", "Contents-deb"] {
             option(&format!("Acquire::IndexTargets::deb::{index}::DefaultEnabled"), "false");
         }
@@ -115,6 +126,20 @@ impl Apt {
         self.own_lists = true;
         let output = output(self.command("apt-get").args(["update", "-q"])).await?;
         Ok(complaints(&String::from_utf8_lossy(&output.stderr)))
+    }
+
+    /// The host's sources, one target a line as `format` says (apt-get(8), indextargets).
+    pub(super) async fn sources(&self, format: &str) -> Result<String, ToolsError> {
+        let mut command = self.command("apt-get");
+        run(command.args(["indextargets", "--format", format, "Identifier: Packages"])).await
+    }
+
+    /// From now on asks `sources` (sources.list(5)) instead of the host's; the next [`Apt::update`] fetches their lists.
+    pub(super) fn only(&mut self, sources: &str) -> Result<(), ToolsError> {
+        let path = self.room.join("sources.list");
+        std::fs::write(&path, sources).map_err(ToolsError::io("cannot write", path))?;
+        self.own_sources = true;
+        Ok(())
     }
 
     /// What would be fetched to install `package` on this host, less what a node has no use for.
@@ -209,8 +234,7 @@ fn complaints(stderr: &str) -> String {
     chosen[chosen.len().saturating_sub(4)..].join("; ")
 }
 
-fn display(command: &tokio::process::Command) -> String {
-    let command = command.as_std();
+fn display(command: &std::process::Command) -> String {
     // Our own options are noise to whoever reads the error.
     let mut words = vec![command.get_program().to_string_lossy().into_owned()];
     let mut arguments = command.get_args();
@@ -224,16 +248,22 @@ fn display(command: &tokio::process::Command) -> String {
     shell_words::join(words)
 }
 
-async fn output(command: &mut tokio::process::Command) -> Result<std::process::Output, ToolsError> {
-    command.env("LC_ALL", "C.UTF-8").stdin(Stdio::null()).kill_on_drop(true);
-    command
-        .output()
+async fn output(command: &std::process::Command) -> Result<std::process::Output, ToolsError> {
+    // A copy, for the thread that will run it.
+    let mut given = std::process::Command::new(command.get_program());
+    given.args(command.get_args()).env("LC_ALL", "C.UTF-8");
+    given.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    if let Some(folder) = command.get_current_dir() {
+        given.current_dir(folder);
+    }
+    given.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    child::output(given)
         .await
         .map_err(|e| ToolsError::Command { command: display(command), reason: e.to_string() })
 }
 
 /// Runs a command to its end; its standard output. What it says on failure is the error's reason.
-pub(super) async fn run(command: &mut tokio::process::Command) -> Result<String, ToolsError> {
+pub(super) async fn run(command: &mut std::process::Command) -> Result<String, ToolsError> {
     let output = output(command).await?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());

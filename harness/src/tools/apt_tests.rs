@@ -56,11 +56,11 @@ fn keeps_what_matters(#[case] stderr: &str, #[case] expected: &str) {
 
 #[tokio::test]
 async fn a_failed_command_is_named_without_our_options() {
-    let mut command = tokio::process::Command::new("sh");
+    let mut command = std::process::Command::new("sh");
     command.args(["-o", "noglob", "-c", "echo 'E: no network' >&2; exit 100"]);
     let error = run(&mut command).await.unwrap_err().to_string();
     assert!(error.contains("no network") && !error.contains("noglob"), "{error}");
-    let missing = run(&mut tokio::process::Command::new("/nowhere/apt-get")).await.unwrap_err();
+    let missing = run(&mut std::process::Command::new("/nowhere/apt-get")).await.unwrap_err();
     assert!(missing.to_string().starts_with("`/nowhere/apt-get` failed"), "{missing}");
 }
 

@@ -2,15 +2,17 @@
 //!
 //! What lives here: the order of it. What does not: single kernel requests (`wire`).
 
-use std::sync::{Arc, PoisonError};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use ipnet::IpNet;
+use async_trait::async_trait;
 
 use super::nodes::{Births, Live};
 use super::specs::{Role, own_nodes, start_command};
+use super::way;
 use super::whole::{Reporter, WorldError};
-use crate::lab::{Endpoint, Link, NetworkMode, NodeKind, NodeSpec};
+use crate::lab::{Endpoint, ExecLine, Link, NetworkMode, NodeKind, NodeSpec};
 use crate::node::{Command, NodeError};
 use crate::runtime::keeper::{ExecResult, KeeperSpec, StepReport};
 use crate::wire::{End, LinkSpec, Pool, RouteSpec, Wire, WireError};
@@ -35,19 +37,97 @@ pub(super) async fn bring_up(
     report.warnings.extend(nodes.iter().flat_map(|(_, live)| &live.warnings).cloned());
     reporter.done(report, format!("{} nodes of the topology", nodes.len()), started);
 
+    let specs: Vec<NodeSpec> = nodes.iter().map(|(node, _)| node.clone()).collect();
+    let told = way::is_told(&specs);
     let started = Instant::now();
-    let wiring = Wiring { spec: spec.clone(), nodes: nodes.clone(), switches: Arc::clone(switches) };
-    tokio::task::spawn_blocking(move || wiring.wire()).await.map_err(WorldError::panicked)??;
-    reporter.done(report, format!("management network and {} links", spec.topology.links.len()), started);
+    let wiring =
+        Arc::new(Wiring { spec: spec.clone(), nodes: nodes.clone(), switches: Arc::clone(switches) });
+    let all = Arc::clone(&wiring);
+    let wire = move || if told { all.management() } else { all.wire() };
+    let warnings = tokio::task::spawn_blocking(wire).await.map_err(WorldError::panicked)??;
+    report.warnings.extend(warnings);
+    let links = if told { String::new() } else { format!(" and {} links", spec.topology.links.len()) };
+    reporter.done(report, format!("management network{links}"), started);
 
     let started = Instant::now();
-    let each = nodes.iter().map(|(node, live)| configure(node, live, began));
-    for (results, warnings) in futures::future::join_all(each).await {
-        report.exec.extend(results);
-        report.warnings.extend(warnings);
+    if told {
+        report.warnings.extend(way::warnings(&specs));
+        let up = Up { wiring, began, done: Mutex::default() };
+        way::go(&specs, &spec.topology.links, &up).await?;
+        up.tell(report, reporter);
+    } else {
+        let each = nodes.iter().map(|(node, live)| async move {
+            (begin(node, live).await, run(node, live, &node.exec, began).await)
+        });
+        for (warning, results) in futures::future::join_all(each).await {
+            report.exec.extend(results);
+            report.warnings.extend(warning);
+        }
     }
     reporter.done(report, format!("{} exec lines", report.exec.len()), started);
     Ok(())
+}
+
+/// The nodes on their way up, each at its own pace.
+struct Up {
+    wiring: Arc<Wiring>,
+    began: Instant,
+    done: Mutex<Done>,
+}
+
+/// What was done on the way up.
+#[derive(Default)]
+struct Done {
+    exec: Vec<ExecResult>,
+    warnings: Vec<String>,
+    waits: Vec<(String, Instant)>,
+}
+
+impl Up {
+    fn done(&self) -> std::sync::MutexGuard<'_, Done> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn node(&self, name: &str) -> Option<&(NodeSpec, Arc<Live>)> {
+        self.wiring.nodes.iter().find(|(node, _)| node.name == name)
+    }
+
+    /// Puts it into the report: lines node by node, in the order of the topology.
+    fn tell(&self, report: &mut StepReport, reporter: &Reporter) {
+        let mut done = std::mem::take(&mut *self.done());
+        let place = |name: &str| self.wiring.nodes.iter().position(|(node, _)| node.name == name);
+        done.exec.sort_by_key(|result| place(&result.node));
+        report.exec.extend(done.exec);
+        report.warnings.extend(done.warnings);
+        for (what, since) in done.waits {
+            reporter.done(report, what, since);
+        }
+    }
+}
+
+#[async_trait]
+impl way::Doer for Up {
+    async fn link(&self, number: usize) -> Result<(), WorldError> {
+        let wiring = Arc::clone(&self.wiring);
+        let link = move || wiring.link(number, &wiring.spec.topology.links[number]);
+        Ok(tokio::task::spawn_blocking(link).await.map_err(WorldError::panicked)??)
+    }
+
+    async fn begin(&self, node: &str) {
+        let Some((node, live)) = self.node(node) else { return };
+        let warning = begin(node, live).await;
+        self.done().warnings.extend(warning);
+    }
+
+    async fn run(&self, node: &str, lines: &[ExecLine]) {
+        let Some((node, live)) = self.node(node) else { return };
+        let results = run(node, live, lines, self.began).await;
+        self.done().exec.extend(results);
+    }
+
+    fn waited(&self, what: String, since: Instant) {
+        self.done().waits.push((what, since));
+    }
 }
 
 struct Wiring {
@@ -57,12 +137,13 @@ struct Wiring {
 }
 
 impl Wiring {
-    fn wire(&self) -> Result<(), WireError> {
-        self.management()?;
+    /// Wires everything; what is not as it should be and can be lived with is said.
+    fn wire(&self) -> Result<Vec<String>, WireError> {
+        let warnings = self.management()?;
         for (number, link) in self.spec.topology.links.iter().enumerate() {
             self.link(number, link)?;
         }
-        Ok(())
+        Ok(warnings)
     }
 
     fn live(&self, name: &str) -> Result<&Live, WireError> {
@@ -71,38 +152,54 @@ impl Wiring {
     }
 
     /// eth0 of every node that has a network of its own, as a container engine would give it.
-    fn management(&self) -> Result<(), WireError> {
-        let Some(subnet) = self.spec.topology.mgmt.ipv4_subnet else { return Ok(()) };
-        let mut pool = Pool::new(subnet, self.spec.topology.mgmt.ipv4_gateway);
-        let members: Vec<(&NodeSpec, &Live)> = self
-            .nodes
+    fn management(&self) -> Result<Vec<String>, WireError> {
+        let mgmt = &self.spec.topology.mgmt;
+        if mgmt.ipv4_subnet.is_none() && mgmt.ipv6_subnet.is_none() {
+            return Ok(Vec::new());
+        }
+        self.switches.bridge(MGMT_BRIDGE)?;
+        for (number, (_, live)) in self.members().enumerate() {
+            plug(&self.switches, MGMT_BRIDGE, &format!("m{number}"), &live.wire, "eth0", mgmt.mtu)?;
+        }
+        if let Some(subnet) = mgmt.ipv4_subnet {
+            let pool = Pool::new(subnet, mgmt.ipv4_gateway.map(IpAddr::V4));
+            self.give_addresses(pool, |node| node.mgmt_ipv4.map(IpAddr::V4))?;
+        }
+        let Some(subnet) = mgmt.ipv6_subnet else { return Ok(Vec::new()) };
+        let pool = Pool::new(subnet, mgmt.ipv6_gateway.map(IpAddr::V6));
+        let given = self.give_addresses(pool, |node| node.mgmt_ipv6.map(IpAddr::V6));
+        // A kernel without IPv6 can carry everything else.
+        let without = given.err().map(|error| format!("there is no IPv6 on the management network: {error}"));
+        Ok(without.into_iter().collect())
+    }
+
+    /// The nodes that are on the management network.
+    fn members(&self) -> impl Iterator<Item = (&NodeSpec, &Live)> {
+        self.nodes
             .iter()
             .map(|(node, live)| (node, live.as_ref()))
             .filter(|(node, live)| live.role == Role::Router && node.network_mode == NetworkMode::Bridge)
-            .collect();
-        for (node, _) in &members {
-            if let Some(address) = node.mgmt_ipv4 {
-                pool.reserve(address);
-            }
+    }
+
+    /// An address of one family, and a default route, on eth0 of every member.
+    fn give_addresses(
+        &self,
+        mut pool: Pool,
+        asked_for: impl Fn(&NodeSpec) -> Option<IpAddr>,
+    ) -> Result<(), WireError> {
+        for address in self.members().filter_map(|(node, _)| asked_for(node)) {
+            pool.reserve(address);
         }
-        self.switches.bridge(MGMT_BRIDGE)?;
-        self.switches.address(MGMT_BRIDGE, IpNet::V4(pool.on_link(pool.gateway())))?;
-        for (number, (node, live)) in members.into_iter().enumerate() {
-            let address = match node.mgmt_ipv4 {
+        self.switches.address(MGMT_BRIDGE, pool.on_link(pool.gateway()))?;
+        for (node, live) in self.members() {
+            let address = match asked_for(node) {
                 Some(address) => address,
                 None => pool.next(&node.name)?,
             };
-            plug(
-                &self.switches,
-                MGMT_BRIDGE,
-                &format!("m{number}"),
-                &live.wire,
-                "eth0",
-                self.spec.topology.mgmt.mtu,
-            )?;
-            live.wire.address("eth0", IpNet::V4(pool.on_link(address)))?;
-            live.wire.route(&RouteSpec::default4(pool.gateway(), "eth0"))?;
-            *live.mgmt.lock().unwrap_or_else(PoisonError::into_inner) = Some(address.to_string());
+            live.wire.address("eth0", pool.on_link(address))?;
+            live.wire.route(&RouteSpec::default(pool.gateway(), "eth0"))?;
+            let mut known = live.mgmt.lock().unwrap_or_else(PoisonError::into_inner);
+            known.get_or_insert_with(|| address.to_string());
         }
         Ok(())
     }
@@ -186,29 +283,25 @@ fn parse_mac(text: &str) -> Option<[u8; 6]> {
     bytes.try_into().ok()
 }
 
-/// A node's own start command, then its `exec:` lines, one after the other.
-async fn configure(node: &NodeSpec, live: &Live, began: Instant) -> (Vec<ExecResult>, Vec<String>) {
-    let mut results = Vec::new();
-    let mut warnings = Vec::new();
-    if matches!(node.kind, NodeKind::Linux)
-        && let Some(argv) = start_command(node)
-    {
-        let mut command = Command::new(argv);
-        command.env = node.env.clone();
-        match live.node.exec(&command).await {
-            Ok(output) if output.success() => {}
-            Ok(output) => {
-                warnings.push(format!(
-                    "{}: `{command}` ended with code {}: {}",
-                    node.name,
-                    output.code,
-                    output.error_text()
-                ));
-            }
-            Err(error) => warnings.push(error.to_string()),
+/// A node's own start command; what went wrong with it.
+async fn begin(node: &NodeSpec, live: &Live) -> Option<String> {
+    let argv = start_command(node).filter(|_| matches!(node.kind, NodeKind::Linux))?;
+    let mut command = Command::new(argv);
+    command.env = node.env.clone();
+    match live.node.exec(&command).await {
+        Ok(output) if output.success() => None,
+        Ok(output) => {
+            let (name, code, said) = (&node.name, output.code, output.error_text());
+            Some(format!("{name}: `{command}` ended with code {code}: {said}"))
         }
+        Err(error) => Some(error.to_string()),
     }
-    for line in &node.exec {
+}
+
+/// Lines of a node, one after the other; one that fails does not keep the next.
+async fn run(node: &NodeSpec, live: &Live, lines: &[ExecLine], began: Instant) -> Vec<ExecResult> {
+    let mut results = Vec::new();
+    for line in lines {
         let started = Instant::now();
         let mut command = Command::new(line.argv.clone());
         command.env = node.env.clone();
@@ -228,5 +321,5 @@ async fn configure(node: &NodeSpec, live: &Live, began: Instant) -> (Vec<ExecRes
             took_ms: started.elapsed().as_secs_f64() * 1e3,
         });
     }
-    (results, warnings)
+    results
 }

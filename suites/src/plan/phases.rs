@@ -71,7 +71,7 @@ fn checks(lab: &Lab<Expect>, phase: &LoadedPhase<Expect>, known: &mut Known) -> 
     match phase.up {
         Some(Step::Underlay) => {
             for node in &lab.topology.nodes {
-                let lines: Vec<String> = node.exec.iter().map(|line| line.text.clone()).collect();
+                let lines: Vec<String> = node.lines().map(|line| line.text.clone()).collect();
                 fabric::lines(&mut sheet, &node.name, &lines, &node.at);
             }
         }

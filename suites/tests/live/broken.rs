@@ -29,6 +29,12 @@ impl Broken {
         self.ground.exec("b", node, command);
     }
 
+    /// Signals a daemon of FRR's, by the file with its pid: pkill is on few machines that have only what is needed.
+    fn signal(&self, node: &str, daemon: &str, signal: &str) {
+        let line = format!("kill -{signal} $(cat /run/frr/{daemon}.pid)");
+        self.exec(node, &["sh", "-c", &line]);
+    }
+
     /// Waits until a kernel has so many routes: its router has then done all it does about what happened.
     #[track_caller]
     fn routes_in_kernel(&self, router: &str, count: usize) {
@@ -120,8 +126,8 @@ fn a_link_is_down() {
 fn a_daemon_is_killed() {
     let Some(broken) = Broken::whole("a_daemon_is_killed") else { return };
     // watchfrr first, or it would start another one.
-    broken.exec("tor1", &["pkill", "-9", "watchfrr"]);
-    broken.exec("tor1", &["pkill", "-9", "bgpd"]);
+    broken.signal("tor1", "watchfrr", "KILL");
+    broken.signal("tor1", "bgpd", "KILL");
     broken.routes_in_kernel("router0", 5);
     broken.routes_in_kernel("tor0", 5);
     broken.routes_in_kernel("tor1", 0);
@@ -266,7 +272,7 @@ fn a_route_is_missing_in_one_kernel_only() {
     let Some(broken) = Broken::whole("a_route_is_missing_in_one_kernel_only") else { return };
     let cidr = pod_cidr_of_worker(&broken.ground);
     // A zebra that runs puts back what somebody takes from it: that is no fault. One that hangs does not.
-    broken.exec("tor0", &["pkill", "-STOP", "zebra"]);
+    broken.signal("tor0", "zebra", "STOP");
     broken.exec("tor0", &["ip", "route", "del", &cidr]);
     let record = broken.judged();
     only_these_failed(
@@ -283,7 +289,7 @@ fn a_route_is_missing_in_one_kernel_only() {
     let next = next["next_command"].as_str().unwrap();
     assert!(next.ends_with(" exec --name b tor0 -- ip route"), "{next}");
     // And whole again: every check passes without the run having changed anything.
-    broken.exec("tor0", &["pkill", "-CONT", "zebra"]);
+    broken.signal("tor0", "zebra", "CONT");
     broken.routes_in_kernel("tor0", 10);
     broken.ground.run(&["test", broken.lab.to_str().unwrap(), "--name", "b", "--only", "policy::"]).code(0);
 }

@@ -97,3 +97,27 @@ fn a_site_with_a_kind_cluster() {
     assert!(record.names("passed").len() > 40, "{:?}", record.names("passed"));
     assert!(record.names("failed").is_empty());
 }
+
+#[test]
+fn nodes_come_up_in_the_order_a_lab_gives() {
+    let Some(ground) = Ground::new("nodes_come_up_in_the_order_a_lab_gives") else { return };
+    let lab = foreign(&ground, "order");
+    let begun = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
+    let done = ground.run(&["up", lab.to_str().unwrap(), "--name", "order"]).code(0);
+    assert!(!done.err.contains("ended with code"), "{}", done.err);
+    let read = |node, path| ground.exec("order", node, &["cat", path]).out;
+    let at = |node| read(node, "/tmp/at").trim().parse::<u128>().unwrap();
+    let (first, second, late) = (at("first"), at("second"), at("late"));
+    assert!(first < second, "second waits until first has run its lines: {first}, {second}");
+    assert!(late - begun >= 1_000_000_000, "late waits a second: {begun}, {late}");
+    assert!(!read("second", "/tmp/before").contains("eth1"), "its link comes after it has entered the stage");
+    assert!(read("second", "/tmp/after").contains("eth1"), "and is there when it leaves it");
+    // The node's own /etc, whoever started it; the host's is as it was.
+    assert!(read("first", "/etc/hosts").ends_with("192.0.2.1 first.example\n"));
+    assert_eq!(read("first", "/etc/resolv.conf"), "nameserver 192.0.2.53\n");
+    assert_eq!(read("first", "/etc/sysctl.d/90-lab.conf"), "net.ipv4.ip_forward=1\n");
+    assert!(read("first", "/etc/passwd").starts_with("toor:"));
+    assert!(!read("second", "/etc/hosts").contains("first.example"), "each node has its own");
+    assert!(!std::fs::read_to_string("/etc/hosts").unwrap().contains("first.example"));
+    ground.run(&["down", "--name", "order"]).code(0);
+}

@@ -13,11 +13,14 @@
 )]
 
 mod broken;
+mod cilium;
 mod contract;
 mod foreign;
+mod house;
 mod kills;
 mod kubectl;
 mod leftovers;
 mod libtest;
 mod neighbors;
+mod services;
 mod support;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::link::check_interface;
+use super::stages;
 use super::types::{Endpoint, NetworkMode, NodeKind, NodeSpec, Topology};
 use crate::lab::cluster::KindCluster;
 use crate::lab::yaml::{Diagnostics, Location, nearest};
@@ -104,6 +105,13 @@ fn waiting(topology: &Topology, ctx: &mut Diagnostics) {
                 }
             }
         }
+    }
+    if let Some((wait, round)) = stages::circle(topology)
+        && round.len() > 2
+    {
+        let round = round.join(" waits for ");
+        ctx.error(&wait.at, format!("nobody would ever start: {round}"))
+            .help("remove one `wait-for` of the circle, or let it wait for an earlier stage");
     }
 }
 

@@ -1,6 +1,8 @@
 //! `stages` of a node: what it runs, and whom it waits for, on its way up.
 
-use super::types::{ExecLine, Stage, StageName, Stages, WaitFor};
+use std::collections::HashSet;
+
+use super::types::{ExecLine, Stage, StageName, Stages, Topology, WaitFor};
 use crate::lab::yaml::{Diagnostics, Fields, FromTree, Node, Value, choice};
 
 const NAMES: &[(&str, StageName)] = &[
@@ -32,6 +34,45 @@ impl Stages {
         }
         self
     }
+}
+
+/// The `wait-for` that closes a circle, in which nobody would ever start, and those in the circle, in order.
+pub(super) fn circle(topology: &Topology) -> Option<(&WaitFor, Vec<&str>)> {
+    let mut safe = HashSet::new();
+    let mut nodes = topology.nodes.iter();
+    nodes.find_map(|node| leads_back(topology, (&node.name, StageName::Exit), &mut Vec::new(), &mut safe))
+}
+
+type Moment<'t> = (&'t str, StageName);
+
+/// Follows what must have happened before a node has left a stage. `way` is how we came here, `safe` what has
+/// been followed: it led to no circle, or we would have stopped.
+fn leads_back<'t>(
+    topology: &'t Topology,
+    (name, stage): Moment<'t>,
+    way: &mut Vec<Moment<'t>>,
+    safe: &mut HashSet<Moment<'t>>,
+) -> Option<(&'t WaitFor, Vec<&'t str>)> {
+    let node = topology.node(name)?;
+    if !safe.insert((name, stage)) {
+        return None;
+    }
+    way.push((name, stage));
+    // A stage is left after all stages before it, and after whatever any of them waits for.
+    let waits = node.stages.in_order().into_iter().filter(|(earlier, _)| *earlier <= stage);
+    for wait in waits.flat_map(|(_, earlier)| &earlier.wait_for) {
+        let begins = way.iter().position(|(other, from)| *other == wait.node && *from <= wait.stage);
+        if let Some(begins) = begins {
+            let mut round: Vec<&str> = way[begins..].iter().map(|(other, _)| *other).collect();
+            round.push(&wait.node);
+            return Some((wait, round));
+        }
+        if let Some(found) = leads_back(topology, (&wait.node, wait.stage), way, safe) {
+            return Some(found);
+        }
+    }
+    way.pop();
+    None
 }
 
 impl FromTree for Stages {

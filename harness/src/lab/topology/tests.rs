@@ -123,7 +123,8 @@ topology:
       stages:
         create: {wait-for: [{node: b, stage: healthy}], exec: {on-enter: [echo 1], on-exit: [echo 2]}}
         configure: {exec: [{command: echo 3}, {command: echo 4, phase: on-exit, target: container}]}
-    b: {kind: linux, wait-for: [a]}
+    b: {kind: linux}
+    c: {kind: linux, wait-for: [a]}
 ",
     );
     let stages = &topology.nodes[0].stages;
@@ -137,7 +138,38 @@ topology:
         (texts(&stages.configure.on_enter), texts(&stages.configure.on_exit)),
         (vec!["echo 3".into()], vec!["echo 4".into()])
     );
-    assert_eq!(topology.nodes[1].stages.create.wait_for[0].node, "a");
+    assert_eq!(topology.nodes[2].stages.create.wait_for[0].node, "a");
+    let lines: Vec<&str> = topology.nodes[0].lines().map(|line| line.text.as_str()).collect();
+    assert_eq!(
+        lines,
+        ["echo 2", "echo 3", "echo 4"],
+        "on entering `create` there is nothing to run a line in"
+    );
+}
+
+#[rstest]
+#[case::two(
+    "a: {kind: linux, wait-for: [b]}",
+    "b: {kind: linux, wait-for: [a]}",
+    Some("b waits for a waits for b")
+)]
+#[case::a_later_stage_of_itself(
+    "a: {kind: linux, stages: {create: {wait-for: [{node: b, stage: configure}]}}}",
+    "b: {kind: linux, stages: {create-links: {wait-for: [{node: a, stage: create}]}}}",
+    Some("b waits for a waits for b")
+)]
+#[case::an_earlier_stage_is_no_circle(
+    "a: {kind: linux, stages: {configure: {wait-for: [{node: b, stage: create-links}]}}}",
+    "b: {kind: linux, stages: {configure: {wait-for: [{node: a, stage: create-links}]}}}",
+    None
+)]
+fn nobody_waits_in_a_circle(#[case] a: &str, #[case] b: &str, #[case] round: Option<&str>) {
+    let text = format!("name: x\ntopology:\n  nodes:\n    {a}\n    {b}\n");
+    let (_, lines) = noted(&text, Path::new("/"), None);
+    match round {
+        None => assert!(lines.is_empty(), "{lines:#?}"),
+        Some(round) => assert!(lines.len() == 1 && lines[0].contains(round), "{lines:#?}"),
+    }
 }
 
 #[test]

@@ -147,6 +147,16 @@ impl NodeSpec {
     pub fn is_container(&self) -> bool {
         matches!(self.kind, NodeKind::Linux | NodeKind::ExtContainer)
     }
+
+    /// Every line that is run in it, in this order: those of its stages, its `exec` lines in the stage `configure`.
+    /// On entering `create` there is no node yet in which one could be run.
+    pub fn lines(&self) -> impl Iterator<Item = &ExecLine> {
+        self.stages.in_order().into_iter().flat_map(|(name, stage)| {
+            let enter: &[ExecLine] = if name == StageName::Create { &[] } else { &stage.on_enter };
+            let exec: &[ExecLine] = if name == StageName::Configure { &self.exec } else { &[] };
+            enter.iter().chain(exec).chain(&stage.on_exit)
+        })
+    }
 }
 
 /// A command, split into words as a shell splits them; no shell runs it.

@@ -56,6 +56,9 @@ pub enum KeeperError {
     State(#[from] StateError),
 }
 
+/// The folder in a keeper's on which a copy of the host's `/etc` is mounted, in the keeper's mount namespace.
+pub(crate) const ETC: &str = "etc";
+
 /// A running keeper.
 #[derive(Debug)]
 pub struct Keeper {
@@ -76,8 +79,10 @@ impl Keeper {
     pub async fn start(spec: &KeeperSpec) -> Result<Self, KeeperError> {
         let failed = |why: String| KeeperError::Start { why };
         states()?;
-        std::fs::create_dir_all(spec.dir.join("root"))
-            .map_err(|error| failed(format!("{}: {error}", spec.dir.display())))?;
+        for folder in ["root", ETC] {
+            std::fs::create_dir_all(spec.dir.join(folder))
+                .map_err(|error| failed(format!("{}: {error}", spec.dir.display())))?;
+        }
         if State::alive(&spec.dir) {
             let keeper = State::read(&spec.dir).map_or(0, |state| state.keeper);
             return Err(StateError::AlreadyUp { id: spec.id.clone(), keeper }.into());

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::control;
 use super::protocol::KeeperSpec;
 use super::state::State;
+use crate::runtime::netns::etc;
 use crate::runtime::netns::zygote::Zygote;
 use crate::world::World;
 
@@ -44,6 +45,9 @@ fn run() -> io::Result<()> {
     let lock = State::claim(&spec.dir)?;
     let userns = !geteuid().is_root();
     isolate(userns)?;
+    if userns {
+        etc::copy(&spec.dir.join(super::ETC))?;
+    }
     // A node's first process loses its parent at once (see `netns::init`): it is ours to reap.
     prctl::set_child_subreaper(true)?;
     let zygote = Arc::new(Zygote::fork()?);

@@ -9,6 +9,7 @@ mod main;
 mod protocol;
 mod state;
 
+pub(crate) use client::ETC;
 pub use client::{Keeper, KeeperError};
 pub use protocol::{ExecResult, KeeperSpec, NodeInfo, Progress, StepReport};
 pub use state::{State, StateError, runtime_dir, states};

@@ -138,6 +138,30 @@ pub(crate) fn end_command(between: i32) {
     }
 }
 
+/// Makes the kernel kill `command` when the thread that starts it ends, however that comes to be.
+///
+/// The thread must stay until the command has ended: see `tools::child`.
+pub(crate) fn dies_with_this_thread(command: &mut std::process::Command) {
+    let parent = std::process::id();
+    let before_exec = move || {
+        // SAFETY: plain system calls on integers.
+        unsafe {
+            if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            // Gone before we asked: nobody would tell us any more.
+            if libc::getppid().cast_unsigned() != parent {
+                libc::_exit(libc::EXIT_FAILURE);
+            }
+        }
+        Ok(())
+    };
+    // SAFETY: the closure makes system calls only, as `into_node` does.
+    unsafe {
+        std::os::unix::process::CommandExt::pre_exec(command, before_exec);
+    }
+}
+
 /// Sets the size of a terminal. One that is gone has no size to set.
 pub(crate) fn set_size(terminal: BorrowedFd<'_>, rows: u16, columns: u16) {
     let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };

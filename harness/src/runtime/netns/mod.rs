@@ -1,6 +1,7 @@
 //! Nodes made of Linux namespaces: network, mount, pid, uts and ipc, in a user namespace when we are not root.
 
 pub(crate) mod enter;
+pub(crate) mod etc;
 mod init;
 mod node;
 mod process;

@@ -129,12 +129,16 @@ fn overlay(spec: &InitSpec, root: &Path, name: &str, files: &[&FileSpec]) -> io:
     for folder in [&upper, &work, &target] {
         fs::create_dir_all(folder)?;
     }
+    if spec.userns && name == "usr" {
+        own_folders(&upper);
+    }
     for file in files {
         let below = file.path.strip_prefix(Path::new("/").join(name)).map_err(io::Error::other)?;
         write(&upper, &FileSpec { path: below.to_path_buf(), ..(*file).clone() })?;
     }
-    let mut lower: Vec<String> =
-        spec.layers.iter().map(|layer| layer.join(name)).filter(|path| path.is_dir()).map(escaped).collect();
+    let copy = (name == "etc").then(|| spec.etc.clone()).flatten();
+    let layers = spec.layers.iter().map(|layer| layer.join(name)).chain(copy);
+    let mut lower: Vec<String> = layers.filter(|path| path.is_dir()).map(escaped).collect();
     lower.push(format!("/{name}"));
     let mut options =
         format!("lowerdir={},upperdir={},workdir={}", lower.join(":"), escaped(upper.clone()), escaped(work));
@@ -155,6 +159,18 @@ fn overlay(spec: &InitSpec, root: &Path, name: &str, files: &[&FileSpec]) -> io:
             Ok(())
         }
         Err(error) => Err(tried(&format!("lay an overlay over /{name} ({options})"), error.into())),
+    }
+}
+
+/// Folders of `/usr` that a lab may put programs into. In a user namespace the host's folders are nobody's, and nothing
+/// could be made in them; the node's own of the same name are shown as one with them.
+fn own_folders(upper: &Path) {
+    for folder in ["", "local"] {
+        let Ok(entries) = fs::read_dir(Path::new("/usr").join(folder)) else { continue };
+        for entry in entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+            // One that cannot be made is only less than it could be.
+            let _ = fs::create_dir_all(upper.join(folder).join(entry.file_name()));
+        }
     }
 }
 

@@ -28,6 +28,8 @@ pub struct InitSpec {
     pub layers: Vec<std::path::PathBuf>,
     /// True in a user namespace: overlays then keep their marks in `user.` attributes.
     pub userns: bool,
+    /// A copy of the host's `/etc` whose files the node may change, laid over the host's own.
+    pub etc: Option<std::path::PathBuf>,
     /// Join the network namespace of this process instead of making one.
     pub join_network_of: Option<i32>,
     /// `net.` sysctls to set; `true` marks those the node cannot do without.

@@ -4,8 +4,9 @@
 use super::finding::Finding;
 use super::kernel::CONTAINER;
 use super::see::See;
+use crate::cilium::Generation;
 use crate::tools::layer::{self, State};
-use crate::tools::{Tool, apt::run};
+use crate::tools::{Tool, apt::run, speaker};
 
 /// Runs in fresh namespaces; says `STEP ok`, `STEP skipped WHY` or `STEP failed WHY` a line.
 const SCRIPT: &str = r#"
@@ -32,7 +33,7 @@ if need iptables; then step nat iptables -t nat -A POSTROUTING -j MASQUERADE; el
 
 /// Makes what a fabric makes.
 pub(super) async fn namespaces(see: &See) -> Vec<Finding> {
-    let mut command = tokio::process::Command::new("unshare");
+    let mut command = std::process::Command::new("unshare");
     if !see.root {
         command.args(["-U", "-r"]);
     }
@@ -73,16 +74,21 @@ pub(super) async fn kernel_config(see: &See) -> Option<String> {
     if !path.exists() {
         return None;
     }
-    run(tokio::process::Command::new("gzip").arg("-dc").arg(path)).await.ok()
+    run(std::process::Command::new("gzip").arg("-dc").arg(path)).await.ok()
 }
 
 /// Sums every file of each cached layer and starts its programs.
 pub(super) async fn layers(see: &See) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for tool in Tool::ALL {
-        let Some(place) = layer::place(&see.settings, &see.distro, tool) else { continue };
+    let plain =
+        Tool::ALL.map(|tool| (tool, tool.to_string(), layer::place(&see.settings, &see.distro, tool)));
+    let speakers = Generation::ALL.map(|generation| {
+        (Tool::Gobgp, generation.to_string(), speaker::place(&see.settings, &see.distro, generation))
+    });
+    for (tool, name, place) in plain.into_iter().chain(speakers) {
+        let Some(place) = place else { continue };
         let State::Ready(ready) = layer::inspect(&place, tool) else { continue };
-        let subject = format!("cache: {tool}");
+        let subject = format!("cache: {name}");
         let line = format!("rm -rf {}", shell_words::quote(&place.display().to_string()));
         let folder = place.clone();
         let manifest = ready.manifest;

@@ -14,6 +14,7 @@ use k8s_openapi::api::core::v1::{
     ConfigMap, Endpoints, Event, Namespace, Node, Pod, Secret, Service, ServiceAccount,
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::ServiceCIDR;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -49,7 +50,7 @@ const PLAIN: Row = Row {
     check: of::<ConfigMap>(),
 };
 
-const TABLE: [Row; 16] = [
+const TABLE: [Row; 17] = [
     Row { path: "/v1/configmaps", kind: "ConfigMap", short: &["cm"], ..PLAIN },
     Row { path: "/v1/endpoints", kind: "Endpoints", short: &["ep"], check: of::<Endpoints>(), ..PLAIN },
     Row {
@@ -176,6 +177,14 @@ const TABLE: [Row; 16] = [
         path: "discovery.k8s.io/v1/endpointslices",
         kind: "EndpointSlice",
         check: of::<EndpointSlice>(),
+        ..PLAIN
+    },
+    Row {
+        path: "networking.k8s.io/v1/servicecidrs",
+        kind: "ServiceCIDR",
+        namespaced: false,
+        status: true,
+        check: of::<ServiceCIDR>(),
         ..PLAIN
     },
 ];

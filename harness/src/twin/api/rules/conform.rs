@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Rules, Unknown, refuse};
-use crate::twin::api::ApiError;
 use crate::twin::api::registry::{Flavor, Resource};
+use crate::twin::api::{ApiError, limits};
 
 impl Rules {
     /// Reads an object as its resource; the answer is what the client should be warned of.
@@ -21,6 +21,7 @@ impl Rules {
         value: &mut Value,
         unknown: Unknown,
     ) -> Result<Vec<String>, ApiError> {
+        limits::judge(value)?;
         named_right(resource, value)?;
         let cannot = |why: &str| {
             let (kind, version) = (&resource.kind, &resource.version);
@@ -40,7 +41,10 @@ impl Rules {
             }
             Flavor::Custom { schema, .. } => {
                 let fields = schema.prune(value);
-                schema.fill(value);
+                if !schema.fill(value) {
+                    let message = "Request entity too large: its schema's defaults make it larger than an object may be";
+                    return Err(ApiError::new(413, "RequestEntityTooLarge", message));
+                }
                 fields
             }
         };
