@@ -29,7 +29,6 @@ pub(in crate::twin::api) fn apply(
 ) -> Applied {
     let owners = Owners::read(live);
     let applied = FieldSet::of(config, lists);
-    let open = |path: &Path| !is_item(path) && !lists.atomic(path);
     let mut object = live.clone();
     let earlier = owners.0.iter().find(|owned| owned.manager == *manager);
     for path in earlier.map(|owned| &owned.fields.0).into_iter().flatten() {
@@ -38,7 +37,7 @@ pub(in crate::twin::api) fn apply(
             |owned: &Owned| owned.fields.0.range(path..).next().is_some_and(|next| next.starts_with(path));
         // An item stays while anybody owns a part of it, and so does what tells it apart.
         let kept = applied.0.contains(path)
-            || (open(path) && peopled(at(live, path)))
+            || peopled(lists, path, live)
             || others().any(|owned| owned.fields.0.contains(path) || (is_item(path) && below(owned)))
             || is_key(path);
         if !kept {
@@ -63,13 +62,12 @@ impl Applied {
         lists: Lists<'_>,
         force: bool,
     ) -> Result<Owners, Vec<Cause>> {
-        let open = |path: &Path| !is_item(path) && !lists.atomic(path);
-        let still_a_map = |path: &Path| open(path) && is_map(at(live, path)) && is_map(at(end, path));
+        let still_shared = |path: &Path| shared(lists, path, live) && shared(lists, path, end);
         let changed: BTreeSet<&Path> =
-            self.applied.0.iter().filter(|path| differs(path, live, end) && !still_a_map(path)).collect();
+            self.applied.0.iter().filter(|path| differs(path, live, end) && !still_shared(path)).collect();
         let mut conflicts = Vec::new();
         for owned in self.owners.0.iter_mut().filter(|owned| owned.manager != *manager) {
-            let lost = |path: &&Path| !is_item(path) && !still_a_map(path) && overlaps(&changed, path);
+            let lost = |path: &&Path| !is_item(path) && !still_shared(path) && overlaps(&changed, path);
             let theirs: Vec<_> = owned.fields.0.iter().filter(lost).cloned().collect();
             for path in theirs {
                 conflicts.push(conflict(&path, &owned.manager));
@@ -81,7 +79,7 @@ impl Applied {
         }
         let there = FieldSet::of(end, lists).0;
         for owned in &mut self.owners.0 {
-            owned.fields.0.retain(|path| there.contains(path) || (open(path) && peopled(at(end, path))));
+            owned.fields.0.retain(|path| there.contains(path) || peopled(lists, path, end));
         }
         let mine: BTreeSet<Path> =
             self.applied.0.into_iter().filter(|path| at(end, path).is_some()).collect();
@@ -90,13 +88,15 @@ impl Applied {
     }
 }
 
-fn is_map(value: Option<&Value>) -> bool {
-    value.is_some_and(Value::is_object)
+/// Whether what is at a path is a map or a list in which several managers can own parts.
+fn shared(lists: Lists<'_>, path: &Path, object: &Value) -> bool {
+    !is_item(path) && at(object, path).is_some_and(|value| lists.shared(path, value))
 }
 
-/// Whether it is a map with something in it. Who applied it empty owns that it is there, and nothing that others put in.
-fn peopled(value: Option<&Value>) -> bool {
-    value.and_then(Value::as_object).is_some_and(|map| !map.is_empty())
+/// Whether there is something in it. Who applied it empty owns that it is there, and nothing that others put in.
+fn peopled(lists: Lists<'_>, path: &Path, object: &Value) -> bool {
+    let empty = |value: &Value| *value == json!({}) || *value == json!([]);
+    shared(lists, path, object) && !at(object, path).is_some_and(empty)
 }
 
 /// Whether one of the changed leaves is the path, is above it, or is below it.

@@ -53,6 +53,15 @@ impl Lists<'_> {
         }
     }
 
+    /// Whether several managers can own parts of a value at a path.
+    pub(super) fn shared(&self, path: &[String], value: &Value) -> bool {
+        match value {
+            Value::Object(_) => !self.atomic(path),
+            Value::Array(list) => steps(&self.items(path), list).is_some(),
+            _ => false,
+        }
+    }
+
     fn schema(&self, path: &[String]) -> Option<&Schema> {
         let Self::Custom(schema) = self else { return None };
         if in_metadata(path) {
@@ -103,6 +112,9 @@ fn built_in(path: &[String]) -> Items {
 
 /// The step to each item of a list; `None` where the list is one value, or its items cannot be told apart.
 pub(super) fn steps(items: &Items, list: &[Value]) -> Option<Vec<String>> {
+    if *items == Items::One {
+        return None;
+    }
     let step = |item: &Value| match items {
         Items::One => None,
         Items::Set => (!item.is_object() && !item.is_array()).then(|| format!("v:{item}")),
