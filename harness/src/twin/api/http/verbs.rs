@@ -122,7 +122,9 @@ impl Act {
     fn many(&self) -> Result<Response, ApiError> {
         let form = self.form()?;
         let namespace = (!self.namespace.is_empty()).then_some(self.namespace.as_str());
-        if self.query.flag("watch") {
+        let watch = self.query.flag("watch");
+        self.query.coherent(watch)?;
+        if watch {
             return follow::watch(&self.shared.rules, &self.resource, namespace, form, &self.query);
         }
         let selection = self.query.selection(&self.resource)?;
