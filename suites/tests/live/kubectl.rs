@@ -5,10 +5,22 @@ use std::process::Command;
 
 use super::support::{Ground, SOON, article, until};
 
+/// The newest kubectl of the folder `FABRIC_KUBECTL_DIR` (`kubectl.1.NN`), else the one on the path.
+fn program() -> String {
+    let folder = std::env::var_os("FABRIC_KUBECTL_DIR").filter(|folder| !folder.is_empty());
+    let files = folder.and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten();
+    let minor =
+        |file: &std::path::Path| file.file_name()?.to_str()?.strip_prefix("kubectl.1.")?.parse::<u32>().ok();
+    let newest =
+        files.map(|file| file.path()).filter(|file| minor(file).is_some()).max_by_key(|file| minor(file));
+    newest.map_or_else(|| "kubectl".into(), |file| file.to_string_lossy().into_owned())
+}
+
 #[test]
 fn what_the_article_types() {
     let Some(ground) = Ground::new("what_the_article_types") else { return };
-    let Ok(version) = Command::new("kubectl").args(["version", "--client", "-o", "json"]).output() else {
+    let program = program();
+    let Ok(version) = Command::new(&program).args(["version", "--client", "-o", "json"]).output() else {
         let _ = writeln!(std::io::stderr(), "SKIPPED what_the_article_types: kubectl is not installed");
         return;
     };
@@ -23,7 +35,7 @@ fn what_the_article_types() {
     ground.run(&["up", lab.to_str().unwrap(), "--name", "k"]).code(0);
     let kubeconfig = ground.run(&["status", "--name", "k", "--format", "json"]).json()["kubeconfig"].clone();
     let kubectl = |arguments: &[&str]| {
-        let mut command = ground.command("kubectl");
+        let mut command = ground.command(&program);
         // Its caches go into the test's folder.
         command
             .env("KUBECONFIG", kubeconfig.as_str().unwrap())
@@ -57,7 +69,7 @@ fn what_the_article_types() {
         // `script` gives kubectl a terminal, and kubectl its size to the pod's; it may come after the command has begun.
         let inside =
             "until [ \"$(stty size)\" = \"33 111\" ]; do sleep 0.1; done; test -t 0 && echo sized; exit 7";
-        let line = format!("stty rows 33 cols 111; exec kubectl exec -it nettool-1 -- sh -c '{inside}'");
+        let line = format!("stty rows 33 cols 111; exec {program} exec -it nettool-1 -- sh -c '{inside}'");
         let mut command = ground.command("script");
         command.env("KUBECONFIG", kubeconfig.as_str().unwrap()).env("HOME", ground.path("home")).args([
             "--quiet",

@@ -33,8 +33,9 @@ pub(in crate::twin::api) fn apply(
     let earlier = owners.0.iter().find(|owned| owned.manager == *manager);
     for path in earlier.map(|owned| &owned.fields.0).into_iter().flatten() {
         let others = || owners.0.iter().filter(|owned| owned.manager != *manager);
-        let below =
-            |owned: &Owned| owned.fields.0.range(path..).next().is_some_and(|next| next.starts_with(path));
+        let below = |owned: &Owned| {
+            owned.fields.0.range::<Path, _>(path..).next().is_some_and(|next| next.starts_with(path))
+        };
         // An item stays while anybody owns a part of it, and so does what tells it apart.
         let kept = applied.0.contains(path)
             || peopled(lists, path, live)
