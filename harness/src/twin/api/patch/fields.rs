@@ -70,21 +70,23 @@ impl FieldSet {
     fn write(&self) -> Value {
         let mut root = Map::new();
         for path in &self.0 {
-            let mut at = &mut root;
-            for step in path {
-                let next = at.entry(step.clone()).or_insert_with(|| Value::Object(Map::new()));
-                // Every value in the tree is a map: only this function makes them.
-                let Value::Object(map) = next else { break };
-                at = map;
-            }
             // A path comes before those below it. An item is owned beside what is in it.
             let next = self.0.range::<Path, _>((Bound::Excluded(path), Bound::Unbounded)).next();
-            if next.is_some_and(|next| next.starts_with(path)) {
-                at.insert(".".into(), Value::Object(Map::new()));
+            let more = next.is_some_and(|next| next.starts_with(path));
+            if let (Some(map), true) = (place(&mut root, path), more) {
+                map.insert(".".into(), Value::Object(Map::new()));
             }
         }
         Value::Object(root)
     }
+}
+
+/// The map at a path, made where it is not there yet.
+fn place<'a>(root: &'a mut Map<String, Value>, path: &[String]) -> Option<&'a mut Map<String, Value>> {
+    let Some((step, rest)) = path.split_first() else { return Some(root) };
+    let next = root.entry(step.clone()).or_insert_with(|| Value::Object(Map::new()));
+    // Every value in the tree is a map: only this function makes them.
+    place(next.as_object_mut()?, rest)
 }
 
 fn leaves(value: &Value, path: &mut Path, lists: Lists<'_>, set: &mut BTreeSet<Path>) {
