@@ -27,7 +27,7 @@ use crate::twin::api::{PodRuntime, install, kubernetes_version, serve};
 use crate::twin::kubelet::{Kubelet, Sandboxes, run_leases};
 use crate::twin::services::{Fronts, run_endpoints, run_proxy};
 use crate::twin::store::Store;
-use crate::wire::{Pool, RouteSpec, Wire};
+use crate::wire::{Pool, RouteSpec, Wire, hosts};
 
 /// kind's docker network, as docker hands out its first two pools: the first is docker's own bridge.
 const KIND_NETWORK: [Ipv4Net; 2] = [
@@ -166,7 +166,7 @@ fn service_subnets(cluster: &KindCluster) -> Value {
 /// The Service of the API itself, which is there before anybody makes one: the first address of the first subnet, and
 /// behind it the control planes.
 fn kubernetes_service(cluster: &KindCluster, members: &BTreeMap<String, Vec<IpAddr>>) -> Vec<Value> {
-    let first = cluster.service_subnets.first().and_then(|subnet| subnet.hosts().next());
+    let first = cluster.service_subnets.first().and_then(|subnet| hosts(*subnet).next());
     let labels = json!({"component": "apiserver", "provider": "kubernetes"});
     let v6 = first.is_some_and(|ip| ip.is_ipv6());
     let planes = cluster.nodes.iter().filter(|node| node.role == Role::ControlPlane);

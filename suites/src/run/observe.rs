@@ -171,7 +171,7 @@ impl<'a> Eye<'a> {
         ends: &End,
         flows: u16,
     ) -> Result<Vec<Arc<TraceReport>>, String> {
-        let base = if flows == 1 { 0 } else { (self.round as u16 - 1).wrapping_mul(flows) };
+        let base = if flows == 1 { 0 } else { (self.round.wrapping_sub(1) as u16).wrapping_mul(flows) };
         let each = (0..flows).map(|flow| {
             let wanted = Wanted::trace(ends, base.wrapping_add(flow), self.round);
             self.context.probes.trace(atlas, wanted)

@@ -245,7 +245,9 @@ impl Query {
         if let Some(seconds) = self.number::<i64>("sinceSeconds")? {
             let ago = TimeDelta::try_seconds(seconds).filter(|_| seconds > 0);
             let wrong = || ApiError::bad_request("sinceSeconds: must be greater than 0");
-            return ago.map(|ago| Some(Utc::now() - ago)).ok_or_else(wrong);
+            // Longer ago than there are dates is from the beginning.
+            let moment = |ago| Utc::now().checked_sub_signed(ago).unwrap_or(DateTime::<Utc>::MIN_UTC);
+            return ago.map(|ago| Some(moment(ago))).ok_or_else(wrong);
         }
         let Some(text) = self.get("sinceTime").filter(|text| !text.is_empty()) else { return Ok(None) };
         let wrong = |error| ApiError::bad_request(format!("sinceTime: `{text}`: {error}"));
