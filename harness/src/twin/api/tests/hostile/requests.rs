@@ -76,7 +76,7 @@ async fn old_kubectls_are_told_what_to_use() {
     let path = format!("{PODS}/p/exec?command=ls&stdout=true");
     let (code, status) = ask(&endpoint, "POST", &path, headers, b"").await;
     assert_eq!(code, 400);
-    assert!(status["message"].as_str().unwrap().contains("use kubectl >= 1.30"), "{status}");
+    assert!(status["message"].as_str().unwrap().contains("use kubectl 1.30 or later"), "{status}");
 }
 
 /// As deep as JSON may be: every rule that walks an object must stand it.
