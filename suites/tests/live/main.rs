@@ -22,5 +22,6 @@ mod kubectl;
 mod leftovers;
 mod libtest;
 mod neighbors;
+mod second_api;
 mod services;
 mod support;

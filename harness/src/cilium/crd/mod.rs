@@ -96,6 +96,10 @@ fn as_cilium_writes(
     let written = if line < (1, 20) { "1.25.5" } else { "1.33.0" };
     labels.insert(SCHEMA_VERSION_LABEL.to_owned(), written.to_owned());
     let kind = definition.spec.names.plural.clone();
+    if line < (1, 13) {
+        // 1.12.1 writes none.
+        definition.spec.names.categories = None;
+    }
     let Some(made) = definition.spec.versions.pop() else { return definition };
     for (rank, api) in form.versions.iter().enumerate() {
         let mut version = made.clone();
@@ -212,7 +216,7 @@ mod tests {
         assert_eq!(mine["additionalPrinterColumns"], theirs["additionalPrinterColumns"]);
         assert_eq!(mine["name"], theirs["name"]);
         assert_eq!(ours["spec"]["scope"], recorded["spec"]["scope"]);
-        for key in ["kind", "plural", "singular", "shortNames"] {
+        for key in ["kind", "plural", "singular", "shortNames", "categories"] {
             assert_eq!(ours["spec"]["names"][key], recorded["spec"]["names"][key], "{key}");
         }
         assert_eq!(ours["metadata"]["name"], recorded["metadata"]["name"]);

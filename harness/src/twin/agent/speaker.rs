@@ -13,7 +13,7 @@ mod view;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -134,7 +134,7 @@ impl Speaker {
         let lift = |source| SpeakerError::Node { asn, source };
 
         node.write_file(&config, &config_bytes(&router), 0o600).await.map_err(lift)?;
-        let mut words = vec![
+        let command = Command::new([
             "gobgpd".to_owned(),
             "--config-file".to_owned(),
             config.display().to_string(),
@@ -142,12 +142,7 @@ impl Speaker {
             "--log-level=info".to_owned(),
             "--pprof-disable".to_owned(),
             format!("--api-hosts=unix://{}", socket.display()),
-        ];
-        if router.neighbors.iter().any(|neighbor| neighbor.graceful_restart.is_some()) {
-            // As Cilium does: its OPEN says that it comes back, so that neighbors keep the routes they have.
-            words.push("--graceful-restart".to_owned());
-        }
-        let command = Command::new(words);
+        ]);
         let started_at = SystemTime::now();
         let mut process = node.spawn(&command).await.map_err(lift)?;
         let view = view::watch_log(process.as_mut(), node.name(), asn, wake);
@@ -167,6 +162,11 @@ impl Speaker {
     /// The prefixes it has been given.
     pub fn advertised(&self) -> &BTreeSet<IpNet> {
         &self.advertised
+    }
+
+    /// The unix socket of its API, in the node.
+    pub fn socket(&self) -> &Path {
+        &self.socket
     }
 
     /// When its process was started.
@@ -207,26 +207,16 @@ impl Speaker {
             without.neighbors.retain(|old| !changed(old));
             self.reload(without).await?;
         }
-        let refiltered: Vec<IpAddr> = router
-            .neighbors
-            .iter()
-            .filter(|new| {
-                self.router
-                    .neighbors
-                    .iter()
-                    .any(|old| old.address == new.address && old.exports != new.exports)
-            })
-            .map(|new| new.address)
-            .collect();
+        let again = said_otherwise(&self.router, &router);
         if self.router.neighbors != router.neighbors {
             self.reload(VirtualRouter { export: self.router.export.clone(), ..router.clone() }).await?;
         }
         self.router = router;
-        if self.router.filtered {
-            // What is in the table already has gone by the old policies.
-            for neighbor in refiltered {
-                self.client().send_again(neighbor).await?;
-            }
+        // What is in the table has gone out, or not, by the old policies. Given once more it goes by the new ones: to some
+        // neighbors with other attributes, to some as a withdrawal, which a soft reset of GoBGP 3.10 would not send.
+        let again: Vec<IpNet> = again.intersection(&self.advertised).copied().collect();
+        for prefix in again.into_iter().filter(|prefix| self.router.export.contains(prefix)) {
+            self.client().advertise(prefix).await?;
         }
         self.advertise().await
     }
@@ -360,6 +350,20 @@ impl Speaker {
         let (asn, node) = (self.router.local_asn, self.node.name().to_owned());
         SpeakerError::Late { asn, node, what: what.to_owned(), limit: ANSWER }
     }
+}
+
+/// The prefixes of which a neighbor that both have is told something else.
+fn said_otherwise(old: &VirtualRouter, new: &VirtualRouter) -> BTreeSet<IpNet> {
+    let pairs = new.neighbors.iter().filter_map(|new| {
+        let old =
+            old.neighbors.iter().find(|old| old.address == new.address && old.exports != new.exports)?;
+        Some((&old.exports.prefixes, &new.exports.prefixes))
+    });
+    pairs
+        .flat_map(|(old, new)| {
+            old.keys().chain(new.keys()).copied().filter(|prefix| old.get(prefix) != new.get(prefix))
+        })
+        .collect()
 }
 
 /// The name of a speaker's folder: short, because the paths of sockets are, and not made of a name that a user chose.

@@ -51,7 +51,7 @@ pub struct Client {
 
 impl Client {
     /// Asks the gobgpd that listens at `socket` in `node`, and waits `limit` at most for each answer.
-    pub(super) fn new(node: NodeRef, asn: u32, socket: PathBuf, limit: Duration) -> Self {
+    pub fn new(node: NodeRef, asn: u32, socket: PathBuf, limit: Duration) -> Self {
         Self { node, asn, socket, limit }
     }
 
@@ -93,11 +93,6 @@ impl Client {
     /// [`SpeakerError`] when `gobgp` fails or cannot be read.
     pub async fn received_from(&self, neighbor: IpAddr, family: Family) -> Result<Rib, SpeakerError> {
         self.read(&["neighbor", &neighbor.to_string(), "adj-in", "-a", family.word()], gobgp::rib).await
-    }
-
-    /// Has what went out to a neighbor looked at again, under the policies as they are now.
-    pub(super) async fn send_again(&self, neighbor: IpAddr) -> Result<(), SpeakerError> {
-        self.run(&["neighbor", &neighbor.to_string(), "softresetout"]).await.map(drop)
     }
 
     /// Advertises a prefix as Cilium does: ORIGIN IGP, and the unspecified next hop, for which GoBGP puts the address

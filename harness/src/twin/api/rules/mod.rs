@@ -28,8 +28,8 @@ pub(super) use conform::review;
 pub(super) use delete::{DeleteOptions, Deleted};
 pub(super) use update::Part;
 
-use super::patch::Manager;
-use super::registry::{Registry, Resource};
+use super::patch::{Lists, Manager};
+use super::registry::{Flavor, Registry, Resource};
 use super::{ApiError, Cause};
 use crate::twin::store::{Key, Object, Store, StoreError};
 
@@ -150,6 +150,14 @@ impl Rules {
             subresource: subresource.to_owned(),
             api_version: resource.api_version(),
         }
+    }
+}
+
+/// Who knows how the lists of a resource's objects are owned.
+fn lists(resource: &Resource) -> Lists<'_> {
+    match &resource.flavor {
+        Flavor::Builtin(_) => Lists::BuiltIn,
+        Flavor::Custom { schema, .. } => Lists::Custom(schema),
     }
 }
 
