@@ -84,7 +84,9 @@ pub(super) async fn bring_up(
     for (live, _) in &lives {
         agents.push(start_agent(client, live, &version, bgp));
     }
-    agents.push(start_operator(client, &version));
+    if bgp {
+        agents.push(start_operator(client, &version));
+    }
     let ready = listed.iter().map(|node| ready(&nodes, node));
     futures::future::try_join_all(ready)
         .await
