@@ -50,7 +50,7 @@ async fn an_object_is_compared_replaced_and_tried_out() {
         assert_eq!(dry, format!("{line} created (server dry run)"), "kubectl 1.{minor}");
         assert!(kubectl.bad("get bgpp rack0").await.contains("NotFound"), "a dry run keeps nothing");
         assert_eq!(kubectl.run(&format!("diff -f {file}")).await.code, 1, "all of it is new");
-        kubectl.good(&format!("create -f {file}")).await;
+        kubectl.good(&format!("create --save-config -f {file}")).await;
         assert_eq!(kubectl.good(&format!("diff -f {file}")).await, "");
         let other = kubectl.file("other.yaml", &[policy("rack0", &json!(65099))]);
         let differs = kubectl.run(&format!("diff -f {other}")).await;
