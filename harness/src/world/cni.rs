@@ -31,8 +31,9 @@ use crate::wire::{End, LinkSpec, RouteSpec, Wire, WireError};
 /// A part of Cilium at work: the agent of a node, or the operator.
 #[derive(Debug)]
 pub(super) struct Agent {
+    pub(super) node: String,
     pub(super) task: tokio::task::JoinHandle<()>,
-    #[allow(dead_code, reason = "keeps the channel open: the agent reports into it")]
+    /// What it says of itself; the operator says it in objects.
     pub(super) status: Option<watch::Receiver<AgentStatus>>,
 }
 
@@ -105,7 +106,7 @@ fn start_agent(client: &Client, live: &Arc<Live>, version: &CiliumVersion, bgp: 
             tracing::error!(node = %name, %error, "the agent ended");
         }
     });
-    Agent { task, status: Some(status) }
+    Agent { node: live.name.clone(), task, status: Some(status) }
 }
 
 fn start_operator(client: &Client, version: &CiliumVersion) -> Agent {
@@ -115,7 +116,7 @@ fn start_operator(client: &Client, version: &CiliumVersion) -> Agent {
             tracing::error!(%error, "the operator ended");
         }
     });
-    Agent { task, status: None }
+    Agent { node: "cilium-operator".to_owned(), task, status: None }
 }
 
 fn cidrs(node: &Node) -> Vec<IpNet> {

@@ -51,6 +51,9 @@ fn atlas() -> Atlas {
             ),
             service("shop", "web", json!({"clusterIP": "None", "clusterIPs": ["None"]}), json!([])),
         ]),
+        agents: None,
+        policies: None,
+        floors: BTreeMap::new(),
     }
 }
 

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 
 use super::atlas::Atlas;
 use super::probes::{End, Probes, Wanted};
+use super::prospects::Stillness;
 use super::view::View;
 use crate::checks::{
     AgreeOn, AgreeSpec, LineSeen, Outcome, ReachFact, ReachSpec, Verdict, judge_connect, judge_fib,
@@ -34,6 +35,8 @@ pub(super) struct Context {
     pub(super) probes: Arc<Probes>,
     /// How often each session had been lost when the phase began, by router and neighbor.
     pub(super) losses: Mutex<BTreeMap<(String, String), u64>>,
+    /// Since when nothing has been done to the fabric.
+    pub(super) stillness: Mutex<Stillness>,
 }
 
 impl Context {
