@@ -6,6 +6,9 @@
 pub mod cilium;
 pub mod cluster;
 pub mod fabric;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod lab;
 pub mod node;
 pub mod probe;

@@ -99,6 +99,16 @@ pub trait Process: Send {
     async fn wait(&mut self) -> Result<i32, NodeError>;
     /// Sends a signal (its number) to the command.
     fn signal(&self, signal: i32) -> Result<(), NodeError>;
+    /// The terminal of a command that was started on one; `None` once taken, or without one.
+    fn terminal(&mut self) -> Option<Box<dyn Terminal>> {
+        None
+    }
+}
+
+/// The far end of a command's terminal.
+pub trait Terminal: Send + Sync {
+    /// Says how large it is; the command hears of it by SIGWINCH.
+    fn resize(&self, rows: u16, columns: u16);
 }
 
 /// What kind of socket to open in a node's network namespace.
@@ -113,6 +123,10 @@ pub enum SocketKind {
     Udp4,
     /// `AF_INET6, SOCK_DGRAM`.
     Udp6,
+    /// `AF_INET, SOCK_STREAM`.
+    Tcp4,
+    /// `AF_INET6, SOCK_STREAM`.
+    Tcp6,
     /// `AF_NETLINK, SOCK_RAW, NETLINK_ROUTE`.
     Route,
 }
@@ -126,6 +140,14 @@ pub trait Node: Send + Sync + fmt::Debug {
     async fn exec(&self, command: &Command) -> Result<Output, NodeError>;
     /// Starts a command and hands out its streams.
     async fn spawn(&self, command: &Command) -> Result<Box<dyn Process>, NodeError>;
+    /// Starts a command on a terminal of its own: one output stream, no error stream, and [`Process::terminal`].
+    async fn spawn_on_terminal(&self, command: &Command) -> Result<Box<dyn Process>, NodeError> {
+        Err(NodeError::Unsupported {
+            node: self.name().to_owned(),
+            what: format!("run `{command}` on a terminal"),
+            why: "this kind of node has none to give; run it without one".into(),
+        })
+    }
     /// Opens a socket that lives in the node's network namespace, non-blocking and close-on-exec.
     async fn socket(&self, kind: SocketKind) -> Result<OwnedFd, NodeError>;
     /// Connects to a unix stream socket in the node's file system.

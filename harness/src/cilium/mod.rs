@@ -3,17 +3,26 @@
 //! What lives here: types, schemas and tables. What does not: anything that acts (the agent of the twin is in
 //! `twin::agent`; the deadlines computed from these tables are in `wait`).
 
+pub mod bgp;
 mod crd;
+pub mod helm;
 mod node;
 mod peering;
+mod pool;
 mod promises;
 mod version;
 
-pub use crd::{BGPP_CRD, SCHEMA_VERSION_LABEL, crds};
+pub use crd::{BGPP_CRD, SCHEMA_VERSION_LABEL, bgp_v2_versions, crds};
 pub use node::{CiliumNode, CiliumNodeAddress, CiliumNodeIpam, CiliumNodeSpec};
 pub use peering::{
-    CiliumBGPPeeringPolicy, CiliumBGPPeeringPolicySpec, LabelSelector, Neighbor, Operator, Requirement,
-    VirtualRouter,
+    AdvertisedPathAttributes, CiliumBGPPeeringPolicy, CiliumBGPPeeringPolicySpec, LabelSelector, Neighbor,
+    Operator, Requirement, VirtualRouter,
 };
-pub use promises::{AgentStop, BgpV2, ConnectRange, Promises, RetryRule, Unsupported, promises};
+pub use pool::{
+    CiliumLoadBalancerIPPool, CiliumLoadBalancerIPPoolSpec, LbIpam, PoolBlock, PoolCidr, lb_ipam,
+};
+pub use promises::{
+    AgentStop, BgpV2, ConnectRange, Generation, PolicyFields, Promises, RetryRule, ServiceAddresses,
+    Unsupported, V2Fields, Winner, known_lines, newest_known, promises,
+};
 pub use version::{CiliumVersion, ParseVersionError, PreRelease};

@@ -1,7 +1,11 @@
 //! What each version of Cilium does, in one table.
 //!
-//! What lives here: facts by version, each with its source. What does not: what follows from them (`wait` makes
-//! deadlines of them, `twin::agent` behaves by them).
+//! What lives here: the shape of a row, and finding one. The rows, each fact with its source, are in `table`. What does
+//! not: what follows from them (`wait` makes deadlines of them, `twin::agent` behaves by them).
+
+mod fields;
+mod gobgp;
+mod table;
 
 use std::time::Duration;
 
@@ -9,42 +13,9 @@ use serde::Serialize;
 
 use super::version::CiliumVersion;
 
-/// A span of time out of which a daemon draws one at random.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct ConnectRange {
-    /// The shortest wait.
-    pub min: Duration,
-    /// The longest wait.
-    pub max: Duration,
-}
-
-impl ConnectRange {
-    const fn millis(min: u64, max: u64) -> Self {
-        Self { min: Duration::from_millis(min), max: Duration::from_millis(max) }
-    }
-}
-
-/// How long GoBGP waits after a connection attempt that failed, as a function of the ConnectRetry time T.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RetryRule {
-    /// From T to 2T; a T under 5 s counts as 5 s (GoBGP 3.3 to 3.32) or under 1 s as 1 s (3.37).
-    OneToTwo,
-    /// From 0.75 T to T (GoBGP 4).
-    ThreeQuartersToOne,
-}
-
-/// Whether and how the BGPv2 resources (CiliumBGPClusterConfig and its kin) are there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum BgpV2 {
-    /// Not there, or not documented.
-    Absent,
-    /// `cilium.io/v2alpha1`.
-    V2alpha1,
-    /// `cilium.io/v2`, with v2alpha1 deprecated.
-    V2,
-}
+pub use fields::{BgpV2, PolicyFields, ServiceAddresses, V2Fields, Winner};
+pub use gobgp::{ConnectRange, Generation, RetryRule};
+use table::ROWS;
 
 /// What a neighbor sees when cilium-agent is asked to stop (SIGTERM).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -63,6 +34,8 @@ pub struct Promises {
     pub line: (u32, u32),
     /// The GoBGP it embeds, as text.
     pub gobgp: &'static str,
+    /// The generation of that GoBGP; the three fields below follow from it, see [`Promises::with_speaker`].
+    pub generation: Generation,
     /// From the start of a speaker (or the adding of a neighbor) to the first connection attempt.
     pub first_connect: ConnectRange,
     /// The least ConnectRetry GoBGP accepts; less counts as this.
@@ -73,14 +46,29 @@ pub struct Promises {
     pub peering_policy: bool,
     /// Whether timers can be set in the policy; where not, the defaults always hold.
     pub timers_configurable: bool,
+    /// The fields of CiliumBGPPeeringPolicy; those of 1.12 where it is not served.
+    pub policy: PolicyFields,
     /// The BGPv2 resources.
     pub bgp_v2: BgpV2,
+    /// The fields of the BGPv2 resources; those of 1.16 before they are there.
+    pub v2: V2Fields,
+    /// Which of the two APIs a node follows.
+    pub winner: Winner,
+    /// The versions in which CiliumLoadBalancerIPPool (`cilium.io`) is served; none before there is one.
+    pub load_balancer_pools: &'static [&'static str],
     /// What an agent that is asked to stop says to its neighbors.
     pub stop: AgentStop,
     /// Whether routes that neighbors send are refused, so that none is accepted.
     pub rejects_inbound: bool,
+    /// Whether the addresses of a service without endpoints are withdrawn (before, always; later a switch of the agent
+    /// that is off unless set).
+    pub withdraws_without_endpoints: bool,
     /// Whether `cilium bgp peers` is there.
     pub peers_command: bool,
+    /// Whether `cilium bgp routes` is there.
+    pub routes_command: bool,
+    /// Whether the chart can switch the agent's status reports off (`bgpControlPlane.statusReport.enabled`).
+    pub status_report_switch: bool,
     /// Whether the chart still takes `tunnel:` (else `routingMode:` and `tunnelProtocol:`).
     pub helm_tunnel: bool,
 }
@@ -92,8 +80,58 @@ impl Promises {
     pub const HOLD: Duration = Duration::from_secs(90);
     /// Keepalive interval unless set: 30 s.
     pub const KEEPALIVE: Duration = Duration::from_secs(30);
+    /// The least hold time a resource may ask for: 3 s (RFC 4271 section 4.2).
+    pub const LEAST_HOLD: Duration = Duration::from_secs(3);
+    /// Restart time offered with graceful restart (RFC 4724) unless set: 120 s. Off unless enabled.
+    pub const RESTART: Duration = Duration::from_secs(120);
+    /// The port of a neighbor unless set.
+    pub const PEER_PORT: u16 = 179;
+    /// TTL towards an eBGP neighbor unless set; iBGP neighbors may be any number of hops away.
+    pub const EBGP_TTL: u8 = 1;
+    /// The address families of a neighbor unless set, by GoBGP's names. With BGPv2, nothing is advertised in a family
+    /// that no advertisement was selected for.
+    pub const FAMILIES: [&str; 2] = ["ipv4-unicast", "ipv6-unicast"];
     /// How long GoBGP stays Idle after a session of it went down, before it tries again: 5 s (3.x and 4.x).
     pub const IDLE_AFTER_DOWN: Duration = Duration::from_secs(5);
+
+    /// A row of which only the speaker is decided.
+    const fn speaking(generation: Generation) -> Self {
+        Self {
+            line: (0, 0),
+            gobgp: "",
+            generation,
+            first_connect: generation.first_connect(),
+            least_connect_retry: generation.least_connect_retry(),
+            retry: generation.retry(),
+            peering_policy: false,
+            timers_configurable: false,
+            policy: PolicyFields::FIRST,
+            bgp_v2: BgpV2::Absent,
+            v2: V2Fields::FIRST,
+            winner: Winner::OnlyPolicy,
+            load_balancer_pools: &[],
+            stop: AgentStop::Cease,
+            rejects_inbound: false,
+            withdraws_without_endpoints: true,
+            peers_command: false,
+            routes_command: false,
+            status_report_switch: false,
+            helm_tunnel: true,
+        }
+    }
+
+    /// The same Cilium with another GoBGP in it: for a twin whose nodes run a speaker of another generation, so that
+    /// deadlines are those of the speaker that runs.
+    #[must_use]
+    pub const fn with_speaker(&self, generation: Generation) -> Self {
+        Self {
+            generation,
+            first_connect: generation.first_connect(),
+            least_connect_retry: generation.least_connect_retry(),
+            retry: generation.retry(),
+            ..*self
+        }
+    }
 
     /// The wait between a failed attempt and the next for a ConnectRetry of `t`.
     pub fn retry_range(&self, t: Duration) -> ConnectRange {
@@ -113,72 +151,23 @@ pub struct Unsupported {
     pub version: CiliumVersion,
 }
 
-const SLOW: ConnectRange = ConnectRange::millis(5_000, 10_000);
-const FIVE: Duration = Duration::from_secs(5);
-const ONE: Duration = Duration::from_secs(1);
-
-/// The table. Each row changes the one above it, so that a difference stands where it begins.
-///
-/// Sources. First connect and retry: GoBGP's pkg/server/fsm.go (whole seconds from 5 to 10; least interval 5 s to
-/// 1 s in osrg/gobgp 3a8f4fb0; less randomness in 140fe728). GoBGP line: Cilium's go.mod. CiliumBGPPeeringPolicy:
-/// added in 62f4ea507f (1.12), removed in b74e51b715 (1.19). Timers: 3c44393bf5 (1.14). Stop without Cease:
-/// cilium/cilium#25660 (1.14), and measured on 1.12.1 and 1.20-dev. Inbound routes: f7dc70f783 (1.16). BGPv2:
-/// documented in 1.16, `cilium.io/v2` in f07d111b69 (1.18). `tunnel` removed from the chart in 39324b279c (1.15).
-const TABLE: [Promises; 9] = {
-    let v1_12 = Promises {
-        line: (1, 12),
-        gobgp: "3.3 to 3.4",
-        first_connect: SLOW,
-        least_connect_retry: FIVE,
-        retry: RetryRule::OneToTwo,
-        peering_policy: true,
-        timers_configurable: false,
-        bgp_v2: BgpV2::Absent,
-        stop: AgentStop::Cease,
-        rejects_inbound: false,
-        peers_command: false,
-        helm_tunnel: true,
-    };
-    let v1_13 = Promises { line: (1, 13), gobgp: "3.5", ..v1_12 };
-    let v1_14 = Promises {
-        line: (1, 14),
-        gobgp: "3.15",
-        timers_configurable: true,
-        stop: AgentStop::Close,
-        peers_command: true,
-        ..v1_12
-    };
-    let v1_15 = Promises { line: (1, 15), gobgp: "3.21", helm_tunnel: false, ..v1_14 };
-    let v1_16 =
-        Promises { line: (1, 16), gobgp: "3.27", bgp_v2: BgpV2::V2alpha1, rejects_inbound: true, ..v1_15 };
-    let v1_17 = Promises { line: (1, 17), gobgp: "3.32", ..v1_16 };
-    let v1_18 = Promises {
-        line: (1, 18),
-        gobgp: "3.37",
-        first_connect: ConnectRange::millis(1_000, 2_000),
-        least_connect_retry: ONE,
-        bgp_v2: BgpV2::V2,
-        ..v1_17
-    };
-    let v1_19 = Promises { line: (1, 19), gobgp: "3.37 (Cilium's fork)", peering_policy: false, ..v1_18 };
-    let v1_20 = Promises {
-        line: (1, 20),
-        gobgp: "4.7",
-        first_connect: ConnectRange::millis(1_500, 2_000),
-        retry: RetryRule::ThreeQuartersToOne,
-        ..v1_19
-    };
-    [v1_12, v1_13, v1_14, v1_15, v1_16, v1_17, v1_18, v1_19, v1_20]
-};
-
-static ROWS: [Promises; 9] = TABLE;
-
 /// What `version` does. A version later than the table gets its last row: what is known is the best guess.
 ///
 /// # Errors
 /// [`Unsupported`] before 1.12.
 pub fn promises(version: &CiliumVersion) -> Result<&'static Promises, Unsupported> {
     ROWS.iter().rev().find(|row| row.line <= version.line()).ok_or(Unsupported { version: *version })
+}
+
+/// The rows, oldest first.
+pub fn known_lines() -> impl Iterator<Item = &'static Promises> {
+    ROWS.iter()
+}
+
+/// The newest line something is known of: later versions are guessed to do as it does.
+pub fn newest_known() -> (u32, u32) {
+    // The table is an array of a length that is not zero.
+    ROWS[ROWS.len() - 1].line
 }
 
 #[cfg(test)]
@@ -235,6 +224,55 @@ mod tests {
     #[case("1.14.0", AgentStop::Close)]
     fn says_goodbye(#[case] version: &str, #[case] stop: AgentStop) {
         assert_eq!(of(version).stop, stop);
+    }
+
+    #[test]
+    fn fields_come_when_they_came() {
+        let policy = |version: &str| of(version).policy;
+        assert!(!policy("1.12.9").service_selector && policy("1.13.0").service_selector);
+        assert!(!policy("1.13.9").timers && policy("1.14.0").timers && policy("1.14.0").graceful_restart);
+        assert!(policy("1.14.0").multihop && policy("1.14.0").peer_port && !policy("1.14.0").families);
+        let row = policy("1.15.3");
+        assert!(row.families && row.path_attributes && row.auth_secret && row.pod_ip_pool_selector);
+        assert!(row.load_balancer_class && !row.well_known_communities);
+        assert_eq!(row.service_addresses, ["LoadBalancerIP"]);
+        assert_eq!(policy("1.16.0").service_addresses.len(), 3);
+        let v2 = |version: &str| of(version).v2;
+        assert!(v2("1.17.0").transport_local_port && !v2("1.18.0").transport_local_port);
+        assert!(!v2("1.17.0").instance_local_port && v2("1.18.0").instance_local_port);
+        assert!(
+            v2("1.18.0").aggregation_length && v2("1.18.0").auto_discovery && v2("1.18.0").node_local_asn
+        );
+        assert!(!v2("1.18.0").source_interface && v2("1.19.0").source_interface);
+        assert!(v2("1.20.0").interface_advertisement);
+        assert_eq!(v2("1.16.0").cluster_conditions.len(), 0);
+        assert_eq!(v2("1.17.0").cluster_conditions.len(), 3);
+    }
+
+    #[rstest]
+    #[case("1.15.0", BgpV2::Absent, Winner::OnlyPolicy, false)]
+    #[case("1.16.0", BgpV2::V2alpha1, Winner::Policy, true)]
+    #[case("1.17.6", BgpV2::V2alpha1, Winner::Policy, true)]
+    #[case("1.18.0", BgpV2::V2, Winner::Policy, true)]
+    #[case("1.19.0", BgpV2::V2, Winner::OnlyV2, true)]
+    fn one_api_wins(
+        #[case] version: &str,
+        #[case] v2: BgpV2,
+        #[case] winner: Winner,
+        #[case] rejects_inbound: bool,
+    ) {
+        let row = of(version);
+        assert_eq!((row.bgp_v2, row.winner, row.rejects_inbound), (v2, winner, rejects_inbound));
+        assert_eq!(row.peering_policy, winner != Winner::OnlyV2, "whoever can win is served");
+    }
+
+    #[test]
+    fn another_speaker_changes_its_times_and_nothing_else() {
+        let row = of("1.20.0");
+        let slow = row.with_speaker(Generation::V3);
+        assert_eq!(slow.first_connect, ConnectRange::millis(5_000, 10_000));
+        assert_eq!(slow.with_speaker(Generation::V4), *row);
+        assert_eq!(newest_known(), (1, 20));
     }
 
     #[test]

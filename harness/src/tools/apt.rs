@@ -47,6 +47,7 @@ pub(super) struct Archive {
 pub(super) struct Apt {
     room: PathBuf,
     own_lists: bool,
+    own_sources: bool,
 }
 
 impl Apt {
@@ -78,7 +79,7 @@ impl Apt {
         write("status", &dpkg::without(&String::from_utf8_lossy(&status), absent))?;
         let host_config = run(std::process::Command::new("apt-config").arg("dump")).await?;
         write("apt.conf", &without_hooks(&host_config))?;
-        Ok(Self { room: room.to_owned(), own_lists: false })
+        Ok(Self { room: room.to_owned(), own_lists: false, own_sources: false })
     }
 
     fn command(&self, program: &str) -> std::process::Command {
@@ -90,6 +91,13 @@ impl Apt {
         let room = |name: &str| self.room.join(name).display().to_string();
         if self.own_lists {
             option("Dir::State::lists", &room("lists"));
+        }
+        if self.own_sources {
+            option("Dir::Etc::SourceList", &room("sources.list"));
+            option("Dir::Etc::SourceParts", "/dev/null");
+            // The host's pins are for the host's suites.
+            option("Dir::Etc::Preferences", "/dev/null");
+            option("Dir::Etc::PreferencesParts", "/dev/null");
         }
         option("Dir::State::status", &room("status"));
         option("Dir::State::extended_states", &room("state/extended_states"));
@@ -103,6 +111,9 @@ impl Apt {
         option("Acquire::Languages", "none");
         option("Acquire::PDiffs", "false");
         option("Acquire::Retries", "1");
+        // Of silence, not of the whole: a mirror that cannot be reached must not hold a run up for minutes.
+        option("Acquire::http::Timeout", "15");
+        option("Acquire::https::Timeout", "15");
         for index in ["DEP-11", "CNF", "Contents-deb"] {
             option(&format!("Acquire::IndexTargets::deb::{index}::DefaultEnabled"), "false");
         }
@@ -115,6 +126,20 @@ impl Apt {
         self.own_lists = true;
         let output = output(self.command("apt-get").args(["update", "-q"])).await?;
         Ok(complaints(&String::from_utf8_lossy(&output.stderr)))
+    }
+
+    /// The host's sources, one target a line as `format` says (apt-get(8), indextargets).
+    pub(super) async fn sources(&self, format: &str) -> Result<String, ToolsError> {
+        let mut command = self.command("apt-get");
+        run(command.args(["indextargets", "--format", format, "Identifier: Packages"])).await
+    }
+
+    /// From now on asks `sources` (sources.list(5)) instead of the host's; the next [`Apt::update`] fetches their lists.
+    pub(super) fn only(&mut self, sources: &str) -> Result<(), ToolsError> {
+        let path = self.room.join("sources.list");
+        std::fs::write(&path, sources).map_err(ToolsError::io("cannot write", path))?;
+        self.own_sources = true;
+        Ok(())
     }
 
     /// What would be fetched to install `package` on this host, less what a node has no use for.

@@ -35,6 +35,8 @@ pub struct Distro {
     pub name: String,
     /// How packages are installed.
     pub family: Family,
+    /// Whether its archive is Ubuntu's, or one derived from it, and not Debian's.
+    ubuntu: bool,
 }
 
 /// GoBGP's own release, for distributions that do not package it: one static archive with both programs.
@@ -65,9 +67,15 @@ impl Distro {
                 .or_else(|| value("VERSION_CODENAME"))
                 .unwrap_or_else(|| "rolling".to_owned()),
             name: value("PRETTY_NAME").unwrap_or_else(|| id.clone()),
+            ubuntu: std::iter::once(id.as_str()).chain(like.split_whitespace()).any(|id| id == "ubuntu"),
             id,
             family,
         }
+    }
+
+    /// Whether its packages come from Ubuntu's archive, or a mirror of it.
+    pub(super) fn is_ubuntu(&self) -> bool {
+        self.ubuntu
     }
 
     /// The folder of this distribution's layers in the cache: `debian-12-x86_64`. Only letters, digits, `.`, `_` and

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::apt::{Apt, Archive, run};
 use super::cache::Cache;
-use super::layer::{self, State};
+use super::layer::{self, Layer, State};
 use super::manifest::Package;
 use super::{Distro, Family, Settings, Tool, ToolsError, dpkg, host};
 
@@ -52,6 +52,8 @@ pub struct Layers {
     pub dirs: Vec<PathBuf>,
     /// The tools, in the order they were asked for.
     pub provided: Vec<ToolInfo>,
+    /// What is to be had but not as it was wanted, in sentences for the user.
+    pub warnings: Vec<String>,
 }
 
 impl Layers {
@@ -119,50 +121,26 @@ pub fn present(needs: &[Tool]) -> Result<Presence, ToolsError> {
 pub fn present_with(settings: &Settings, needs: &[Tool]) -> Presence {
     let distro = settings.distro();
     // Read once, and only if a tool of the host's is wanted.
-    let status = LazyLock::new(|| {
-        let bytes = std::fs::read(settings.on_host(dpkg::STATUS)).unwrap_or_default();
-        String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
-    });
+    let status = LazyLock::new(|| read_status(settings));
     let mut presence = Presence::default();
     for (index, &tool) in needs.iter().enumerate() {
         if needs[..index].contains(&tool) {
             continue;
         }
-        if let Some(path) = host::find(settings, tool) {
-            let path = Path::new("/").join(path.strip_prefix(&settings.host).unwrap_or(&path));
-            let package = tool.package(distro.family).filter(|_| !path.starts_with("/usr/local"));
-            let version = package.and_then(|package| dpkg::version_of(&status, package));
-            presence.layers.provided.push(ToolInfo {
-                tool,
-                version: version.map(|version| dpkg::upstream(version).to_owned()),
-                path,
-                origin: Origin::Host,
-                packages: Vec::new(),
-            });
+        if let Some(info) = host_info(settings, &distro, tool, &status) {
+            presence.layers.provided.push(info);
             continue;
         }
         match layer::place(settings, &distro, tool).map(|place| layer::inspect(&place, tool)) {
             Some(State::Ready(layer)) => {
-                let Some(path) = host::find_under(&layer.root, tool) else {
-                    presence.damaged.push(format!("{} does not have {tool}", layer.root.display()));
+                let root = layer.root.clone();
+                let Some(info) = of_layer(&distro, tool, layer) else {
+                    presence.damaged.push(format!("{} does not have {tool}", root.display()));
                     presence.missing.push(tool);
                     continue;
                 };
-                let version =
-                    tool.package(distro.family).and_then(|package| layer.manifest.version_of(package));
-                presence.layers.provided.push(ToolInfo {
-                    tool,
-                    version: version.map(|version| dpkg::upstream(version).to_owned()),
-                    path: Path::new("/").join(path.strip_prefix(&layer.root).unwrap_or(&path)),
-                    origin: Origin::Layer(layer.root.clone()),
-                    packages: layer
-                        .manifest
-                        .packages
-                        .iter()
-                        .map(|p| format!("{} {}", p.name, p.version))
-                        .collect(),
-                });
-                presence.layers.dirs.push(layer.root);
+                presence.layers.provided.push(info);
+                presence.layers.dirs.push(root);
             }
             Some(State::Damaged(why)) => {
                 presence.damaged.push(why);
@@ -172,6 +150,43 @@ pub fn present_with(settings: &Settings, needs: &[Tool]) -> Presence {
         }
     }
     presence
+}
+
+fn read_status(settings: &Settings) -> String {
+    let bytes = std::fs::read(settings.on_host(dpkg::STATUS)).unwrap_or_default();
+    String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
+}
+
+/// The host's own, if it has the tool.
+pub(super) fn of_host(settings: &Settings, distro: &Distro, tool: Tool) -> Option<ToolInfo> {
+    host_info(settings, distro, tool, &LazyLock::new(|| read_status(settings)))
+}
+
+fn host_info<F: FnOnce() -> String>(
+    settings: &Settings,
+    distro: &Distro,
+    tool: Tool,
+    status: &LazyLock<String, F>,
+) -> Option<ToolInfo> {
+    let path = host::find(settings, tool)?;
+    let path = Path::new("/").join(path.strip_prefix(&settings.host).unwrap_or(&path));
+    let package = tool.package(distro.family).filter(|_| !path.starts_with("/usr/local"));
+    let version = package.and_then(|package| dpkg::version_of(status, package));
+    let version = version.map(|version| dpkg::upstream(version).to_owned());
+    Some(ToolInfo { tool, version, path, origin: Origin::Host, packages: Vec::new() })
+}
+
+/// A ready layer's, if it has all of the tool.
+pub(super) fn of_layer(distro: &Distro, tool: Tool, layer: Layer) -> Option<ToolInfo> {
+    let path = host::find_under(&layer.root, tool)?;
+    let version = tool.package(distro.family).and_then(|package| layer.manifest.version_of(package));
+    Some(ToolInfo {
+        tool,
+        version: version.map(|version| dpkg::upstream(version).to_owned()),
+        path: Path::new("/").join(path.strip_prefix(&layer.root).unwrap_or(&path)),
+        packages: layer.manifest.packages.iter().map(|p| format!("{} {}", p.name, p.version)).collect(),
+        origin: Origin::Layer(layer.root),
+    })
 }
 
 /// The versions of what is there, by the tools' names, for reports; runs nothing.
@@ -270,7 +285,7 @@ async fn attempt(apt: &Apt, missing: &[Tool], progress: Progress<'_>) -> Result<
 }
 
 /// Asks a program of the host for its version.
-async fn ask(settings: &Settings, info: &ToolInfo) -> Option<String> {
+pub(super) async fn ask(settings: &Settings, info: &ToolInfo) -> Option<String> {
     let flag = info.tool.probes().first()?.trial?;
     let mut command = std::process::Command::new(settings.on_host(&info.path));
     command.arg(flag);

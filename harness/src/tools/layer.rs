@@ -110,6 +110,9 @@ fn shape(root: &Path, tool: Tool) -> Result<(), ToolsError> {
             _ => {}
         }
     }
+    if tool == Tool::Gobgp {
+        put_first(root)?;
+    }
     for alternative in tool.alternatives() {
         let link = root.join(alternative.link);
         let target = link.with_file_name(alternative.target);
@@ -117,6 +120,21 @@ fn shape(root: &Path, tool: Tool) -> Result<(), ToolsError> {
             std::os::unix::fs::symlink(alternative.target, &link)
                 .map_err(ToolsError::io("cannot link", &link))?;
         }
+    }
+    Ok(())
+}
+
+/// The programs of a GoBGP come before those that a host has in /usr/local, which nodes would find first: the layer is
+/// there because the host's is not of the generation that is wanted.
+fn put_first(root: &Path) -> Result<(), ToolsError> {
+    let folder = root.join("usr/local/sbin");
+    std::fs::create_dir_all(&folder).map_err(ToolsError::io("cannot make", &folder))?;
+    for probe in
+        Tool::Gobgp.probes().iter().filter(|probe| root.join("usr/bin").join(probe.program).is_file())
+    {
+        let link = folder.join(probe.program);
+        std::os::unix::fs::symlink(Path::new("../../bin").join(probe.program), &link)
+            .map_err(ToolsError::io("cannot link", &link))?;
     }
     Ok(())
 }
@@ -242,6 +260,17 @@ mod tests {
         shape(dir.path(), Tool::Traceroute).unwrap();
         assert_eq!(std::fs::read_to_string(dir.path().join("usr/bin/traceroute")).unwrap(), "real");
         assert!(!dir.path().join("usr/bin/traceroute6").is_symlink(), "no link to what is not there");
+    }
+
+    #[test]
+    fn a_layers_gobgp_comes_before_one_of_usr_local() {
+        let dir = tempfile::tempdir().unwrap();
+        put(dir.path(), "usr/bin/gobgpd", "layer's");
+        put(dir.path(), "usr/bin/gobgp", "layer's");
+        shape(dir.path(), Tool::Gobgp).unwrap();
+        put(dir.path(), "usr/local/bin/gobgpd", "host's");
+        let found = host::find_under(dir.path(), Tool::Gobgp).unwrap();
+        assert_eq!(std::fs::read_to_string(found).unwrap(), "layer's");
     }
 
     #[tokio::test]

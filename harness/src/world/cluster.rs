@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use k8s_openapi::api::core::v1::Node;
 use kube::api::{Api, PostParams};
 use serde_json::{Value, json};
@@ -18,12 +18,14 @@ use tokio::net::TcpListener;
 
 use super::nodes::Births;
 use super::pods::Pods;
+use super::services::NodeFronts;
 use super::underlay::plug;
 use super::whole::{Reporter, WorldError};
-use crate::lab::{KindCluster, KindNode, Role};
+use crate::lab::{IpFamily, KindCluster, KindNode, Role};
 use crate::runtime::keeper::{KeeperSpec, StepReport};
-use crate::twin::api::{PodRuntime, kubernetes_version, serve};
+use crate::twin::api::{PodRuntime, install, kubernetes_version, serve};
 use crate::twin::kubelet::{Kubelet, Sandboxes};
+use crate::twin::services::{Fronts, run_endpoints, run_proxy};
 use crate::twin::store::Store;
 use crate::wire::{Pool, RouteSpec, Wire};
 
@@ -32,6 +34,9 @@ const KIND_NETWORK: [Ipv4Net; 2] = [
     Ipv4Net::new_assert(std::net::Ipv4Addr::new(172, 18, 0, 0), 16),
     Ipv4Net::new_assert(std::net::Ipv4Addr::new(172, 19, 0, 0), 16),
 ];
+/// Its IPv6 network: kind derives it from the network's name.
+const KIND_NETWORK6: Ipv6Net =
+    Ipv6Net::new_assert(std::net::Ipv6Addr::new(0xfc00, 0xf853, 0x0ccd, 0xe793, 0, 0, 0, 0), 64);
 const KIND_BRIDGE: &str = "br-kind";
 
 /// The cluster's control plane, once it is there.
@@ -51,7 +56,7 @@ impl std::fmt::Debug for ControlPlane {
 pub(super) async fn bring_up(
     spec: &KeeperSpec,
     cluster: &KindCluster,
-    births: &Births,
+    births: &Arc<Births>,
     switches: &Arc<Wire>,
     pods: &Arc<Pods>,
     report: &mut StepReport,
@@ -63,7 +68,10 @@ pub(super) async fn bring_up(
         WorldError::Io { what: "listen on 127.0.0.1 for the API endpoint".into(), source }
     })?;
     let runtime: Arc<dyn PodRuntime> = Arc::clone(pods) as _;
-    let (endpoint, client) = serve(Store::new(), runtime, listener)
+    let store = Store::new();
+    install(&store, &service_subnets(cluster))
+        .map_err(|error| failed("write the service subnets", error.to_string()))?;
+    let (endpoint, client) = serve(store.clone(), runtime, listener)
         .await
         .map_err(|error| failed("serve the API endpoint", error.to_string()))?;
     let kubeconfig = spec.dir.join("kubeconfig");
@@ -76,9 +84,9 @@ pub(super) async fn bring_up(
     let api: Api<Node> = Api::all(client.clone());
     let podcidrs = pod_cidrs(cluster);
     let registered = cluster.nodes.iter().enumerate().map(|(number, node)| {
-        let address = members.get(&node.name).copied();
+        let addresses = members.get(&node.name).map(Vec::as_slice).unwrap_or_default();
         let cidrs: Vec<IpNet> = podcidrs.iter().filter_map(|family| family.get(number).copied()).collect();
-        let (api, object) = (api.clone(), node_object(cluster, node, address, &cidrs));
+        let (api, object) = (api.clone(), node_object(cluster, node, addresses, &cidrs));
         async move {
             let object: Node = serde_json::from_value(object).map_err(|error| error.to_string())?;
             api.create(&PostParams::default(), &object).await.map_err(|error| error.to_string())
@@ -89,17 +97,24 @@ pub(super) async fn bring_up(
         .map_err(|why| failed("register the cluster's nodes", why))?;
     let sandboxes: Arc<dyn Sandboxes> = Arc::clone(pods) as _;
     pods.keep(Kubelet::new(client.clone(), sandboxes, pods.logs().clone()).run());
+    for object in kubernetes_service(cluster, &members) {
+        install(&store, &object).map_err(|error| failed("make the Service of the API", error.to_string()))?;
+    }
+    let fronts: Arc<dyn Fronts> = Arc::new(NodeFronts::new(Arc::clone(births)));
+    pods.keep(run_endpoints(client.clone()));
+    pods.keep(run_proxy(client.clone(), fronts));
     reporter.done(report, format!("{} nodes of the cluster, NotReady", cluster.nodes.len()), started);
     Ok(ControlPlane { client, url: endpoint.url.clone(), kubeconfig })
 }
 
-/// eth0 of every cluster node, on kind's network.
+/// eth0 of every cluster node, on kind's network, with an address of each of the cluster's families; an IPv6 cluster's
+/// containers have an IPv4 address too.
 async fn attach(
     spec: &KeeperSpec,
     cluster: &KindCluster,
     births: &Births,
     switches: &Arc<Wire>,
-) -> Result<BTreeMap<String, IpAddr>, WorldError> {
+) -> Result<BTreeMap<String, Vec<IpAddr>>, WorldError> {
     let mut nodes = Vec::new();
     for node in &cluster.nodes {
         nodes.push(births.get(&node.name).await.map_err(WorldError::Node)?);
@@ -110,29 +125,84 @@ async fn attach(
         .find(|net| mgmt.is_none_or(|mgmt| !net.contains(&mgmt) && !mgmt.contains(net)));
     let network = free.unwrap_or(KIND_NETWORK[0]);
     let switches = Arc::clone(switches);
+    let mut pools = vec![Pool::new(network, None)];
+    if cluster.ip_family != IpFamily::Ipv4 {
+        pools.push(Pool::new(KIND_NETWORK6, None));
+    }
     let wired = tokio::task::spawn_blocking(move || {
-        let mut pool = Pool::new(network, None);
         switches.bridge(KIND_BRIDGE)?;
-        switches.address(KIND_BRIDGE, IpNet::V4(pool.on_link(pool.gateway())))?;
+        for pool in &pools {
+            switches.address(KIND_BRIDGE, pool.on_link(pool.gateway()))?;
+        }
         let mut members = BTreeMap::new();
         for (number, live) in nodes.iter().enumerate() {
-            let address = pool.next(&live.name)?;
             plug(&switches, KIND_BRIDGE, &format!("k{number}"), &live.wire, "eth0", None)?;
-            live.wire.address("eth0", IpNet::V4(pool.on_link(address)))?;
-            live.wire.route(&RouteSpec::default4(pool.gateway(), "eth0"))?;
-            *live.mgmt.lock().unwrap_or_else(PoisonError::into_inner) = Some(address.to_string());
-            members.insert(live.name.clone(), IpAddr::V4(address));
+            let mut addresses = Vec::new();
+            for pool in &mut pools {
+                let address = pool.next(&live.name)?;
+                live.wire.address("eth0", pool.on_link(address))?;
+                live.wire.route(&RouteSpec::default(pool.gateway(), "eth0"))?;
+                addresses.push(address);
+            }
+            let first = addresses.first().map(IpAddr::to_string);
+            *live.mgmt.lock().unwrap_or_else(PoisonError::into_inner) = first;
+            members.insert(live.name.clone(), addresses);
         }
         Ok::<_, WorldError>(members)
     });
     wired.await.map_err(WorldError::panicked)?
 }
 
-/// The pod CIDRs of each pod subnet, in the order in which nodes get them: /24s, and /64s of IPv6, as
-/// kube-controller-manager cuts them by default.
+/// The subnets of Services, as kube-apiserver writes them down.
+fn service_subnets(cluster: &KindCluster) -> Value {
+    let cidrs: Vec<String> = cluster.service_subnets.iter().map(ToString::to_string).collect();
+    json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR", "metadata": {"name": "kubernetes"},
+        "spec": {"cidrs": cidrs},
+    })
+}
+
+/// The Service of the API itself, which is there before anybody makes one: the first address of the first subnet, and
+/// behind it the control planes.
+fn kubernetes_service(cluster: &KindCluster, members: &BTreeMap<String, Vec<IpAddr>>) -> Vec<Value> {
+    let first = cluster.service_subnets.first().and_then(|subnet| subnet.hosts().next());
+    let labels = json!({"component": "apiserver", "provider": "kubernetes"});
+    let v6 = first.is_some_and(|ip| ip.is_ipv6());
+    let planes = cluster.nodes.iter().filter(|node| node.role == Role::ControlPlane);
+    let addresses: Vec<IpAddr> = planes
+        .filter_map(|node| {
+            let own = node.node_ips.iter().chain(members.get(&node.name).into_iter().flatten());
+            own.copied().find(|ip| ip.is_ipv6() == v6)
+        })
+        .collect();
+    let service = json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": {"name": "kubernetes", "namespace": "default", "labels": labels},
+        "spec": {"clusterIP": first, "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}]},
+    });
+    let endpoints: Vec<Value> =
+        addresses.iter().map(|ip| json!({"addresses": [ip], "conditions": {"ready": true}})).collect();
+    let slice = json!({
+        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": if v6 { "IPv6" } else { "IPv4" },
+        "metadata": {"name": "kubernetes", "namespace": "default", "labels": {"kubernetes.io/service-name": "kubernetes"}},
+        "endpoints": endpoints, "ports": [{"name": "https", "port": 6443, "protocol": "TCP"}],
+    });
+    let listed: Vec<Value> = addresses.iter().map(|ip| json!({"ip": ip})).collect();
+    let old = json!({
+        "apiVersion": "v1", "kind": "Endpoints",
+        "metadata": {"name": "kubernetes", "namespace": "default",
+            "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"}},
+        "subsets": [{"addresses": listed, "ports": [{"name": "https", "port": 6443, "protocol": "TCP"}]}],
+    });
+    vec![service, slice, old]
+}
+
+/// The pod CIDRs of each pod subnet, in the order in which nodes get them, as kube-controller-manager cuts them: /24s,
+/// and /64s of IPv6, unless the lab tells it otherwise.
 fn pod_cidrs(cluster: &KindCluster) -> Vec<Vec<IpNet>> {
     let cut = |subnet: &IpNet| -> Vec<IpNet> {
-        let length = if subnet.addr().is_ipv4() { 24 } else { 64 };
+        let v4 = subnet.addr().is_ipv4();
+        let length = if v4 { cluster.node_cidr_mask_v4 } else { cluster.node_cidr_mask_v6 };
         match subnet.subnets(length) {
             Ok(subnets) => subnets.take(cluster.nodes.len()).collect(),
             Err(_) => vec![*subnet],
@@ -142,12 +212,7 @@ fn pod_cidrs(cluster: &KindCluster) -> Vec<Vec<IpNet>> {
 }
 
 /// A Node object as a kubelet registers it before there is a CNI.
-fn node_object(
-    cluster: &KindCluster,
-    node: &KindNode,
-    kind_address: Option<IpAddr>,
-    cidrs: &[IpNet],
-) -> Value {
+fn node_object(cluster: &KindCluster, node: &KindNode, kind_addresses: &[IpAddr], cidrs: &[IpNet]) -> Value {
     let control_plane = node.role == Role::ControlPlane;
     let mut labels: BTreeMap<String, String> = node.labels.clone();
     for (key, value) in [
@@ -169,8 +234,16 @@ fn node_object(
         .map(|taint| json!({"key": taint.key, "value": taint.value, "effect": taint.effect}))
         .collect();
     taints.push(json!({"key": NOT_READY, "effect": "NoSchedule"}));
-    let addresses: Vec<IpAddr> =
-        if node.node_ips.is_empty() { kind_address.into_iter().collect() } else { node.node_ips.clone() };
+    let of_cluster = |ip: &&IpAddr| match cluster.ip_family {
+        IpFamily::Ipv4 => ip.is_ipv4(),
+        IpFamily::Ipv6 => ip.is_ipv6(),
+        IpFamily::Dual => true,
+    };
+    let addresses: Vec<IpAddr> = if node.node_ips.is_empty() {
+        kind_addresses.iter().filter(of_cluster).copied().collect()
+    } else {
+        node.node_ips.clone()
+    };
     let mut listed: Vec<Value> =
         addresses.iter().map(|ip| json!({"type": "InternalIP", "address": ip})).collect();
     listed.push(json!({"type": "Hostname", "address": node.name}));

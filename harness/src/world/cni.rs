@@ -24,19 +24,24 @@ use crate::cilium::{CiliumVersion, crds};
 use crate::runtime::keeper::StepReport;
 use crate::runtime::netns::socket::inside;
 use crate::twin::agent::{self, AgentStatus};
+use crate::twin::operator;
+use crate::twin::services::run_lbipam;
 use crate::wire::{End, LinkSpec, RouteSpec, Wire, WireError};
 
-/// An agent at work.
+/// A part of Cilium at work: the agent of a node, or the operator.
 #[derive(Debug)]
 pub(super) struct Agent {
+    /// The node; empty for the operator.
     pub(super) node: String,
     pub(super) task: tokio::task::JoinHandle<()>,
-    pub(super) status: watch::Receiver<AgentStatus>,
+    /// What the agent tells; the operator tells nothing.
+    pub(super) status: Option<watch::Receiver<AgentStatus>>,
 }
 
 /// Installs Cilium on every node of the cluster.
 pub(super) async fn bring_up(
     version: &str,
+    bgp: bool,
     client: &Client,
     births: &Births,
     pods: &Arc<Pods>,
@@ -73,29 +78,46 @@ pub(super) async fn bring_up(
     pods.network_is_up(nets);
     reporter.done(report, "cilium_host on every node".into(), started);
 
+    pods.keep(run_lbipam(client.clone(), version));
+
     let started = Instant::now();
     let mut agents = Vec::new();
     for (live, _) in &lives {
-        agents.push(start_agent(client, live, &version));
+        agents.push(start_agent(client, live, &version, bgp));
     }
+    agents.push(start_operator(client, &version));
     let ready = listed.iter().map(|node| ready(&nodes, node));
     futures::future::try_join_all(ready)
         .await
         .map_err(|error| failed("make the nodes Ready", error.to_string()))?;
-    reporter.done(report, format!("{} agents, nodes Ready", agents.len()), started);
+    reporter.done(report, format!("{} agents, nodes Ready", lives.len()), started);
     Ok(agents)
 }
 
-fn start_agent(client: &Client, live: &Arc<Live>, version: &CiliumVersion) -> Agent {
+fn start_agent(client: &Client, live: &Arc<Live>, version: &CiliumVersion, bgp: bool) -> Agent {
     let (said, status) = watch::channel(AgentStatus::default());
     let (client, name, node) = (client.clone(), live.name.clone(), Arc::clone(&live.node));
     let (version, stopped) = (*version, CancellationToken::new());
     let task = tokio::spawn(async move {
+        if !bgp {
+            drop(said);
+            return agent::run_without_bgp(client, name, node, stopped).await;
+        }
         if let Err(error) = agent::run(client, name.clone(), node, version, said, stopped).await {
             tracing::error!(node = %name, %error, "the agent ended");
         }
     });
-    Agent { node: live.name.clone(), task, status }
+    Agent { node: live.name.clone(), task, status: Some(status) }
+}
+
+fn start_operator(client: &Client, version: &CiliumVersion) -> Agent {
+    let (client, version) = (client.clone(), *version);
+    let task = tokio::spawn(async move {
+        if let Err(error) = operator::run(client, version, CancellationToken::new()).await {
+            tracing::error!(%error, "the operator ended");
+        }
+    });
+    Agent { node: String::new(), task, status: None }
 }
 
 fn cidrs(node: &Node) -> Vec<IpNet> {

@@ -19,9 +19,9 @@ use super::specs::{Role, Wanted};
 use crate::node::NodeRef;
 use crate::runtime::netns::InitSpec;
 use crate::runtime::netns::zygote::Zygote;
-use crate::twin::api::{ApiError, LogOptions, PodRuntime};
+use crate::twin::api::{ApiError, LogOptions, LogStream, PodRuntime};
 use crate::twin::kubelet::{Logs, PodId, Sandbox, Sandboxes};
-use crate::wire::{End, LinkSpec, RouteSpec, Wire};
+use crate::wire::{End, LinkSpec, RouteSpec, Wire, hosts};
 
 /// A node's addresses for pods.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ impl NodeNet {
         let mut hasher = DefaultHasher::new();
         (cidr, name).hash(&mut hasher);
         // Enough to look through: an IPv6 CIDR has more than anybody could count.
-        let hosts: Vec<IpAddr> = cidr.hosts().take(4096).collect();
+        let hosts: Vec<IpAddr> = hosts(cidr).take(4096).collect();
         let first = usize::try_from(hasher.finish() % (hosts.len().max(1) as u64)).unwrap_or(0);
         let free = hosts
             .iter()
@@ -250,8 +250,14 @@ impl PodRuntime for Pods {
         })
     }
 
-    async fn log(&self, namespace: &str, name: &str, options: &LogOptions) -> Result<Vec<u8>, ApiError> {
-        let said = self.logs.read(namespace, name, options.container.as_deref(), options.tail_lines);
-        Ok(said.unwrap_or_default().into_bytes())
+    async fn log(&self, namespace: &str, name: &str, options: &LogOptions) -> Result<LogStream, ApiError> {
+        self.logs.read(namespace, name, options).ok_or_else(|| {
+            let container = options.container.as_deref().unwrap_or_default();
+            ApiError::bad_request(if options.previous {
+                format!("previous terminated container \"{container}\" in pod \"{name}\" not found")
+            } else {
+                format!("container \"{container}\" in pod \"{name}\" is waiting to start: ContainerCreating")
+            })
+        })
     }
 }

@@ -3,7 +3,10 @@
 //! What lives here: no I/O, no waiting, no names of tests. Observing is the runner's business, and so is asking again.
 
 mod agree;
+mod attributes;
+mod connect;
 mod fib;
+mod flows;
 mod interfaces;
 mod lines;
 mod nodes;
@@ -23,7 +26,10 @@ mod recorded;
 mod tests;
 
 pub use agree::{AgreeOn, AgreeSpec, judge_pings_agree, judge_traces_agree};
+pub use connect::judge_connect;
 pub use fib::{FibFact, FibSpec, judge_fib};
+pub use flows::judge_flows;
+pub(crate) use flows::over;
 pub use interfaces::{InterfaceFact, InterfaceSpec, judge_interface};
 pub use lines::{LineSeen, LinesSpec, judge_lines};
 pub use nodes::{NodeFact, NodeSpec, judge_nodes};

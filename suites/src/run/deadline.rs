@@ -2,7 +2,7 @@
 //!
 //! What lives here: reading them off the routers. What does not: the arithmetic (`plan::deadline`, `harness::wait`).
 
-use fabric_harness::cilium::{CiliumVersion, promises};
+use fabric_harness::cilium::{CiliumVersion, Generation, promises};
 use fabric_harness::fabric::Fabric;
 use fabric_harness::router::Session;
 use fabric_harness::wait::{CiliumEnd, FrrEnd};
@@ -12,8 +12,11 @@ use crate::plan::Timers;
 /// Reads the timers of every router that is being observed; a router that does not answer keeps FRR's defaults.
 pub(super) async fn read(fabric: &Fabric, routers: &[String], cilium: Option<&str>) -> Timers {
     let version: Option<CiliumVersion> = cilium.and_then(|version| version.parse().ok());
-    let cilium = version.and_then(|version| promises(&version).ok()).map(CiliumEnd::new);
-    let mut timers = Timers { cilium, ..Timers::default() };
+    let row = version.and_then(|version| promises(&version).ok());
+    // The speaker that runs decides when it dials, whatever the version that was asked for embeds.
+    let runs = fabric.state().ok().and_then(|state| Generation::of(&state.spec.gobgp?));
+    let row = row.map(|row| row.with_speaker(runs.unwrap_or(row.generation)));
+    let mut timers = Timers { cilium: row.as_ref().map(CiliumEnd::new), ..Timers::default() };
     for router in routers {
         let Ok(observer) = fabric.observer(router).await else { continue };
         if let Ok(sessions) = &observer.now().await.sessions

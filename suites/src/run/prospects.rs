@@ -68,6 +68,7 @@ fn wants_it_up(fact: &SessionFact) -> bool {
         SessionFact::Timers { .. }
         | SessionFact::Received { .. }
         | SessionFact::Sent { .. }
+        | SessionFact::Families(_)
         | SessionFact::Hostname(_) => true,
         SessionFact::Kind(_) | SessionFact::LastReset(_) | SessionFact::Drops(_) => false,
     }

@@ -6,10 +6,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use fabric_harness::cilium::{Generation, promises};
 use fabric_harness::fabric::{Fabric, FabricError};
 use fabric_harness::lab::{Diagnostics, Lab, LoadError, load};
 use fabric_harness::runtime::keeper::{Keeper, KeeperSpec, states};
-use fabric_harness::tools::{Layers, Tool, ToolsError, ensure};
+use fabric_harness::tools::{Layers, Tool, ToolsError, ensure_speaker};
 use fabric_reports::record::{Cluster, Environment, Kind, Outcome, Record, Runtime, new_run_id};
 use fabric_reports::recorder::{Run, Subject};
 use fabric_reports::{Progress, Recorder, ReportError, Reports, Written};
@@ -115,10 +116,16 @@ pub struct Finished {
 /// The programs a lab's nodes need.
 pub fn needs<E>(lab: &Lab<E>) -> Vec<Tool> {
     let mut needs = vec![Tool::Frr, Tool::Ping, Tool::Traceroute, Tool::Iproute, Tool::Iptables];
-    if lab.cilium.is_some() {
+    if lab.cilium.as_ref().is_some_and(|cilium| cilium.values.speaks_bgp()) {
         needs.push(Tool::Gobgp);
     }
     needs
+}
+
+/// The generation of GoBGP that the lab's Cilium embeds.
+pub(crate) fn speaker<E>(lab: &Lab<E>) -> Option<Generation> {
+    let version = lab.cilium.as_ref()?.version.parse().ok()?;
+    promises(&version).ok().map(|row| row.generation)
 }
 
 /// What a keeper is to be told of a lab.
@@ -134,6 +141,8 @@ pub fn keeper_spec<E>(
         topology: lab.topology.clone(),
         cluster: lab.cluster.clone(),
         cilium: lab.cilium.as_ref().map(|cilium| cilium.version.clone()),
+        bgp: lab.cilium.as_ref().is_none_or(|cilium| cilium.values.speaks_bgp()),
+        gobgp: layers.version(Tool::Gobgp).map(str::to_owned),
         layers: layers.dirs.clone(),
         phases: lab.phases.iter().map(|phase| phase.name.clone()).collect(),
         dir: Keeper::folder(id)?,
@@ -176,11 +185,14 @@ fn environment() -> Environment {
     }
 }
 
+/// What the record calls the Cilium that the twin is.
+const CILIUM: &str = "Cilium (modelled)";
+
 /// What the twin does not model: a reader must know what a pass does not say.
 pub const NOT_MODELLED: [&str; 3] = [
     "The twin models Cilium's BGP and addressing; packets are forwarded by the kernel's routing, not by Cilium's eBPF datapath.",
     "Network policy and load balancing of services are not modelled.",
-    "The BGP speaker is GoBGP as packaged by the distribution, not the copy inside Cilium.",
+    "The BGP speaker is a distribution's package of GoBGP, not the copy inside Cilium.",
 ];
 
 /// Runs the wanted checks of a lab, to the end or to an interruption.
@@ -296,16 +308,24 @@ async fn begin(
 ) -> Result<(Arc<Fabric>, Option<String>), RunError> {
     if let Begin::Attach(id) = &settings.begin {
         let fabric = Fabric::attach(id)?;
-        let reached = fabric.state()?.phase;
-        return Ok((Arc::new(fabric), reached));
+        let state = fabric.state()?;
+        recorder.environment(|environment| {
+            environment.versions.extend(state.spec.gobgp.map(|version| (Tool::Gobgp.to_string(), version)));
+            environment.versions.extend(state.spec.cilium.map(|version| (CILIUM.to_owned(), version)));
+        });
+        return Ok((Arc::new(fabric), state.phase));
     }
     let step = recorder.step("look for programs", "start");
-    let layers = ensure(&needs(&prepared.lab), &|text: &str| recorder.note(text)).await?;
+    let tell = |text: &str| recorder.note(text);
+    let layers = ensure_speaker(&needs(&prepared.lab), speaker(&prepared.lab), &tell).await?;
     recorder.environment(|environment| environment.versions.extend(layers.versions()));
     step.done();
+    for warning in &layers.warnings {
+        recorder.warning(warning.clone());
+    }
     if let Some(cilium) = &prepared.lab.cilium {
         recorder.environment(|environment| {
-            environment.versions.insert("Cilium (modelled)".into(), cilium.version.clone());
+            environment.versions.insert(CILIUM.to_owned(), cilium.version.clone());
         });
     }
     let step = recorder.step("start the keeper", "start");

@@ -10,7 +10,7 @@ use fabric_harness::fabric::Fabric;
 use fabric_harness::router::{KernelEvent, RouteEvents};
 use fabric_harness::runtime::keeper::AgentInfo;
 use futures::StreamExt;
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::{Node, Pod, Service};
 use kube::runtime::watcher::{Config, Event, watcher};
 use kube::{Api, Client, ResourceExt};
 use tokio::sync::watch;
@@ -34,6 +34,7 @@ impl View {
             interfaces: BTreeMap::new(),
             nodes: None,
             pods: None,
+            services: None,
             agents: None,
             policies: None,
             floors: BTreeMap::new(),
@@ -85,11 +86,13 @@ impl View {
         });
     }
 
-    /// Begins to follow the cluster's nodes and pods.
+    /// Begins to follow the cluster's nodes, pods and services.
     pub(super) fn follow_cluster(self: &Arc<Self>, client: &Client) {
         let (nodes, pods) = (Api::<Node>::all(client.clone()), Api::<Pod>::all(client.clone()));
         self.follow(nodes, |atlas, all| atlas.nodes = Some(all));
         self.follow(pods, |atlas, all| atlas.pods = Some(all));
+        let services = Api::<Service>::all(client.clone());
+        self.follow(services, |atlas, all| atlas.services = Some(all));
     }
 
     fn follow<K>(self: &Arc<Self>, api: Api<K>, put: fn(&mut Atlas, Vec<K>))

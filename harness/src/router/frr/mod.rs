@@ -16,4 +16,6 @@ pub(super) use table::table;
 pub(super) use zebra::installed;
 
 #[cfg(test)]
+mod dual_tests;
+#[cfg(test)]
 mod tests;

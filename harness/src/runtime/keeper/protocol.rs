@@ -25,6 +25,12 @@ pub struct KeeperSpec {
     pub cluster: Option<KindCluster>,
     /// Cilium's version, if the lab installs it.
     pub cilium: Option<String>,
+    /// Whether Cilium's agents speak BGP; false where the lab's values switch it off, or leave it off.
+    #[serde(default = "yes")]
+    pub bgp: bool,
+    /// The version of the GoBGP that the cluster's nodes run, if there is one and it is known.
+    #[serde(default)]
+    pub gobgp: Option<String>,
     /// Unpacked packages to lay over the nodes' file systems.
     pub layers: Vec<PathBuf>,
     /// The names of the lab's phases, for people to read.
@@ -33,6 +39,10 @@ pub struct KeeperSpec {
     pub dir: PathBuf,
     /// Ends with the process that started it (a test run), or stays (`fabric up`).
     pub ephemeral: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// What a client may ask.

@@ -31,6 +31,8 @@ pub(crate) struct Entry {
     pub(crate) cwd: CString,
     /// Make the command the leader of a session of its own, so that a terminal's Ctrl-C does not reach it.
     pub(crate) detach: bool,
+    /// Make standard input the terminal that controls this session.
+    pub(crate) terminal: bool,
 }
 
 /// Makes `command` run inside the node.
@@ -47,7 +49,7 @@ pub(crate) fn enter(command: &mut std::process::Command, entry: Entry) {
     if entry.userns {
         flags |= CloneFlags::CLONE_NEWUSER;
     }
-    let before_exec = move || into_node(entry.init.as_fd(), flags, &entry.cwd, entry.detach);
+    let before_exec = move || into_node(entry.init.as_fd(), flags, &entry.cwd, entry.detach, entry.terminal);
     // SAFETY: `into_node` makes system calls only: no allocation, no lock, nothing that another thread of the
     // forked process could have left half done.
     unsafe {
@@ -55,7 +57,13 @@ pub(crate) fn enter(command: &mut std::process::Command, entry: Entry) {
     }
 }
 
-fn into_node(init: BorrowedFd<'_>, flags: CloneFlags, cwd: &CString, detach: bool) -> io::Result<()> {
+fn into_node(
+    init: BorrowedFd<'_>,
+    flags: CloneFlags,
+    cwd: &CString,
+    detach: bool,
+    terminal: bool,
+) -> io::Result<()> {
     // SAFETY: all of these are plain system calls on values that we own; see each.
     unsafe {
         if libc::setns(init.as_raw_fd(), flags.bits()) != 0 {
@@ -79,6 +87,9 @@ fn into_node(init: BorrowedFd<'_>, flags: CloneFlags, cwd: &CString, detach: boo
         libc::sigprocmask(libc::SIG_SETMASK, &raw const old, std::ptr::null_mut());
         if detach {
             libc::setsid();
+        }
+        if terminal && libc::ioctl(0, libc::TIOCSCTTY, 0) != 0 {
+            return Err(io::Error::last_os_error());
         }
         if libc::chdir(cwd.as_ptr()) != 0 {
             return Err(io::Error::last_os_error());
@@ -148,6 +159,15 @@ pub(crate) fn dies_with_this_thread(command: &mut std::process::Command) {
     // SAFETY: the closure makes system calls only, as `into_node` does.
     unsafe {
         std::os::unix::process::CommandExt::pre_exec(command, before_exec);
+    }
+}
+
+/// Sets the size of a terminal. One that is gone has no size to set.
+pub(crate) fn set_size(terminal: BorrowedFd<'_>, rows: u16, columns: u16) {
+    let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: the descriptor is open, and the kernel reads one `winsize` from the address of one.
+    unsafe {
+        libc::ioctl(terminal.as_raw_fd(), libc::TIOCSWINSZ, &raw const size);
     }
 }
 

@@ -8,6 +8,7 @@ mod process;
 mod rootfs;
 pub(crate) mod socket;
 mod spawn;
+pub(crate) mod terminal;
 pub(crate) mod zygote;
 
 pub use node::{NetnsNode, SocketSource};

@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 use super::process::{NetnsProcess, Streams, code, io_error, start};
+use super::terminal::Pty;
 use crate::node::{Command, Node, NodeError, Output, Process, SocketKind};
 
 /// Where sockets of a node's network namespace come from.
@@ -127,7 +128,18 @@ impl Node for NetnsNode {
 
     async fn spawn(&self, command: &Command) -> Result<Box<dyn Process>, NodeError> {
         let child = start(&self.name, self.init, self.userns, command, &Streams::Piped)?;
-        Ok(Box::new(NetnsProcess { node: self.name.clone(), child }))
+        Ok(Box::new(NetnsProcess { node: self.name.clone(), child, terminal: None }))
+    }
+
+    async fn spawn_on_terminal(&self, command: &Command) -> Result<Box<dyn Process>, NodeError> {
+        let tried = |error| io_error(&self.name, "make a terminal", error);
+        let streams = Streams::Terminal(Pty::open().map_err(tried)?);
+        let child = start(&self.name, self.init, self.userns, command, &streams)?;
+        let Streams::Terminal(pty) = streams else {
+            return Err(tried(std::io::Error::other("it was one a moment ago")));
+        };
+        let terminal = Some(pty.ours().map_err(tried)?);
+        Ok(Box::new(NetnsProcess { node: self.name.clone(), child, terminal }))
     }
 
     async fn socket(&self, kind: SocketKind) -> Result<OwnedFd, NodeError> {

@@ -15,7 +15,8 @@ use nix::unistd::Pid;
 use tokio::process::{Child, Command as TokioCommand};
 
 use super::enter::{Entry, end_command, enter, pidfd};
-use crate::node::{Command, NodeError, Process, Reader, Writer};
+use super::terminal::{Ours, Pty};
+use crate::node::{Command, NodeError, Process, Reader, Terminal, Writer};
 
 /// What every command finds in its environment unless it says otherwise.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -26,6 +27,8 @@ pub(super) enum Streams {
     Piped,
     /// The caller's own terminal.
     Inherited,
+    /// A terminal made for the command, and a session of its own.
+    Terminal(Pty),
 }
 
 /// Starts a command in the node whose first process is `init`.
@@ -43,17 +46,27 @@ pub(super) fn start(
     let cwd = command.cwd.as_deref().unwrap_or(Path::new("/"));
     let cwd = CString::new(cwd.as_os_str().as_bytes())
         .map_err(|error| io_error(node, "use the working directory", io::Error::other(error)))?;
-    let detach = matches!(streams, Streams::Piped);
+    let detach = !matches!(streams, Streams::Inherited);
+    let terminal = matches!(streams, Streams::Terminal(_));
     let mut std = std::process::Command::new(program);
     std.args(arguments).env_clear().env("PATH", PATH).env("HOME", "/root").env("HOSTNAME", node);
     if !detach && let Some(term) = std::env::var_os("TERM") {
         std.env("TERM", term);
     }
-    std.envs(&command.env);
-    enter(&mut std, Entry { init, userns, cwd, detach });
-    if detach {
-        std.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    if terminal {
+        // What container runtimes say of theirs.
+        std.env("TERM", "xterm");
     }
+    std.envs(&command.env);
+    enter(&mut std, Entry { init, userns, cwd, detach, terminal });
+    let [stdin, stdout, stderr] = match streams {
+        Streams::Inherited => [Stdio::inherit(), Stdio::inherit(), Stdio::inherit()],
+        Streams::Piped => [Stdio::piped(), Stdio::piped(), Stdio::piped()],
+        Streams::Terminal(pty) => {
+            pty.streams().map_err(|error| io_error(node, "hand out a terminal", error))?
+        }
+    };
+    std.stdin(stdin).stdout(stdout).stderr(stderr);
     TokioCommand::from(std).spawn().map(Entered).map_err(|error| match error.raw_os_error() {
         Some(libc::ENOENT) => NodeError::NotFound { node: node.to_owned(), program: program.clone() },
         Some(libc::ESRCH) => NodeError::Gone { node: node.to_owned() },
@@ -104,20 +117,32 @@ pub(super) fn io_error(node: &str, what: &str, source: io::Error) -> NodeError {
 pub(super) struct NetnsProcess {
     pub(super) node: String,
     pub(super) child: Entered,
+    /// Our end of its terminal, where it has one.
+    pub(super) terminal: Option<Ours>,
 }
 
 #[async_trait]
 impl Process for NetnsProcess {
     fn stdin(&mut self) -> Option<Writer> {
+        if let Some(ours) = &mut self.terminal {
+            return ours.input.take();
+        }
         self.child.stdin.take().map(|stream| Box::new(stream) as Writer)
     }
 
     fn stdout(&mut self) -> Option<Reader> {
+        if let Some(ours) = &mut self.terminal {
+            return ours.output.take();
+        }
         self.child.stdout.take().map(|stream| Box::new(stream) as Reader)
     }
 
     fn stderr(&mut self) -> Option<Reader> {
         self.child.stderr.take().map(|stream| Box::new(stream) as Reader)
+    }
+
+    fn terminal(&mut self) -> Option<Box<dyn Terminal>> {
+        self.terminal.as_mut()?.size.take()
     }
 
     async fn wait(&mut self) -> Result<i32, NodeError> {

@@ -2,8 +2,9 @@
 
 use super::finding::Finding;
 use super::see::See;
+use crate::cilium::{Generation, known_lines, newest_known};
 use crate::tools::apt::Apt;
-use crate::tools::{Family, Origin, Tool, host, present_with};
+use crate::tools::{Family, Origin, Tool, host, present_with, speaker};
 
 /// Each tool a node needs: the host's, a layer's, to be fetched, or not to be had.
 pub(super) fn tools(see: &See, needs: &[Tool]) -> Vec<Finding> {
@@ -36,6 +37,7 @@ pub(super) fn tools(see: &See, needs: &[Tool]) -> Vec<Finding> {
             Finding::info("cache", format!("a layer is damaged and will be fetched again: {why}"))
         }),
     );
+    findings.extend(speakers(see, fetchable));
     findings.push(if fetchable {
         Finding::ok("packages", format!("{}: what is missing can be fetched without root", see.distro.name))
     } else {
@@ -45,6 +47,45 @@ pub(super) fn tools(see: &See, needs: &[Tool]) -> Vec<Finding> {
         )
     });
     findings
+}
+
+/// Which GoBGP the nodes of a lab would run, by its Cilium's version.
+fn speakers(see: &See, fetchable: bool) -> Vec<Finding> {
+    let at_hand = speaker::at_hand(&see.settings);
+    Generation::ALL
+        .into_iter()
+        .map(|generation| {
+            let subject = format!("GoBGP for Cilium {}", lines_of(generation));
+            let found = at_hand.iter().find(|info| speaker::generation(info) == Some(generation));
+            match found {
+                Some(info) => {
+                    let from = match &info.origin {
+                        Origin::Host => "this host's".to_owned(),
+                        Origin::Layer(dir) => format!("fetched, in {}", dir.display()),
+                    };
+                    Finding::ok(&subject, format!("{}, {from}", info.version.as_deref().unwrap_or_default()))
+                }
+                None if fetchable => {
+                    Finding::info(&subject, format!("{generation}: the first lab that needs it fetches it"))
+                }
+                None => Finding::info(
+                    &subject,
+                    format!("{generation} is not here: such a lab runs the nearest GoBGP, with its timers"),
+                ),
+            }
+        })
+        .collect()
+}
+
+/// The lines of Cilium that embed a generation, for people: `1.12 to 1.17`.
+fn lines_of(generation: Generation) -> String {
+    let mut lines = known_lines().filter(|row| row.generation == generation).map(|row| row.line);
+    let Some(first) = lines.next() else { return "of no version".to_owned() };
+    let last = lines.last().unwrap_or(first);
+    if last == newest_known() {
+        return format!("{}.{} and later", first.0, first.1);
+    }
+    format!("{}.{} to {}.{}", first.0, first.1, last.0, last.1)
 }
 
 /// What only the other environments use.

@@ -4,8 +4,9 @@
 use super::finding::Finding;
 use super::kernel::CONTAINER;
 use super::see::See;
+use crate::cilium::Generation;
 use crate::tools::layer::{self, State};
-use crate::tools::{Tool, apt::run};
+use crate::tools::{Tool, apt::run, speaker};
 
 /// Runs in fresh namespaces; says `STEP ok`, `STEP skipped WHY` or `STEP failed WHY` a line.
 const SCRIPT: &str = r#"
@@ -79,10 +80,15 @@ pub(super) async fn kernel_config(see: &See) -> Option<String> {
 /// Sums every file of each cached layer and starts its programs.
 pub(super) async fn layers(see: &See) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for tool in Tool::ALL {
-        let Some(place) = layer::place(&see.settings, &see.distro, tool) else { continue };
+    let plain =
+        Tool::ALL.map(|tool| (tool, tool.to_string(), layer::place(&see.settings, &see.distro, tool)));
+    let speakers = Generation::ALL.map(|generation| {
+        (Tool::Gobgp, generation.to_string(), speaker::place(&see.settings, &see.distro, generation))
+    });
+    for (tool, name, place) in plain.into_iter().chain(speakers) {
+        let Some(place) = place else { continue };
         let State::Ready(ready) = layer::inspect(&place, tool) else { continue };
-        let subject = format!("cache: {tool}");
+        let subject = format!("cache: {name}");
         let line = format!("rm -rf {}", shell_words::quote(&place.display().to_string()));
         let folder = place.clone();
         let manifest = ready.manifest;

@@ -5,8 +5,11 @@
 
 mod answers;
 mod config;
+mod counts;
+mod filters;
 mod log;
 
 pub use answers::{NeighborState, Path, Rib, SessionState, neighbors, rib};
 pub use config::config;
+pub use counts::{Standing, prefixes, standing};
 pub use log::{LogLine, Said, log_line};

@@ -3,7 +3,9 @@
 //! What lives here: the decision (`plan`), the speaker (`speaker`, `gobgp`), the loop (`reconcile`). What does not:
 //! the eBPF datapath, pod addresses and pod routes (`twin::cni`), the API itself (`twin::api`).
 
+mod addresses;
 pub mod annotations;
+mod bystander;
 pub mod gobgp;
 mod objects;
 pub mod plan;
@@ -12,10 +14,15 @@ mod records;
 pub mod selector;
 mod slot;
 pub mod speaker;
+mod standing;
 pub mod status;
 #[cfg(test)]
 mod testing;
+mod watches;
 
+pub use bystander::run_without_bgp;
+pub(super) use objects::Objects;
 pub use reconcile::{AgentError, run};
 pub use records::cilium_node;
 pub use status::{AgentStatus, NeighborStatus, Phase, RouterStatus};
+pub(super) use watches::kind;

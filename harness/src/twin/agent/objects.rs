@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use kube::ResourceExt;
 use kube::runtime::watcher::Event;
+use kube::{Resource, ResourceExt};
 
-/// Objects by name; cluster-wide kinds only, where a name is enough.
-pub(super) struct Objects<K> {
+/// Objects by name; those of a namespace as `NAMESPACE/NAME`.
+pub(in crate::twin) struct Objects<K> {
     current: BTreeMap<String, K>,
     /// What a list that has not ended yet has brought: it replaces `current` at once when it ends, so that an object
     /// is not missed for a moment only because the watch was restarted.
@@ -22,38 +22,50 @@ impl<K> Default for Objects<K> {
     }
 }
 
-impl<K: ResourceExt> Objects<K> {
+impl<K: Resource> Objects<K> {
     /// Takes in an event of the watch.
-    pub(super) fn take(&mut self, event: Event<K>) {
+    pub(in crate::twin) fn take(&mut self, event: Event<K>) {
         match event {
             Event::Init => self.listing.clear(),
             Event::InitApply(object) => {
-                self.listing.insert(object.name_any(), object);
+                self.listing.insert(key(&object), object);
             }
             Event::InitDone => {
                 self.current = std::mem::take(&mut self.listing);
                 self.synced = true;
             }
             Event::Apply(object) => {
-                self.current.insert(object.name_any(), object);
+                self.current.insert(key(&object), object);
             }
-            Event::Delete(object) => drop(self.current.remove(&object.name_any())),
+            Event::Delete(object) => drop(self.current.remove(&key(&object))),
         }
     }
 
     /// Whether a whole list has been seen.
-    pub(super) fn synced(&self) -> bool {
+    pub(in crate::twin) fn synced(&self) -> bool {
         self.synced
     }
 
     /// The object of this name.
-    pub(super) fn get(&self, name: &str) -> Option<&K> {
+    pub(in crate::twin) fn get(&self, name: &str) -> Option<&K> {
         self.current.get(name)
     }
 
     /// All objects, by name.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &K)> {
+    pub(in crate::twin) fn iter(&self) -> impl Iterator<Item = (&str, &K)> {
         self.current.iter().map(|(name, object)| (name.as_str(), object))
+    }
+
+    /// All objects.
+    pub(in crate::twin) fn values(&self) -> impl Iterator<Item = &K> {
+        self.current.values()
+    }
+}
+
+fn key<K: Resource>(object: &K) -> String {
+    match object.namespace() {
+        Some(namespace) => format!("{namespace}/{}", object.name_any()),
+        None => object.name_any(),
     }
 }
 

@@ -8,27 +8,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{join_all, pending};
-use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
-use k8s_openapi::api::core::v1::Node;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::core::DeserializeGuard;
-use kube::runtime::WatchStreamExt;
 use kube::runtime::wait::await_condition;
-use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, ResourceExt};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::objects::Objects;
-use super::plan::{Plan, VirtualRouter, plan};
-use super::records;
+use super::plan::{Addresses, NodeConfig, Plan, SessionKey, VirtualRouter, plan};
 use super::slot::{News, Slot};
+use super::standing::Look;
 use super::status::{AgentStatus, Phase};
-use crate::cilium::{
-    AgentStop, BGPP_CRD, CiliumBGPPeeringPolicy, CiliumNode, CiliumVersion, Promises, Unsupported, promises,
-};
+use super::watches::{self, Seen};
+use super::{addresses, records, standing};
+use crate::cilium::bgp::NodeConfigStatus;
+use crate::cilium::{AgentStop, CiliumNode, CiliumVersion, Promises, Unsupported, crds, promises};
 use crate::node::NodeRef;
 
 /// Why an agent cannot run at all. Everything else is a problem in its status, and is tried again.
@@ -42,10 +37,6 @@ pub enum AgentError {
 
 /// How long to wait before a CiliumNode that the server did not take is written again.
 const WRITE_AGAIN: Duration = Duration::from_secs(1);
-
-/// A policy, or why it cannot be read.
-type Policy = DeserializeGuard<CiliumBGPPeeringPolicy>;
-type Watched<K> = Result<Event<K>, watcher::Error>;
 
 /// Runs the agent of one node until `stop`, then ends its speakers as this version of Cilium does: with a Cease up to
 /// 1.13, without a word from 1.14 on. When the future is dropped instead, the speakers are killed, as by the death of
@@ -64,7 +55,7 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), AgentError> {
     let promises = promises(&version)?;
-    let defined = definitions(client.clone(), promises.peering_policy);
+    let defined = definitions(client.clone(), &version);
     let mut agent = Agent::new(client, node_name, node, version, promises, status);
     if stop.run_until_cancelled(defined).await.is_some() {
         agent.watch(&stop).await;
@@ -81,9 +72,8 @@ struct Agent {
     promises: &'static Promises,
     status: watch::Sender<AgentStatus>,
     wake: Arc<Notify>,
-    policies: Objects<Policy>,
-    nodes: Objects<Node>,
-    slots: BTreeMap<u32, Slot>,
+    seen: Seen,
+    slots: BTreeMap<SessionKey, Slot>,
     cilium_host: Option<IpAddr>,
     written: Option<CiliumNode>,
     /// When to try to write the CiliumNode again.
@@ -91,6 +81,10 @@ struct Agent {
     /// What is wrong with the watches and the writes, by what they are about.
     troubles: BTreeMap<&'static str, String>,
     told: BTreeSet<String>,
+    /// The status of which CiliumBGPNodeConfig (by uid) was written last.
+    reported: Option<(Option<String>, NodeConfigStatus)>,
+    /// When to ask the speakers again for what makes no events.
+    look_again: Option<Instant>,
 }
 
 impl Agent {
@@ -110,68 +104,45 @@ impl Agent {
             promises,
             status,
             wake: Arc::default(),
-            policies: Objects::default(),
-            nodes: Objects::default(),
+            seen: Seen::new(version, promises),
             slots: BTreeMap::new(),
             cilium_host: None,
             written: None,
             write_again: None,
             troubles: BTreeMap::new(),
             told: BTreeSet::new(),
+            reported: None,
+            look_again: None,
         }
     }
 
     async fn watch(&mut self, stop: &CancellationToken) {
-        let own = watcher::Config::default().fields(&format!("metadata.name={}", self.name));
-        let mut nodes = watcher(Api::<Node>::all(self.client.clone()), own).default_backoff().boxed();
-        let mut policies: BoxStream<'static, Watched<Policy>> = if self.promises.peering_policy {
-            watcher(Api::<Policy>::all(self.client.clone()), watcher::Config::default())
-                .default_backoff()
-                .boxed()
-        } else {
-            stream::pending().boxed()
-        };
+        let mut watches = self.seen.watch(&self.client, &self.name);
         let wake = Arc::clone(&self.wake);
         loop {
-            let again = self.slots.values().filter_map(Slot::not_before).chain(self.write_again).min();
+            let moments = self.slots.values().filter_map(Slot::not_before);
+            let again = moments.chain(self.write_again).chain(self.look_again).min();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                Some(news) = nodes.next() => self.node_news(news),
-                Some(news) = policies.next() => self.policy_news(news),
+                Some(news) = watches.next() => self.news(news),
                 () = wake.notified() => {}
                 () = at(again) => {}
             }
             // Whatever has already arrived belongs to the same change: a file with two policies is acted on once.
-            while let Some(Some(news)) = nodes.next().now_or_never() {
-                self.node_news(news);
+            while let Some(Some(news)) = watches.next().now_or_never() {
+                self.news(news);
             }
-            while let Some(Some(news)) = policies.next().now_or_never() {
-                self.policy_news(news);
-            }
-            if self.nodes.synced() && (self.policies.synced() || !self.promises.peering_policy) {
+            if self.seen.synced() {
                 self.reconcile().await;
             }
         }
     }
 
-    fn node_news(&mut self, news: Watched<Node>) {
-        match news {
-            Ok(event) => {
-                self.troubles.remove("nodes");
-                self.nodes.take(event);
-            }
-            Err(error) => self.trouble("nodes", format!("the Node object cannot be watched: {error}")),
-        }
-    }
-
-    fn policy_news(&mut self, news: Watched<Policy>) {
-        match news {
-            Ok(event) => {
-                self.troubles.remove("policies");
-                self.policies.take(event);
-            }
-            Err(error) => self.trouble("policies", format!("policies cannot be watched: {error}")),
+    fn news(&mut self, news: watches::News) {
+        match self.seen.take(news) {
+            Ok(about) => drop(self.troubles.remove(about)),
+            Err((about, text)) => self.trouble(about, text),
         }
     }
 
@@ -182,12 +153,14 @@ impl Agent {
 
     async fn reconcile(&mut self) {
         self.record().await;
-        let Plan { virtual_routers, keep_others, problems } = self.plan();
-        let mut wanted: BTreeMap<u32, VirtualRouter> =
-            virtual_routers.into_iter().map(|router| (router.local_asn, router)).collect();
+        let addresses =
+            if self.by_interface() { addresses::read(&self.node).await } else { Addresses::default() };
+        let plan = self.plan(&addresses);
+        let mut wanted: BTreeMap<SessionKey, VirtualRouter> =
+            plan.virtual_routers.iter().map(|router| (router.key(), router.clone())).collect();
         let (mut settling, mut ending) = (Vec::new(), Vec::new());
-        for (asn, slot) in std::mem::take(&mut self.slots) {
-            match wanted.remove(&asn).or_else(|| keep_others.then(|| slot.wanted().clone())) {
+        for (key, slot) in std::mem::take(&mut self.slots) {
+            match wanted.remove(&key).or_else(|| plan.keep_others.then(|| slot.wanted().clone())) {
                 Some(router) => settling.push(slot.settle(router)),
                 None => ending.push(slot.end(AgentStop::Cease)),
             }
@@ -199,33 +172,69 @@ impl Agent {
         let (settled, _) = tokio::join!(join_all(settling), join_all(ending));
         for (slot, news) in settled {
             news.iter().for_each(|news| self.tell(news));
-            self.slots.insert(slot.wanted().local_asn, slot);
+            self.slots.insert(slot.wanted().key(), slot);
         }
-        self.publish(Phase::Running, problems);
+        self.report(&plan).await;
+        self.publish(Phase::Running, plan.problems);
     }
 
-    fn plan(&self) -> Plan {
-        let Some(node) = self.nodes.get(&self.name) else {
+    /// Whether anything refers to the node's addresses by interface, or to its default route.
+    fn by_interface(&self) -> bool {
+        let node = self.seen.nodes.get(&self.name);
+        node.is_some_and(|node| self.seen.input(node, &Addresses::default()).0.by_interface())
+    }
+
+    fn plan(&self, addresses: &Addresses) -> Plan {
+        let Some(node) = self.seen.nodes.get(&self.name) else {
             let problem = format!("there is no Node object {}; speakers stay as they are", self.name);
             return Plan { keep_others: true, problems: vec![problem], ..Plan::default() };
         };
-        if !self.promises.peering_policy {
-            return Plan::default();
+        let (input, unreadable) = self.seen.input(node, addresses);
+        let mut plan = plan(&input);
+        plan.problems.extend(unreadable);
+        plan
+    }
+
+    fn node_config(&self) -> Option<&NodeConfig> {
+        self.seen.node_configs.get(&self.name)?.0.as_ref().ok()
+    }
+
+    /// Writes how the speakers are doing into the node's configuration, when it would differ from what was written last.
+    async fn report(&mut self, plan: &Plan) {
+        self.look_again = None;
+        let Some(config) = self.node_config().filter(|_| plan.node_config.is_some()).cloned() else {
+            self.reported = None;
+            return;
+        };
+        let looks: Vec<Look> = self.slots.values().map(Look::at).collect();
+        let status = standing::status(&config, plan, &looks, &self.version).await;
+        let up = |slot: &Slot| slot.status().neighbors.iter().any(|neighbor| neighbor.up());
+        let new = (config.metadata.uid.clone(), status);
+        let differs = self.reported.as_ref() != Some(&new);
+        if self.slots.values().any(up) {
+            self.look_again =
+                Some(Instant::now() + if differs { standing::SOON } else { standing::INTERVAL });
         }
-        let readable: Vec<&CiliumBGPPeeringPolicy> =
-            self.policies.iter().filter_map(|(_, policy)| policy.0.as_ref().ok()).collect();
-        let mut plan = plan(&readable, node);
-        for (name, policy) in self.policies.iter() {
-            if let Err(invalid) = &policy.0 {
-                plan.problems.push(format!("policy {name} cannot be read: {}", invalid.error));
+        if !differs {
+            return;
+        }
+        match standing::write(&self.client, self.promises, &config, &new.1).await {
+            Ok(()) => {
+                self.troubles.remove("CiliumBGPNodeConfig status");
+                self.reported = Some(new);
+            }
+            Err(error) => {
+                self.look_again = Some(Instant::now() + WRITE_AGAIN);
+                let text =
+                    format!("the status of CiliumBGPNodeConfig {} cannot be written: {error}", self.name);
+                self.trouble("CiliumBGPNodeConfig status", text);
             }
         }
-        plan
     }
 
     /// Writes the CiliumNode when it would differ from what was written last.
     async fn record(&mut self) {
-        let Some(node) = self.nodes.get(&self.name) else { return };
+        let Some(node) = self.seen.nodes.get(&self.name) else { return };
         if self.cilium_host.is_none() {
             self.cilium_host = records::cilium_host(&self.node).await;
         }
@@ -266,8 +275,10 @@ impl Agent {
             |object: &str, version: Option<String>| (object.to_owned(), version.unwrap_or_default());
         let status = AgentStatus {
             phase,
-            node_seen: self.nodes.get(&self.name).and_then(ResourceExt::resource_version),
+            node_seen: self.seen.nodes.get(&self.name).and_then(ResourceExt::resource_version),
+            node_config_seen: self.seen.node_configs.get(&self.name).and_then(ResourceExt::resource_version),
             policies_seen: self
+                .seen
                 .policies
                 .iter()
                 .map(|(name, policy)| version(name, policy.resource_version()))
@@ -290,15 +301,16 @@ impl Agent {
 }
 
 /// Waits until the API server knows the kinds the agent reads and writes.
-async fn definitions(client: Client, peering_policy: bool) {
-    let needed = ["ciliumnodes.cilium.io"].into_iter().chain(peering_policy.then_some(BGPP_CRD));
+async fn definitions(client: Client, version: &CiliumVersion) {
+    let needed = crds(version).into_iter().filter_map(|definition| definition.metadata.name);
     let waits = needed.map(|name| {
         let definitions = Api::<CustomResourceDefinition>::all(client.clone());
+        let wanted = name.clone();
         let served = move |definition: Option<&CustomResourceDefinition>| {
-            definition.is_some_and(|definition| definition.name_any() == name && established(definition))
+            definition.is_some_and(|definition| definition.name_any() == wanted && established(definition))
         };
         async move {
-            if let Err(error) = await_condition(definitions, name, served).await {
+            if let Err(error) = await_condition(definitions, &name, served).await {
                 // The watches that follow say what is wrong, and try again.
                 tracing::warn!(%error, name, "cannot wait for a definition");
             }

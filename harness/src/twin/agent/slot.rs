@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::plan::VirtualRouter;
-use super::speaker::Speaker;
+use super::speaker::{Client, Speaker};
 use super::status::{NeighborStatus, RouterStatus};
 use crate::cilium::AgentStop;
 use crate::node::NodeRef;
@@ -49,6 +49,11 @@ impl Slot {
     /// What should run here.
     pub(super) fn wanted(&self) -> &VirtualRouter {
         &self.wanted
+    }
+
+    /// Something to ask what runs here with; `None` while nothing does.
+    pub(super) fn client(&self) -> Option<Client> {
+        self.speaker.as_ref().filter(|speaker| !speaker.view().ended).map(Speaker::client)
     }
 
     /// When to settle again though nothing changed.
@@ -152,9 +157,10 @@ impl Slot {
         let view = self.speaker.as_ref().map(Speaker::view).unwrap_or_default();
         let neighbors = self.wanted.neighbors.iter().map(|neighbor| {
             let seen = view.peers.get(&neighbor.address).cloned();
-            NeighborStatus { address: neighbor.address, asn: neighbor.asn, seen }
+            NeighborStatus { name: neighbor.name.clone(), address: neighbor.address, asn: neighbor.asn, seen }
         });
         RouterStatus {
+            instance: self.wanted.instance.clone(),
             asn: self.wanted.local_asn,
             router_id: self.wanted.router_id,
             local_port: self.wanted.local_port,

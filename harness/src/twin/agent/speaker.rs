@@ -11,6 +11,7 @@ mod client;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -87,7 +88,9 @@ pub enum SpeakerError {
         said: String,
     },
     /// `gobgp -j` printed something we cannot read.
-    #[error("speaker of AS {asn} on {node}: the answer to `{command}` is not what GoBGP 3 prints: {source}")]
+    #[error(
+        "speaker of AS {asn} on {node}: the answer to `{command}` is not what GoBGP 3 or 4 prints: {source}"
+    )]
     Answer {
         /// The speaker's AS number.
         asn: u32,
@@ -124,14 +127,14 @@ impl Speaker {
         wake: Arc<Notify>,
     ) -> Result<Self, SpeakerError> {
         let asn = router.local_asn;
-        let folder = PathBuf::from(format!("/run/gobgp/{asn}"));
+        let folder = PathBuf::from(format!("/run/gobgp/{}", folder(&router)));
         let config = folder.join("gobgpd.json");
         // gobgpd refuses to start over a socket that a killed one left behind: each start has a name of its own.
         let socket = folder.join(format!("api-{:08x}.sock", rand::random::<u32>()));
         let lift = |source| SpeakerError::Node { asn, source };
 
         node.write_file(&config, &config_bytes(&router), 0o600).await.map_err(lift)?;
-        let command = Command::new([
+        let mut words = vec![
             "gobgpd".to_owned(),
             "--config-file".to_owned(),
             config.display().to_string(),
@@ -139,7 +142,12 @@ impl Speaker {
             "--log-level=info".to_owned(),
             "--pprof-disable".to_owned(),
             format!("--api-hosts=unix://{}", socket.display()),
-        ]);
+        ];
+        if router.neighbors.iter().any(|neighbor| neighbor.graceful_restart.is_some()) {
+            // As Cilium does: its OPEN says that it comes back, so that neighbors keep the routes they have.
+            words.push("--graceful-restart".to_owned());
+        }
+        let command = Command::new(words);
         let started_at = SystemTime::now();
         let mut process = node.spawn(&command).await.map_err(lift)?;
         let view = view::watch_log(process.as_mut(), node.name(), asn, wake);
@@ -178,7 +186,9 @@ impl Speaker {
 
     /// Whether `router` can be reached by changing this speaker; a router id or a port is for life.
     pub fn can_become(&self, router: &VirtualRouter) -> bool {
-        let fixed = |router: &VirtualRouter| (router.local_asn, router.router_id, router.local_port);
+        let fixed = |router: &VirtualRouter| {
+            (router.key(), router.router_id, router.local_port, router.filtered, router.rejects_inbound)
+        };
         fixed(&self.router) == fixed(router)
     }
 
@@ -188,18 +198,36 @@ impl Speaker {
     /// # Errors
     /// [`SpeakerError`]; the speaker may then be half changed and should be stopped.
     pub async fn update(&mut self, router: VirtualRouter) -> Result<(), SpeakerError> {
-        let changed =
-            |old: &Neighbor| router.neighbors.iter().any(|new| new.address == old.address && new != old);
+        let changed = |old: &Neighbor| {
+            router.neighbors.iter().any(|new| new.address == old.address && !new.same_session(old))
+        };
         if self.router.neighbors.iter().any(changed) {
             // A neighbor whose AS number changes is another neighbor: it goes before it comes.
             let mut without = self.router.clone();
             without.neighbors.retain(|old| !changed(old));
             self.reload(without).await?;
         }
+        let refiltered: Vec<IpAddr> = router
+            .neighbors
+            .iter()
+            .filter(|new| {
+                self.router
+                    .neighbors
+                    .iter()
+                    .any(|old| old.address == new.address && old.exports != new.exports)
+            })
+            .map(|new| new.address)
+            .collect();
         if self.router.neighbors != router.neighbors {
             self.reload(VirtualRouter { export: self.router.export.clone(), ..router.clone() }).await?;
         }
         self.router = router;
+        if self.router.filtered {
+            // What is in the table already has gone by the old policies.
+            for neighbor in refiltered {
+                self.client().send_again(neighbor).await?;
+            }
+        }
         self.advertise().await
     }
 
@@ -229,13 +257,32 @@ impl Speaker {
     }
 
     async fn reload(&mut self, router: VirtualRouter) -> Result<(), SpeakerError> {
+        let policies = |router: &VirtualRouter| {
+            let config = gobgp::config(router);
+            (config["defined-sets"].clone(), config["policy-definitions"].clone())
+        };
+        let refilters = policies(&self.router) != policies(&router);
+        let before = self.view.borrow().refiltered;
         self.node
             .write_file(&self.config, &config_bytes(&router), 0o600)
             .await
             .map_err(|source| SpeakerError::Node { asn: router.local_asn, source })?;
         self.router = router;
         self.signal(Signal::SIGHUP)?;
-        self.configured().await
+        self.configured().await?;
+        if refilters { self.refiltered(before).await } else { Ok(()) }
+    }
+
+    /// Waits until the log says that policies were taken in, after `before` times.
+    async fn refiltered(&mut self, before: u64) -> Result<(), SpeakerError> {
+        let deadline = Deadline::of("reading the policies", ANSWER);
+        let settled = |view: &SpeakerView| view.ended || view.refiltered > before;
+        match until(&mut self.view, &deadline, settled).await {
+            Ok(view) if !view.ended => Ok(()),
+            Ok(view) => Err(self.death(&view)),
+            Err(late) if late.closed => Err(self.death(&late.last)),
+            Err(_) => Err(self.late("reading the policies")),
+        }
     }
 
     /// Waits until the log has named exactly the neighbors of the configuration, and those that went are down.
@@ -312,6 +359,18 @@ impl Speaker {
     fn late(&self, what: &str) -> SpeakerError {
         let (asn, node) = (self.router.local_asn, self.node.name().to_owned());
         SpeakerError::Late { asn, node, what: what.to_owned(), limit: ANSWER }
+    }
+}
+
+/// The name of a speaker's folder: short, because the paths of sockets are, and not made of a name that a user chose.
+fn folder(router: &VirtualRouter) -> String {
+    let mut hash = DefaultHasher::new();
+    match &router.instance {
+        None => router.local_asn.to_string(),
+        Some(name) => {
+            name.hash(&mut hash);
+            format!("{}-{:08x}", router.local_asn, hash.finish() & 0xffff_ffff)
+        }
     }
 }
 

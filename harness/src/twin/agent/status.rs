@@ -34,6 +34,8 @@ pub struct AgentStatus {
     /// The resourceVersion of each policy that it last acted on, by name. A policy that selects other nodes is seen,
     /// too.
     pub policies_seen: BTreeMap<String, String>,
+    /// The resourceVersion of the CiliumBGPNodeConfig that it last acted on.
+    pub node_config_seen: Option<String>,
     /// Its speakers, by local AS number.
     pub virtual_routers: Vec<RouterStatus>,
     /// What is wrong, one sentence each.
@@ -43,6 +45,9 @@ pub struct AgentStatus {
 /// One speaker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RouterStatus {
+    /// The name of its instance in the second BGP API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
     /// Its AS number.
     pub asn: u32,
     /// Its BGP identifier.
@@ -62,6 +67,9 @@ pub struct RouterStatus {
 /// One neighbor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NeighborStatus {
+    /// Its name in the second BGP API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Its address.
     pub address: IpAddr,
     /// The AS number it must have.
@@ -71,11 +79,17 @@ pub struct NeighborStatus {
     pub seen: Option<PeerView>,
 }
 
+impl NeighborStatus {
+    /// Whether its session is Established.
+    pub fn up(&self) -> bool {
+        self.seen.as_ref().is_some_and(|seen| seen.up_since.is_some())
+    }
+}
+
 impl AgentStatus {
     /// Whether every configured session is Established, and there is one.
     pub fn all_up(&self) -> bool {
         let mut sessions = self.virtual_routers.iter().flat_map(|router| &router.neighbors).peekable();
-        sessions.peek().is_some()
-            && sessions.all(|neighbor| neighbor.seen.as_ref().is_some_and(|seen| seen.up_since.is_some()))
+        sessions.peek().is_some() && sessions.all(NeighborStatus::up)
     }
 }

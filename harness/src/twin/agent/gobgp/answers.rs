@@ -1,4 +1,7 @@
-//! What `gobgp -j` answers.
+//! What `gobgp -j` answers, GoBGP 3 and 4.
+//!
+//! The fourth has other ways to say two things: a capability is `{"Cap": {NAME: ...}}` instead of a typed message, and
+//! whom a path came from is `peer-address` instead of `neighbor-ip`.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -22,8 +25,21 @@ pub enum SessionState {
 }
 
 impl SessionState {
+    /// The word Cilium has for it.
+    pub fn in_cilium(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Idle => "idle",
+            Self::Connect => "connect",
+            Self::Active => "active",
+            Self::OpenSent => "open_sent",
+            Self::OpenConfirm => "open_confirm",
+            Self::Established => "established",
+        }
+    }
+
     /// GoBGP's number (api/gobgp.proto, PeerState.SessionState).
-    fn from_number(number: u64) -> Self {
+    pub(super) fn from_number(number: u64) -> Self {
         match number {
             1 => Self::Idle,
             2 => Self::Connect,
@@ -83,6 +99,19 @@ struct RawState {
 struct RawCapability {
     #[serde(default)]
     type_url: String,
+    #[serde(default, rename = "Cap")]
+    named: BTreeMap<String, Value>,
+}
+
+impl RawCapability {
+    /// Its name, the same for both: `MultiProtocol`, `FourOctetASN`.
+    fn name(&self) -> String {
+        let name = match self.named.keys().next() {
+            Some(name) => name,
+            None => self.type_url.rsplit('.').next().unwrap_or_default().trim_end_matches("Capability"),
+        };
+        if name == "FourOctetAsn" { "FourOctetASN".to_owned() } else { name.to_owned() }
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -101,7 +130,7 @@ struct RawTimersState {
 /// Reads the answer to `gobgp -j neighbor`.
 ///
 /// # Errors
-/// When it is not what GoBGP 3 prints.
+/// When it is not what GoBGP 3 or 4 prints.
 pub fn neighbors(json: &[u8]) -> Result<Vec<NeighborState>, serde_json::Error> {
     let raw: Vec<RawNeighbor> = serde_json::from_slice(json)?;
     Ok(raw.into_iter().map(NeighborState::from).collect())
@@ -109,10 +138,6 @@ pub fn neighbors(json: &[u8]) -> Result<Vec<NeighborState>, serde_json::Error> {
 
 impl From<RawNeighbor> for NeighborState {
     fn from(raw: RawNeighbor) -> Self {
-        let name = |capability: &RawCapability| {
-            let name = capability.type_url.rsplit('.').next().unwrap_or_default();
-            name.trim_end_matches("Capability").to_owned()
-        };
         Self {
             address: raw.conf.neighbor_address,
             asn: raw.conf.peer_asn,
@@ -120,7 +145,7 @@ impl From<RawNeighbor> for NeighborState {
             router_id: raw.state.router_id,
             hold: raw.timers.state.negotiated_hold_time,
             keepalive: raw.timers.state.keepalive_interval,
-            offered: raw.state.local_cap.iter().map(name).collect(),
+            offered: raw.state.local_cap.iter().map(RawCapability::name).collect(),
         }
     }
 }
@@ -150,7 +175,7 @@ struct RawPath {
     best: bool,
     #[serde(default)]
     attrs: Vec<RawAttribute>,
-    #[serde(default, rename = "neighbor-ip")]
+    #[serde(default, rename = "neighbor-ip", alias = "peer-address")]
     neighbor: Option<String>,
 }
 
@@ -167,7 +192,7 @@ struct RawAttribute {
 /// Reads the answer to `gobgp -j global rib`.
 ///
 /// # Errors
-/// When it is not what GoBGP 3 prints.
+/// When it is not what GoBGP 3 or 4 prints.
 pub fn rib(json: &[u8]) -> Result<Rib, serde_json::Error> {
     let raw: BTreeMap<IpNet, Vec<RawPath>> = serde_json::from_slice(json)?;
     Ok(raw.into_iter().map(|(prefix, paths)| (prefix, paths.into_iter().map(Path::from).collect())).collect())
@@ -195,17 +220,48 @@ impl From<RawPath> for Path {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use rstest::rstest;
 
     use super::*;
 
-    const NEIGHBORS: &[u8] =
-        include_bytes!("../../../../../fixtures/recorded/gobgp-3.10/neighbor-established.json");
-    const RIB4: &[u8] = include_bytes!("../../../../../fixtures/recorded/gobgp-3.10/global-rib-ipv4.json");
-    const RIB6: &[u8] = include_bytes!("../../../../../fixtures/recorded/gobgp-3.10/global-rib-ipv6.json");
+    /// Recorded of one version.
+    macro_rules! recorded {
+        ($version:literal, $file:literal) => {
+            include_bytes!(concat!("../../../../../fixtures/recorded/gobgp-", $version, "/", $file))
+                .as_slice()
+        };
+    }
 
-    #[test]
-    fn a_neighbor_that_is_up() {
-        let read = neighbors(NEIGHBORS).unwrap();
+    // The order and the choice of the OPEN that cilium-agent 1.12.1 sends.
+    const THEN: &[&str] =
+        &["RouteRefresh", "Fqdn", "MultiProtocol", "MultiProtocol", "FourOctetASN", "ExtendedNexthop"];
+    // Cilium 1.20-dev's has the software version too.
+    const LATER: &[&str] = &[
+        "RouteRefresh",
+        "Fqdn",
+        "SoftwareVersion",
+        "MultiProtocol",
+        "MultiProtocol",
+        "FourOctetASN",
+        "ExtendedNexthop",
+    ];
+    const FOURTH: &[&str] = &[
+        "RouteRefresh",
+        "Fqdn",
+        "SoftwareVersion",
+        "ExtendedMessage",
+        "MultiProtocol",
+        "MultiProtocol",
+        "FourOctetASN",
+        "ExtendedNexthop",
+    ];
+
+    #[rstest]
+    #[case(recorded!("3.10", "neighbor-established.json"), THEN)]
+    #[case(recorded!("3.36", "neighbor-established.json"), LATER)]
+    #[case(recorded!("4.8", "neighbor-established.json"), FOURTH)]
+    fn a_neighbor_that_is_up(#[case] recorded: &[u8], #[case] open: &[&str]) {
+        let read = neighbors(recorded).unwrap();
         let [neighbor] = read.as_slice() else { panic!("{read:?}") };
         assert_eq!((neighbor.address, neighbor.asn), ("10.9.0.2".parse().unwrap(), 65010));
         assert_eq!(
@@ -213,21 +269,30 @@ mod tests {
             (SessionState::Established, Some(90), Some(30))
         );
         assert_eq!(neighbor.router_id.as_deref(), Some("10.9.0.2"));
-        // The order and the choice of the OPEN that cilium-agent 1.12.1 sends.
-        let open =
-            ["RouteRefresh", "Fqdn", "MultiProtocol", "MultiProtocol", "FourOctetASN", "ExtendedNexthop"];
         assert_eq!(neighbor.offered, open);
     }
 
-    #[test]
-    fn routes_of_our_own() {
-        let read = rib(RIB4).unwrap();
+    #[rstest]
+    #[case(recorded!("3.10", "global-rib-ipv4.json"), recorded!("3.10", "global-rib-ipv6.json"))]
+    #[case(recorded!("3.36", "global-rib-ipv4.json"), recorded!("3.36", "global-rib-ipv6.json"))]
+    #[case(recorded!("4.8", "global-rib-ipv4.json"), recorded!("4.8", "global-rib-ipv6.json"))]
+    fn routes_of_our_own(#[case] ipv4: &[u8], #[case] ipv6: &[u8]) {
+        let read = rib(ipv4).unwrap();
         let path = &read[&"10.1.1.0/24".parse().unwrap()][0];
         assert_eq!((path.best, path.origin, path.neighbor), (true, Some(0), None));
         assert_eq!(path.next_hop, Some("0.0.0.0".parse().unwrap()));
-        let read = rib(RIB6).unwrap();
+        let read = rib(ipv6).unwrap();
         assert_eq!(read[&"fd00:1::/64".parse().unwrap()][0].next_hop, Some("::".parse().unwrap()));
         assert!(rib(b"{}").unwrap().is_empty());
+    }
+
+    #[rstest]
+    #[case(recorded!("3.36", "global-rib-received.json"))]
+    #[case(recorded!("4.8", "global-rib-received.json"))]
+    fn a_route_of_a_neighbors(#[case] recorded: &[u8]) {
+        let path = &rib(recorded).unwrap()[&"10.1.1.0/24".parse().unwrap()][0];
+        assert_eq!(path.neighbor, "10.9.0.1".parse().ok());
+        assert_eq!((path.next_hop, path.local_preference), ("10.9.0.1".parse().ok(), Some(100)));
     }
 
     proptest! {

@@ -1,7 +1,29 @@
+//! The first API, as tables.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use kube::ResourceExt;
 use rstest::rstest;
 use serde_json::json;
 
 use super::*;
+use crate::cilium::{CiliumBGPPeeringPolicy, CiliumVersion, promises};
+use crate::twin::agent::testing::neighbor;
+
+/// What 1.12.1 makes of policies.
+fn plan(policies: &[&CiliumBGPPeeringPolicy], node: &Node) -> Plan {
+    plan_of("1.12.1", policies, node)
+}
+
+fn plan_of(version: &str, policies: &[&CiliumBGPPeeringPolicy], node: &Node) -> Plan {
+    let version: CiliumVersion = version.parse().unwrap();
+    let addresses = Addresses::default();
+    super::plan(&Input {
+        policies: policies.to_vec(),
+        ..Input::of(version, promises(&version).unwrap(), node, &addresses)
+    })
+}
 
 /// A worker of the article's cluster.
 fn node() -> Node {
@@ -49,10 +71,8 @@ fn the_article() {
         (65010, Ipv4Addr::new(10, 0, 2, 2), None)
     );
     assert_eq!(router.export, ["10.1.1.0/24".parse().unwrap()].into());
-    let seconds = Duration::from_secs;
-    let (address, asn) = ("10.0.0.1".parse().unwrap(), 65010);
-    let (connect_retry, hold, keepalive) = (seconds(120), seconds(90), seconds(30));
-    assert_eq!(router.neighbors, [Neighbor { address, asn, connect_retry, hold, keepalive }]);
+    assert_eq!(router.neighbors, [neighbor([10, 0, 0, 1], 65010)]);
+    assert!(!router.filtered && !router.rejects_inbound);
 }
 
 #[test]
@@ -175,4 +195,55 @@ fn pod_cidrs_come_from_the_node() {
     assert!(plan.virtual_routers.is_empty() && plan.problems[0].contains("`10.1.7.0` is no CIDR"));
     node.spec = None;
     assert!(pod_cidrs(&node).unwrap().is_empty());
+}
+
+#[test]
+fn everything_a_policy_of_1_16_can_say() {
+    let policy = with_routers(json!([{
+        "localASN": 65010, "exportPodCIDR": true,
+        "neighbors": [{
+            "peerAddress": "10.0.0.1/32", "peerASN": 65000, "peerPort": 1790, "eBGPMultihopTTL": 3,
+            "connectRetryTimeSeconds": 5, "holdTimeSeconds": 9, "keepAliveTimeSeconds": 3,
+            "gracefulRestart": { "enabled": true, "restartTimeSeconds": 60 },
+            "families": [{ "afi": "ipv4", "safi": "unicast" }],
+            "authSecretRef": "absent",
+            "advertisedPathAttributes": [
+                { "selectorType": "PodCIDR", "communities": { "standard": ["65010:7"], "wellKnown": ["no-export"] }, "localPreference": 150 },
+                { "selectorType": "CiliumPodIPPool" },
+            ],
+        }],
+    }]));
+    let plan = plan_of("1.16.0", &[&policy], &node());
+    let [router] = plan.virtual_routers.as_slice() else { panic!("{plan:?}") };
+    let neighbor = &router.neighbors[0];
+    let seconds = Duration::from_secs;
+    assert_eq!((neighbor.port, neighbor.ebgp_ttl, neighbor.hold), (1790, 3, seconds(9)));
+    assert_eq!((neighbor.connect_retry, neighbor.keepalive), (seconds(5), seconds(3)));
+    assert_eq!((neighbor.graceful_restart, neighbor.idle_after_reset), (Some(seconds(60)), Some(seconds(5))));
+    assert_eq!((neighbor.families.as_slice(), neighbor.password.clone()), ([Family::IPV4].as_slice(), None));
+    let said = &neighbor.exports.prefixes[&"10.1.1.0/24".parse().unwrap()];
+    assert_eq!(said.communities, ["65010:7".to_owned(), "no-export".to_owned()].into());
+    assert_eq!(said.local_preference, Some(150));
+    assert!(neighbor.exports.others && router.filtered && router.rejects_inbound);
+    // What is not done is said, by field.
+    assert!(plan.problems.iter().any(|one| one.contains("kube-system/absent")), "{:?}", plan.problems);
+    assert!(
+        plan.problems.iter().any(|one| one.contains("advertisedPathAttributes[1]")),
+        "{:?}",
+        plan.problems
+    );
+}
+
+#[test]
+fn a_keepalive_above_the_hold_time_is_refused() {
+    let policy = with_routers(json!([{ "localASN": 1, "neighbors": [
+        { "peerAddress": "10.0.0.1/32", "peerASN": 1, "holdTimeSeconds": 9, "keepAliveTimeSeconds": 10 },
+    ] }]));
+    let plan = plan_of("1.14.0", &[&policy], &node());
+    assert!(plan.virtual_routers.is_empty());
+    assert!(
+        plan.problems[0].contains("keepAliveTimeSeconds 10 is above holdTimeSeconds 9"),
+        "{:?}",
+        plan.problems
+    );
 }

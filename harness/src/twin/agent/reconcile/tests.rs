@@ -233,24 +233,12 @@ async fn from_1_14_on_an_agent_leaves_without_a_word_and_from_1_19_on_it_reads_n
 #[tokio::test]
 #[ignore = "needs a real gobgpd and 5 to 10 s"]
 async fn a_policy_becomes_a_real_session() {
-    use crate::twin::agent::plan;
     use crate::twin::agent::speaker::{Family, Speaker};
+    use crate::twin::agent::testing;
 
     let (near, far) = Netns::pair("worker", "tor0").await;
-    let seconds = Duration::from_secs;
-    let tor = VirtualRouter {
-        local_asn: 65010,
-        router_id: [10, 9, 0, 2].into(),
-        local_port: Some(179),
-        export: BTreeSet::new(),
-        neighbors: vec![plan::Neighbor {
-            address: [10, 9, 0, 1].into(),
-            asn: 65010,
-            connect_retry: seconds(120),
-            hold: seconds(90),
-            keepalive: seconds(30),
-        }],
-    };
+    let neighbors = vec![testing::neighbor([10, 9, 0, 1], 65010)];
+    let tor = VirtualRouter { local_port: Some(179), ..testing::router(65010, [10, 9, 0, 2], neighbors) };
     let tor = Speaker::start(far.node(), tor, Arc::default()).await.unwrap();
     let mut bench = bench(near.node(), "1.12.1");
     bench.until("the first look", |status| status.phase == Phase::Running).await;

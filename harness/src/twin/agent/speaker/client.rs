@@ -2,6 +2,7 @@
 //!
 //! What lives here: one speaker's command line. What the answers look like is in `gobgp::answers`.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use ipnet::IpNet;
 
 use super::SpeakerError;
 use crate::node::{Command, NodeRef};
-use crate::twin::agent::gobgp::{self, NeighborState, Rib};
+use crate::twin::agent::gobgp::{self, NeighborState, Rib, Standing};
 
 /// An address family of unicast routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +69,35 @@ impl Client {
     /// [`SpeakerError`] when `gobgp` fails or cannot be read.
     pub async fn rib(&self, family: Family) -> Result<Rib, SpeakerError> {
         self.read(&["global", "rib", "-a", family.word()], gobgp::rib).await
+    }
+
+    /// One neighbor: its timers, since when it is up, and how many routes came from it.
+    ///
+    /// # Errors
+    /// [`SpeakerError`] when `gobgp` fails or cannot be read.
+    pub async fn standing(&self, neighbor: IpAddr) -> Result<Standing, SpeakerError> {
+        self.read(&["neighbor", &neighbor.to_string()], gobgp::standing).await
+    }
+
+    /// The routes that go out to a neighbor, with the attributes they have on the way.
+    ///
+    /// # Errors
+    /// [`SpeakerError`] when `gobgp` fails or cannot be read.
+    pub async fn advertised_to(&self, neighbor: IpAddr, family: Family) -> Result<Rib, SpeakerError> {
+        self.read(&["neighbor", &neighbor.to_string(), "adj-out", "-a", family.word()], gobgp::rib).await
+    }
+
+    /// The routes that came from a neighbor, accepted or not.
+    ///
+    /// # Errors
+    /// [`SpeakerError`] when `gobgp` fails or cannot be read.
+    pub async fn received_from(&self, neighbor: IpAddr, family: Family) -> Result<Rib, SpeakerError> {
+        self.read(&["neighbor", &neighbor.to_string(), "adj-in", "-a", family.word()], gobgp::rib).await
+    }
+
+    /// Has what went out to a neighbor looked at again, under the policies as they are now.
+    pub(super) async fn send_again(&self, neighbor: IpAddr) -> Result<(), SpeakerError> {
+        self.run(&["neighbor", &neighbor.to_string(), "softresetout"]).await.map(drop)
     }
 
     /// Advertises a prefix as Cilium does: ORIGIN IGP, and the unspecified next hop, for which GoBGP puts the address

@@ -2,22 +2,18 @@
 //! `gobgpd`, `gobgp`, `unshare` and `nsenter` on the PATH: `cargo test -p fabric-harness --lib speaker -- --ignored`.
 
 use super::*;
-use crate::twin::agent::testing::Netns;
+use crate::twin::agent::testing::{self, Netns};
 
 fn router(last: u8, peer: u8, port: Option<u16>, export: &[&str]) -> VirtualRouter {
     VirtualRouter {
-        local_asn: 65010,
-        router_id: [127, 0, 0, last].into(),
         local_port: port,
         export: export.iter().map(|prefix| prefix.parse().unwrap()).collect(),
-        neighbors: vec![neighbor(peer, 65010)],
+        ..testing::router(65010, [127, 0, 0, last], vec![neighbor(peer, 65010)])
     }
 }
 
 fn neighbor(last: u8, asn: u32) -> Neighbor {
-    let seconds = Duration::from_secs;
-    let (connect_retry, hold, keepalive) = (seconds(120), seconds(90), seconds(30));
-    Neighbor { address: [10, 9, 0, last].into(), asn, connect_retry, hold, keepalive }
+    testing::neighbor([10, 9, 0, last], asn)
 }
 
 async fn up(speaker: &Speaker, peer: u8) -> SpeakerView {

@@ -21,6 +21,8 @@ pub struct SpeakerView {
     pub peers: Peers,
     /// The last warning or error: when it ended, probably why.
     pub last_words: Option<String>,
+    /// How many reloads have changed policies.
+    pub refiltered: u64,
     /// Whether gobgpd has closed its output, which it does by ending.
     pub ended: bool,
 }
@@ -69,6 +71,7 @@ impl SpeakerView {
                     self.peers.remove(&peer);
                 }
             }
+            Said::Refiltered => self.refiltered += 1,
             Said::Fatal | Said::Other => return false,
         }
         true

@@ -5,11 +5,14 @@
 
 mod session;
 
+use std::time::Duration;
+
 use axum::extract::FromRequestParts;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::http::{Method, header, request};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use self::session::{Session, Version};
 use super::http::Query;
@@ -18,6 +21,11 @@ use crate::node::Command;
 
 /// The largest message taken from a client, in bytes; kubectl sends 32 KiB at a time.
 const MESSAGE: usize = 4 << 20;
+
+/// How many commands run at once; each takes a handful of descriptors.
+static SESSIONS: Semaphore = Semaphore::const_new(64);
+/// How long one more waits for another to end before it is told to come back.
+const QUEUE: Duration = Duration::from_secs(10);
 
 /// Which streams of the command the client wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +92,8 @@ pub(super) async fn answer(
     }
     let spdy = parts.headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().starts_with(b"SPDY"));
     if spdy || parts.method == Method::POST {
-        let message = "exec is served over WebSocket only; use kubectl >= 1.30, which speaks it (older ones speak SPDY/3.1)";
+        let message = "exec is served over WebSocket only, and this client speaks SPDY/3.1; use kubectl 1.30 or later, or \
+            `fabric exec NAMESPACE/POD -- COMMAND`, which needs no kubectl";
         return Err(ApiError::bad_request(message));
     }
     let upgrade = WebSocketUpgrade::from_request_parts(parts, &())
@@ -101,9 +110,17 @@ pub(super) async fn answer(
             return Err(ApiError::bad_request(message));
         }
     };
+    let place = tokio::time::timeout(QUEUE, SESSIONS.acquire()).await;
+    let busy = || ApiError::too_many("too many commands are running in pods; end some, or try again later");
+    // The semaphore is never closed.
+    let place = place.map_err(|_| busy())?.map_err(ApiError::internal)?;
     let node = runtime.node(namespace, name, container.as_deref()).await?;
-    let session = Session { command: Command::new(on_terminal(argv, tty)), wanted, version };
-    Ok(upgrade.on_upgrade(move |socket| session.run(node, socket)).into_response())
+    let session = Session { command: Command::new(argv), wanted, tty, version };
+    let run = async move |socket| {
+        session.run(node, socket).await;
+        drop(place);
+    };
+    Ok(upgrade.on_upgrade(run).into_response())
 }
 
 fn wanted(query: &Query) -> Result<Wanted, ApiError> {
@@ -118,16 +135,6 @@ fn wanted(query: &Query) -> Result<Wanted, ApiError> {
         return Err(ApiError::bad_request("you must specify at least 1 of stdin, stdout, stderr"));
     }
     Ok(wanted)
-}
-
-/// A command on a terminal runs under `script` (util-linux), which makes one: a node hands out pipes only. The terminal keeps its
-/// size.
-fn on_terminal(argv: Vec<String>, tty: bool) -> Vec<String> {
-    if !tty {
-        return argv;
-    }
-    let line = shell_words::join(&argv);
-    ["script", "--quiet", "--return", "--command", line.as_str(), "/dev/null"].map(str::to_owned).into()
 }
 
 #[cfg(test)]

@@ -9,19 +9,21 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use bytes::{BufMut, Bytes, BytesMut};
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::Wanted;
-use crate::node::{Command, NodeError, NodeRef, Process, Reader, Writer};
+use crate::node::{Command, NodeError, NodeRef, Process, Reader, Terminal, Writer};
 use crate::twin::api::ApiError;
 
 const STDIN: u8 = 0;
 const STDOUT: u8 = 1;
 const STDERR: u8 = 2;
 const STATUS: u8 = 3;
+const RESIZE: u8 = 4;
 const CLOSE: u8 = 255;
 
 /// A command may leave children behind that hold its output open, as a daemon's start script does. After the command has ended
@@ -45,6 +47,8 @@ pub(super) enum Version {
 pub(super) struct Session {
     pub(super) command: Command,
     pub(super) wanted: Wanted,
+    /// Whether it gets a terminal.
+    pub(super) tty: bool,
     pub(super) version: Version,
 }
 
@@ -54,7 +58,12 @@ impl Session {
         let (sink, source) = socket.split();
         let (out, queue) = mpsc::channel(4);
         let sending = tokio::spawn(send(queue, sink));
-        match node.spawn(&self.command).await {
+        let spawned = if self.tty {
+            node.spawn_on_terminal(&self.command).await
+        } else {
+            node.spawn(&self.command).await
+        };
+        match spawned {
             Err(error) => {
                 let status = refused(&self.command, &error);
                 let _ = out.send(frame(STATUS, status.to_string().as_bytes())).await;
@@ -81,7 +90,8 @@ impl Session {
             }
         }
         let stdin = process.stdin().filter(|_| self.wanted.stdin);
-        let mut hearing = tokio::spawn(hear(source, stdin, self.version));
+        let terminal = process.terminal();
+        let mut hearing = tokio::spawn(hear(source, stdin, terminal, self.version));
         let code = tokio::select! {
             code = process.wait() => code,
             // The client has gone: dropping the process kills it.
@@ -104,6 +114,14 @@ impl Session {
     }
 }
 
+/// A terminal's size in characters, as kubectl sends it.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Size {
+    width: u16,
+    height: u16,
+}
+
 fn goodbye() -> Message {
     Message::Close(Some(CloseFrame { code: close_code::NORMAL, reason: "".into() }))
 }
@@ -112,7 +130,7 @@ fn goodbye() -> Message {
 async fn finish(out: mpsc::Sender<Message>, source: SplitStream<WebSocket>) {
     let _ = out.send(goodbye()).await;
     drop(out);
-    let _ = tokio::time::timeout(FAREWELL, hear(source, None, Version::V5)).await;
+    let _ = tokio::time::timeout(FAREWELL, hear(source, None, None, Version::V5)).await;
 }
 
 fn frame(channel: u8, bytes: &[u8]) -> Message {
@@ -142,7 +160,12 @@ async fn pump(channel: u8, mut reader: Reader, out: Option<mpsc::Sender<Message>
 }
 
 /// Carries input to the command; ends when the client has closed the socket.
-async fn hear(mut source: SplitStream<WebSocket>, mut stdin: Option<Writer>, version: Version) {
+async fn hear(
+    mut source: SplitStream<WebSocket>,
+    mut stdin: Option<Writer>,
+    terminal: Option<Box<dyn Terminal>>,
+    version: Version,
+) {
     while let Some(Ok(message)) = source.next().await {
         let bytes: Bytes = match message {
             Message::Binary(bytes) => bytes,
@@ -161,6 +184,13 @@ async fn hear(mut source: SplitStream<WebSocket>, mut stdin: Option<Writer>, ver
                         // The command reads no more; what else comes for it is dropped.
                         stdin = None;
                     }
+                }
+            }
+            Some((&RESIZE, size)) => {
+                if let (Some(terminal), Ok(Size { width, height })) =
+                    (&terminal, serde_json::from_slice(size))
+                {
+                    terminal.resize(height, width);
                 }
             }
             Some((&CLOSE, [STDIN])) if version == Version::V5 => {

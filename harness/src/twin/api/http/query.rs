@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::http::{HeaderMap, Uri, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use crate::twin::api::ApiError;
@@ -187,6 +188,21 @@ impl Query {
             unknown,
             force: self.flag("force"),
         })
+    }
+
+    /// The moment a log is wanted from.
+    ///
+    /// # Errors
+    /// 400 when it is none.
+    pub(super) fn since(&self) -> Result<Option<DateTime<Utc>>, ApiError> {
+        if let Some(seconds) = self.number::<i64>("sinceSeconds")? {
+            let ago = TimeDelta::try_seconds(seconds).filter(|_| seconds > 0);
+            let wrong = || ApiError::bad_request("sinceSeconds: must be greater than 0");
+            return ago.map(|ago| Some(Utc::now() - ago)).ok_or_else(wrong);
+        }
+        let Some(text) = self.get("sinceTime").filter(|text| !text.is_empty()) else { return Ok(None) };
+        let wrong = |error| ApiError::bad_request(format!("sinceTime: `{text}`: {error}"));
+        DateTime::parse_from_rfc3339(text).map(|moment| Some(moment.to_utc())).map_err(wrong)
     }
 
     fn dry_run(&self) -> Result<bool, ApiError> {

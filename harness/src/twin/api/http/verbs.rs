@@ -4,20 +4,23 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::{Method, StatusCode, header, request};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures::StreamExt;
 use serde_json::{Value, json};
 
 use super::answer::{Form, json_answer, refusal, written};
 use super::query::Page;
 use super::target::Target;
-use super::{Query, Shared, body, follow};
+use super::{Query, Shared, body, follow, reviews};
 use crate::twin::api::patch::PatchKind;
 use crate::twin::api::registry::Resource;
 use crate::twin::api::rules::{Deleted, Part};
-use crate::twin::api::{ApiError, LogOptions, exec};
+use crate::twin::api::{ApiError, LogOptions, LogStream, exec};
 
 type Paths<T> = Result<Path<T>, PathRejection>;
 
@@ -81,6 +84,12 @@ async fn act(shared: Arc<Shared>, target: Target, request: Request) -> Result<Re
     let namespace = target.namespace.unwrap_or_default();
     let act = Act { shared, resource, namespace, everywhere, query, parts };
     let method = act.parts.method.clone();
+    if !act.resource.verbs.contains(&"get") {
+        return match target.name {
+            None if method == Method::POST => act.review(body).await,
+            _ => Err(ApiError::method_not_allowed()),
+        };
+    }
     match (target.name.as_deref(), target.subresource.as_deref()) {
         (None, None) if method == Method::GET => act.many(),
         (None, None) if method == Method::POST && !act.everywhere => act.create(body).await,
@@ -146,7 +155,14 @@ impl Act {
         Ok(json_answer(StatusCode::OK, form.list(&self.resource, &objects, &metadata)))
     }
 
-    async fn create(self, body: axum::body::Body) -> Result<Response, ApiError> {
+    /// Answers a question about the client itself.
+    async fn review(self, body: Body) -> Result<Response, ApiError> {
+        let value = body::read(&self.parts.headers, body).await?;
+        let answer = reviews::answer(&self.resource, value)?;
+        Ok(json_answer(StatusCode::CREATED, answer.to_string()))
+    }
+
+    async fn create(self, body: Body) -> Result<Response, ApiError> {
         let form = self.form()?;
         let options = self.query.write(&self.parts.headers)?;
         let value = body::read(&self.parts.headers, body).await?;
@@ -154,7 +170,7 @@ impl Act {
         Ok(written(&self.resource, form, &outcome))
     }
 
-    async fn write(self, name: &str, part: Part, body: axum::body::Body) -> Result<Response, ApiError> {
+    async fn write(self, name: &str, part: Part, body: Body) -> Result<Response, ApiError> {
         let form = self.form()?;
         let options = self.query.write(&self.parts.headers)?;
         let (rules, resource, namespace) = (&self.shared.rules, &self.resource, &self.namespace);
@@ -178,7 +194,7 @@ impl Act {
         Ok(written(resource, form, &outcome))
     }
 
-    async fn delete(self, name: &str, body: axum::body::Body) -> Result<Response, ApiError> {
+    async fn delete(self, name: &str, body: Body) -> Result<Response, ApiError> {
         let options = self.query.delete(&body::read(&self.parts.headers, body).await?)?;
         let deleted = self.shared.rules.delete(&self.resource, &self.namespace, name, &options)?;
         Ok(json_answer(StatusCode::OK, self.farewell(name, &deleted).to_string()))
@@ -198,7 +214,7 @@ impl Act {
     }
 
     /// Deletes everything that is selected.
-    async fn clear(self, body: axum::body::Body) -> Result<Response, ApiError> {
+    async fn clear(self, body: Body) -> Result<Response, ApiError> {
         let form = self.form()?;
         let options = self.query.delete(&body::read(&self.parts.headers, body).await?)?;
         let selection = self.query.selection(&self.resource)?;
@@ -218,13 +234,21 @@ impl Act {
     }
 
     /// The doors only pods have.
-    async fn enter(mut self, name: &str, door: &str, body: axum::body::Body) -> Result<Response, ApiError> {
+    async fn enter(mut self, name: &str, door: &str, body: Body) -> Result<Response, ApiError> {
         let method = self.parts.method.clone();
         match door {
             "binding" if method == Method::POST => {
                 let options = self.query.write(&self.parts.headers)?;
                 let binding = body::read(&self.parts.headers, body).await?;
                 self.shared.rules.bind(&self.resource, &self.namespace, name, &binding, &options)?;
+                let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
+                Ok(json_answer(StatusCode::CREATED, status.to_string()))
+            }
+            "eviction" if method == Method::POST => {
+                let eviction = body::read(&self.parts.headers, body).await?;
+                let mut options = self.query.delete(&eviction["deleteOptions"])?;
+                options.dry_run |= self.query.write(&self.parts.headers)?.dry_run;
+                self.shared.rules.delete(&self.resource, &self.namespace, name, &options)?;
                 let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
                 Ok(json_answer(StatusCode::CREATED, status.to_string()))
             }
@@ -239,20 +263,31 @@ impl Act {
 
     async fn log(&self, name: &str) -> Result<Response, ApiError> {
         let pod = self.shared.rules.get(&self.resource, &self.namespace, name)?;
-        if self.query.flag("follow") {
-            let message =
-                "the twin hands out what has been logged so far and does not follow; leave --follow (-f) out";
-            return Err(ApiError::bad_request(message));
+        let container = exec::container(&pod.value, self.query.get("container"))?;
+        if pod.value["spec"]["nodeName"].as_str().is_none_or(str::is_empty) {
+            return Err(ApiError::bad_request(format!("pod {name} does not have a host assigned")));
         }
         let options = LogOptions {
-            container: exec::container(&pod.value, self.query.get("container"))?,
+            container,
             tail_lines: self.query.number("tailLines")?,
-            since_seconds: self.query.number("sinceSeconds")?,
-            limit_bytes: self.query.number("limitBytes")?,
+            since: self.query.since()?,
+            follow: self.query.flag("follow"),
             previous: self.query.flag("previous"),
             timestamps: self.query.flag("timestamps"),
         };
         let text = self.shared.runtime.log(&self.namespace, name, &options).await?;
-        Ok(([(header::CONTENT_TYPE, "text/plain")], text).into_response())
+        let text: LogStream = match self.query.number::<usize>("limitBytes")? {
+            Some(limit) => text.scan(limit, first_bytes).boxed(),
+            None => text,
+        };
+        let text = text.map(Ok::<_, std::convert::Infallible>);
+        Ok(([(header::CONTENT_TYPE, "text/plain")], Body::from_stream(text)).into_response())
     }
+}
+
+/// As much of the next piece as the limit leaves; the end once nothing is left.
+fn first_bytes(left: &mut usize, mut bytes: Bytes) -> std::future::Ready<Option<Bytes>> {
+    bytes.truncate(*left);
+    *left -= bytes.len();
+    std::future::ready((!bytes.is_empty()).then_some(bytes))
 }

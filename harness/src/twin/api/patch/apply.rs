@@ -27,6 +27,7 @@ pub(in crate::twin::api) fn apply(live: &Value, config: &Value, manager: &Manage
     let earlier = owners.0.iter().find(|owned| owned.manager == *manager);
     for path in earlier.map(|owned| &owned.fields.0).into_iter().flatten() {
         let kept = applied.0.contains(path)
+            || peopled(at(live, path))
             || owners.0.iter().any(|o| o.manager != *manager && o.fields.0.contains(path));
         if !kept {
             remove(&mut object, path);
@@ -49,12 +50,13 @@ impl Applied {
         manager: &Manager,
         force: bool,
     ) -> Result<Owners, Vec<Cause>> {
-        let changed: BTreeSet<&Path> =
-            self.applied.0.iter().filter(|path| at(live, path) != at(end, path)).collect();
+        let still_a_map = |path: &Path| is_map(at(live, path)) && is_map(at(end, path));
+        let differs = |path: &&Path| at(live, path) != at(end, path) && !still_a_map(path);
+        let changed: BTreeSet<&Path> = self.applied.0.iter().filter(differs).collect();
         let mut conflicts = Vec::new();
         for owned in self.owners.0.iter_mut().filter(|owned| owned.manager != *manager) {
-            let theirs: Vec<_> =
-                owned.fields.0.iter().filter(|path| overlaps(&changed, path)).cloned().collect();
+            let lost = |path: &&Path| !still_a_map(path) && overlaps(&changed, path);
+            let theirs: Vec<_> = owned.fields.0.iter().filter(lost).cloned().collect();
             for path in theirs {
                 conflicts.push(conflict(&path, &owned.manager));
                 owned.fields.0.remove(&path);
@@ -65,13 +67,22 @@ impl Applied {
         }
         let there = FieldSet::of(end).0;
         for owned in &mut self.owners.0 {
-            owned.fields.0.retain(|path| there.contains(path));
+            owned.fields.0.retain(|path| there.contains(path) || peopled(at(end, path)));
         }
         let mine: BTreeSet<Path> =
             self.applied.0.into_iter().filter(|path| at(end, path).is_some()).collect();
         self.owners.set(manager, mine);
         Ok(self.owners)
     }
+}
+
+fn is_map(value: Option<&Value>) -> bool {
+    value.is_some_and(Value::is_object)
+}
+
+/// Whether it is a map with something in it. Who applied it empty owns that it is there, and nothing that others put in.
+fn peopled(value: Option<&Value>) -> bool {
+    value.and_then(Value::as_object).is_some_and(|map| !map.is_empty())
 }
 
 /// Whether one of the changed leaves is the path, is above it, or is below it.

@@ -65,6 +65,21 @@ fn copying_in_circles_is_stopped() {
     assert_eq!(patched(PatchKind::Json, &json!({}), &json!(operations)).unwrap_err().code, 413);
 }
 
+#[test]
+fn a_patch_that_digs_ever_deeper_is_stopped() {
+    let mut path = String::new();
+    let deep = |levels: usize| (0..levels).fold(json!({}), |inner, _| json!({"a": inner}));
+    let mut operations = Vec::new();
+    for _ in 0..1000 {
+        path += &"/a".repeat(100);
+        operations.push(json!({"op": "add", "path": path, "value": deep(99)}));
+    }
+    operations[0]["path"] = json!("/a");
+    assert_eq!(patched(PatchKind::Json, &json!({}), &json!(operations)).unwrap_err().code, 413);
+    let copies: Vec<_> = (0..200).map(|_| json!({"op": "copy", "from": "/a", "path": "/a/a"})).collect();
+    assert_eq!(patched(PatchKind::Json, &json!({"a": {}}), &json!(copies)).unwrap_err().code, 413);
+}
+
 fn manager(name: &str) -> Manager {
     Manager { name: name.into(), applies: true, subresource: String::new(), api_version: "v1".into() }
 }

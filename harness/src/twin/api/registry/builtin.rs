@@ -5,17 +5,23 @@
 
 use std::sync::{Arc, LazyLock};
 
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
+use k8s_openapi::api::authorization::v1::{
+    SelfSubjectAccessReview, SelfSubjectRulesReview, SubjectAccessReview,
+};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{
     ConfigMap, Endpoints, Event, Namespace, Node, Pod, Secret, Service, ServiceAccount,
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::ServiceCIDR;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::resource::{Check, Flavor, Resource};
+use super::resource::{Flavor, Resource, Type, VERBS};
 use crate::twin::store::Collection;
 
 struct Row {
@@ -27,7 +33,8 @@ struct Row {
     status: bool,
     subresources: &'static [&'static str],
     selectable: &'static [&'static str],
-    check: Check,
+    verbs: &'static [&'static str],
+    check: Type,
 }
 
 const PLAIN: Row = Row {
@@ -39,12 +46,13 @@ const PLAIN: Row = Row {
     status: false,
     subresources: &[],
     selectable: &[],
-    check: check::<ConfigMap>,
+    verbs: VERBS,
+    check: of::<ConfigMap>(),
 };
 
-const TABLE: [Row; 12] = [
+const TABLE: [Row; 17] = [
     Row { path: "/v1/configmaps", kind: "ConfigMap", short: &["cm"], ..PLAIN },
-    Row { path: "/v1/endpoints", kind: "Endpoints", short: &["ep"], check: check::<Endpoints>, ..PLAIN },
+    Row { path: "/v1/endpoints", kind: "Endpoints", short: &["ep"], check: of::<Endpoints>(), ..PLAIN },
     Row {
         path: "/v1/events",
         kind: "Event",
@@ -62,7 +70,7 @@ const TABLE: [Row; 12] = [
             "source",
             "type",
         ],
-        check: check::<Event>,
+        check: of::<Event>(),
         ..PLAIN
     },
     Row {
@@ -72,7 +80,7 @@ const TABLE: [Row; 12] = [
         short: &["ns"],
         status: true,
         selectable: &["status.phase"],
-        check: check::<Namespace>,
+        check: of::<Namespace>(),
         ..PLAIN
     },
     Row {
@@ -82,7 +90,7 @@ const TABLE: [Row; 12] = [
         short: &["no"],
         status: true,
         selectable: &["spec.unschedulable"],
-        check: check::<Node>,
+        check: of::<Node>(),
         ..PLAIN
     },
     Row {
@@ -91,7 +99,7 @@ const TABLE: [Row; 12] = [
         short: &["po"],
         all: true,
         status: true,
-        subresources: &["binding", "exec", "log"],
+        subresources: &["binding", "eviction", "exec", "log"],
         selectable: &[
             "spec.nodeName",
             "spec.restartPolicy",
@@ -102,15 +110,15 @@ const TABLE: [Row; 12] = [
             "status.podIP",
             "status.nominatedNodeName",
         ],
-        check: check::<Pod>,
+        check: of::<Pod>(),
         ..PLAIN
     },
-    Row { path: "/v1/secrets", kind: "Secret", selectable: &["type"], check: check::<Secret>, ..PLAIN },
+    Row { path: "/v1/secrets", kind: "Secret", selectable: &["type"], check: of::<Secret>(), ..PLAIN },
     Row {
         path: "/v1/serviceaccounts",
         kind: "ServiceAccount",
         short: &["sa"],
-        check: check::<ServiceAccount>,
+        check: of::<ServiceAccount>(),
         ..PLAIN
     },
     Row {
@@ -120,7 +128,7 @@ const TABLE: [Row; 12] = [
         all: true,
         status: true,
         selectable: &["spec.clusterIP", "spec.type"],
-        check: check::<Service>,
+        check: of::<Service>(),
         ..PLAIN
     },
     Row {
@@ -129,14 +137,54 @@ const TABLE: [Row; 12] = [
         namespaced: false,
         short: &["crd", "crds"],
         status: true,
-        check: check::<CustomResourceDefinition>,
+        check: of::<CustomResourceDefinition>(),
         ..PLAIN
     },
-    Row { path: "coordination.k8s.io/v1/leases", kind: "Lease", check: check::<Lease>, ..PLAIN },
+    Row {
+        path: "authentication.k8s.io/v1/selfsubjectreviews",
+        kind: "SelfSubjectReview",
+        namespaced: false,
+        verbs: &["create"],
+        check: of::<SelfSubjectReview>(),
+        ..PLAIN
+    },
+    Row {
+        path: "authorization.k8s.io/v1/selfsubjectaccessreviews",
+        kind: "SelfSubjectAccessReview",
+        namespaced: false,
+        verbs: &["create"],
+        check: of::<SelfSubjectAccessReview>(),
+        ..PLAIN
+    },
+    Row {
+        path: "authorization.k8s.io/v1/selfsubjectrulesreviews",
+        kind: "SelfSubjectRulesReview",
+        namespaced: false,
+        verbs: &["create"],
+        check: of::<SelfSubjectRulesReview>(),
+        ..PLAIN
+    },
+    Row {
+        path: "authorization.k8s.io/v1/subjectaccessreviews",
+        kind: "SubjectAccessReview",
+        namespaced: false,
+        verbs: &["create"],
+        check: of::<SubjectAccessReview>(),
+        ..PLAIN
+    },
+    Row { path: "coordination.k8s.io/v1/leases", kind: "Lease", check: of::<Lease>(), ..PLAIN },
     Row {
         path: "discovery.k8s.io/v1/endpointslices",
         kind: "EndpointSlice",
-        check: check::<EndpointSlice>,
+        check: of::<EndpointSlice>(),
+        ..PLAIN
+    },
+    Row {
+        path: "networking.k8s.io/v1/servicecidrs",
+        kind: "ServiceCIDR",
+        namespaced: false,
+        status: true,
+        check: of::<ServiceCIDR>(),
         ..PLAIN
     },
 ];
@@ -163,12 +211,18 @@ fn resource(row: &Row) -> Arc<Resource> {
         short_names: words(row.short),
         categories: if row.all { vec!["all".into()] } else { Vec::new() },
         namespaced: row.namespaced,
+        verbs: row.verbs,
         subresources: row.subresources,
         status: row.status,
         selectable: words(row.selectable),
         collection: Collection::new(group, plural),
         flavor: Flavor::Builtin(row.check),
     })
+}
+
+/// A type by what `k8s-openapi` knows of it.
+const fn of<T: DeserializeOwned + Serialize + JsonSchema>() -> Type {
+    Type { check: check::<T>, describe: |generator| generator.subschema_for::<T>() }
 }
 
 /// Reads a value as `T` and writes it again: what does not come back is a field `T` does not have.
@@ -220,6 +274,6 @@ mod tests {
         assert_eq!(crd.api_version(), "apiextensions.k8s.io/v1");
         let pod = all().iter().find(|r| r.kind == "Pod").unwrap();
         assert_eq!((pod.api_version().as_str(), pod.singular.as_str(), pod.namespaced), ("v1", "pod", true));
-        assert_eq!(pod.described().len(), 5);
+        assert_eq!(pod.described().len(), 6);
     }
 }

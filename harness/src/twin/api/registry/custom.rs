@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::resource::{Column, Flavor, Resource};
+use super::resource::{Column, Flavor, Resource, VERBS};
 use crate::twin::api::{Cause, schema::Schema, time};
 use crate::twin::store::Collection;
 
@@ -116,13 +116,18 @@ fn resource(definition: &Value, version: &Value) -> Option<Resource> {
         short_names: list(&names["shortNames"]),
         categories: list(&names["categories"]),
         namespaced: spec["scope"] == "Namespaced",
+        verbs: VERBS,
         subresources: &[],
         status: !version["subresources"]["status"].is_null(),
         selectable: selectable
             .filter_map(|field| field["jsonPath"].as_str())
             .map(|path| path.trim_start_matches('.').to_owned())
             .collect(),
-        flavor: Flavor::Custom { schema: Box::new(schema), columns },
+        flavor: Flavor::Custom {
+            schema: Box::new(schema),
+            columns,
+            described: Arc::new(version["schema"]["openAPIV3Schema"].clone()),
+        },
         group,
         plural,
         kind,

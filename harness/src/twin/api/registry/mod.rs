@@ -84,6 +84,8 @@ impl Registry {
             Some((revision, resources)) if *revision == definition.revision => resources.clone(),
             _ => {
                 let resources = custom::compile(&definition.value);
+                // What is no longer defined is no longer kept.
+                compiled.retain(|name, _| self.store.get(&definitions().key("", name)).is_some());
                 compiled.insert(name.to_owned(), (definition.revision, resources.clone()));
                 resources
             }

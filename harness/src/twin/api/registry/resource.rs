@@ -2,6 +2,9 @@
 //!
 //! What lives here: names, scope, verbs and what a list of it prints. What does not: how objects are judged (`rules`).
 
+use std::sync::Arc;
+
+use schemars::{Schema as Description, SchemaGenerator};
 use serde_json::{Value, json};
 
 use crate::twin::api::schema::Schema;
@@ -9,6 +12,21 @@ use crate::twin::store::Collection;
 
 /// Judges whether a value is of a built-in type: the fields nobody knows and the value without them, or why it is not.
 pub(in crate::twin::api) type Check = fn(&Value) -> Result<(Vec<String>, Value), String>;
+
+/// A type of Kubernetes' own.
+#[derive(Clone, Copy)]
+pub(in crate::twin::api) struct Type {
+    /// Judges a value.
+    pub check: Check,
+    /// Describes it, as its documentation does.
+    pub describe: fn(&mut SchemaGenerator) -> Description,
+}
+
+impl std::fmt::Debug for Type {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Type")
+    }
+}
 
 /// One resource in one version.
 #[derive(Debug, Clone)]
@@ -31,6 +49,8 @@ pub(in crate::twin::api) struct Resource {
     pub categories: Vec<String>,
     /// Whether objects live in namespaces.
     pub namespaced: bool,
+    /// What can be done to it.
+    pub verbs: &'static [&'static str],
     /// Subresources other than `status`.
     pub subresources: &'static [&'static str],
     /// Whether `status` is written through a subresource of its own.
@@ -47,13 +67,15 @@ pub(in crate::twin::api) struct Resource {
 #[derive(Debug, Clone)]
 pub(in crate::twin::api) enum Flavor {
     /// A type of Kubernetes' own.
-    Builtin(Check),
+    Builtin(Type),
     /// A CustomResourceDefinition.
     Custom {
         /// The schema of this version.
         schema: Box<Schema>,
         /// The columns of a list.
         columns: Vec<Column>,
+        /// The schema as the definition has it, with its descriptions.
+        described: Arc<Value>,
     },
 }
 
@@ -74,8 +96,9 @@ pub(in crate::twin::api) struct Column {
     pub path: String,
 }
 
-/// What can be done to every resource.
-const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+/// What can be done to every resource that is kept.
+pub(super) const VERBS: &[&str] =
+    &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 
 impl Resource {
     /// `v1`, or group and version with a slash between.
@@ -97,7 +120,7 @@ impl Resource {
     pub(in crate::twin::api) fn described(&self) -> Vec<Value> {
         let mut own = json!({
             "name": self.plural, "singularName": self.singular, "namespaced": self.namespaced, "kind": self.kind,
-            "verbs": VERBS,
+            "verbs": self.verbs,
         });
         if !self.short_names.is_empty() {
             own["shortNames"] = json!(self.short_names);
@@ -108,7 +131,12 @@ impl Resource {
         let mut all = vec![own];
         for (name, kind, verbs) in self.parts() {
             let name = format!("{}/{name}", self.plural);
-            let part = json!({"name": name, "singularName": "", "namespaced": self.namespaced, "kind": kind, "verbs": verbs});
+            let mut part = json!({"name": name, "singularName": "", "namespaced": self.namespaced, "kind": kind, "verbs": verbs});
+            if kind == "Eviction" {
+                // kubectl drain asks for these, and deletes pods by itself where they are not said.
+                part["group"] = json!("policy");
+                part["version"] = json!("v1");
+            }
             all.push(part);
         }
         all
@@ -116,7 +144,10 @@ impl Resource {
 
     /// The same for aggregated discovery.
     pub(in crate::twin::api) fn aggregated(&self) -> Value {
-        let kind = |kind: &str| json!({"group": self.group, "version": self.version, "kind": kind});
+        let kind = |kind: &str| match kind {
+            "Eviction" => json!({"group": "policy", "version": "v1", "kind": kind}),
+            kind => json!({"group": self.group, "version": self.version, "kind": kind}),
+        };
         let scope = if self.namespaced { "Namespaced" } else { "Cluster" };
         let parts: Vec<_> = self
             .parts()
@@ -125,7 +156,7 @@ impl Resource {
             .collect();
         let mut own = json!({
             "resource": self.plural, "responseKind": kind(&self.kind), "scope": scope,
-            "singularResource": self.singular, "verbs": VERBS,
+            "singularResource": self.singular, "verbs": self.verbs,
         });
         for (key, list) in [("shortNames", &self.short_names), ("categories", &self.categories)] {
             if !list.is_empty() {
@@ -147,6 +178,7 @@ impl Resource {
             parts.push(match *name {
                 "exec" => (*name, "PodExecOptions", vec!["create", "get"]),
                 "binding" => (*name, "Binding", vec!["create"]),
+                "eviction" => (*name, "Eviction", vec!["create"]),
                 _ => (*name, "Pod", vec!["get"]),
             });
         }

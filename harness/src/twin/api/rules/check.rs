@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 
 use super::names::{Form, wrong_annotations, wrong_labels, wrong_name};
+use super::services;
 use crate::twin::api::Cause;
 use crate::twin::api::registry::{Resource, check_definition};
 
@@ -27,7 +28,7 @@ pub(super) fn object(resource: &Resource, value: &Value) -> Vec<Cause> {
         pod(&value["spec"], &mut causes);
     }
     if resource.is("", "services") {
-        service(&value["spec"], &mut causes);
+        services::check(&value["spec"], &mut causes);
     }
     if resource.plural == "customresourcedefinitions" && !resource.custom() {
         causes.extend(check_definition(value));
@@ -36,7 +37,7 @@ pub(super) fn object(resource: &Resource, value: &Value) -> Vec<Cause> {
 }
 
 /// One of a few values, or nothing.
-fn one_of(causes: &mut Vec<Cause>, field: &str, value: &Value, allowed: &[&str]) {
+pub(super) fn one_of(causes: &mut Vec<Cause>, field: &str, value: &Value, allowed: &[&str]) {
     if !value.is_null() && !allowed.iter().any(|word| value == word) {
         causes.push(Cause::unsupported(field, value, allowed));
     }
@@ -85,7 +86,7 @@ fn pod(spec: &Value, causes: &mut Vec<Cause>) {
     }
 }
 
-fn ports(list: &Value, number: &str, path: &str, causes: &mut Vec<Cause>) {
+pub(super) fn ports(list: &Value, number: &str, path: &str, causes: &mut Vec<Cause>) {
     for (at, port) in list.as_array().into_iter().flatten().enumerate() {
         let field = format!("{path}.ports[{at}]");
         match port[number].as_i64() {
@@ -98,16 +99,6 @@ fn ports(list: &Value, number: &str, path: &str, causes: &mut Vec<Cause>) {
         }
         one_of(causes, &format!("{field}.protocol"), &port["protocol"], &["SCTP", "TCP", "UDP"]);
     }
-}
-
-fn service(spec: &Value, causes: &mut Vec<Cause>) {
-    let types = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
-    one_of(causes, "spec.type", &spec["type"], &types);
-    let portless = spec["type"] == "ExternalName" || spec["clusterIP"] == "None";
-    if !portless && spec["ports"].as_array().is_none_or(Vec::is_empty) {
-        causes.push(Cause::required("spec.ports", ""));
-    }
-    ports(&spec["ports"], "port", "spec", causes);
 }
 
 /// Everything that may not change and has.
@@ -133,6 +124,9 @@ pub(super) fn change(resource: &Resource, old: &Value, new: &Value) -> Vec<Cause
                 causes.push(Cause::invalid(path, &new["spec"][field], "field is immutable"));
             }
         }
+    }
+    if resource.is("", "services") {
+        services::change(old, new, &mut causes);
     }
     let sealed = resource.is("", "secrets") || resource.is("", "configmaps");
     if sealed && old["immutable"] == json!(true) {

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Rules, Unknown, refuse};
-use crate::twin::api::ApiError;
 use crate::twin::api::registry::{Flavor, Resource};
+use crate::twin::api::{ApiError, limits};
 
 impl Rules {
     /// Reads an object as its resource; the answer is what the client should be warned of.
@@ -21,6 +21,7 @@ impl Rules {
         value: &mut Value,
         unknown: Unknown,
     ) -> Result<Vec<String>, ApiError> {
+        limits::judge(value)?;
         named_right(resource, value)?;
         let cannot = |why: &str| {
             let (kind, version) = (&resource.kind, &resource.version);
@@ -30,9 +31,9 @@ impl Rules {
         let metadata = &value["metadata"];
         ObjectMeta::deserialize(metadata).map_err(|error| cannot(&format!("metadata: {error}")))?;
         let fields = match &resource.flavor {
-            Flavor::Builtin(check) => {
+            Flavor::Builtin(of) => {
                 quantities(value);
-                let (fields, known) = check(value).map_err(|error| cannot(&error))?;
+                let (fields, known) = (of.check)(value).map_err(|error| cannot(&error))?;
                 if !fields.is_empty() {
                     *value = known;
                 }
@@ -40,7 +41,10 @@ impl Rules {
             }
             Flavor::Custom { schema, .. } => {
                 let fields = schema.prune(value);
-                schema.fill(value);
+                if !schema.fill(value) {
+                    let message = "Request entity too large: its schema's defaults make it larger than an object may be";
+                    return Err(ApiError::new(413, "RequestEntityTooLarge", message));
+                }
                 fields
             }
         };
@@ -54,6 +58,14 @@ impl Rules {
         }
         Ok(if unknown == Unknown::Warn { said } else { Vec::new() })
     }
+}
+
+/// Reads a question that is answered and not kept.
+///
+/// # Errors
+/// 400 when it is none.
+pub(in crate::twin::api) fn review(resource: &Resource, value: &mut Value) -> Result<(), ApiError> {
+    Rules::conform(resource, value, Unknown::Warn).map(drop)
 }
 
 /// Makes sure that the object says it is what the path says it is, and that it has metadata.

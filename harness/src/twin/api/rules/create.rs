@@ -72,6 +72,9 @@ impl Rules {
         refuse(resource, &name, check::object(resource, value))?;
         self.admit(resource, namespace, &name)?;
         own(value)?;
+        // Nobody owns what the server gives.
+        let _held = self.one_service_at_a_time(resource);
+        self.allocate(resource, value)?;
         let key = Self::key(resource, namespace, &name);
         let value = std::mem::take(value);
         if options.dry_run {

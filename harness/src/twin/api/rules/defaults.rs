@@ -6,6 +6,7 @@
 use base64::Engine as _;
 use serde_json::{Map, Value, json};
 
+use super::services;
 use crate::twin::api::registry::{Resource, complete_definition};
 
 /// What only a new object gets: generation, and a status that no client wrote.
@@ -144,9 +145,7 @@ fn quality(value: &Value) -> &'static str {
 
 fn service(value: &mut Value) {
     let Some(spec) = value.get_mut("spec").and_then(Value::as_object_mut) else { return };
-    default(spec, "type", json!("ClusterIP"));
-    default(spec, "sessionAffinity", json!("None"));
-    default(spec, "internalTrafficPolicy", json!("Cluster"));
+    services::fill(spec);
     ports(spec);
     for port in spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
         let number = port["port"].clone();

@@ -2,7 +2,7 @@
 //!
 //! What lives here: the rules' owner, the options of a write, and the loop that makes a change stick. `create`, `update` and
 //! `delete` are the verbs; `conform` reads an object as its resource, `defaults` adds, `check` forbids, `drain` empties what is
-//! being deleted. What does not: HTTP.
+//! being deleted, `services` gives Services their addresses. What does not: HTTP.
 
 mod check;
 mod conform;
@@ -11,16 +11,20 @@ mod defaults;
 mod delete;
 mod drain;
 mod names;
+mod services;
 mod update;
 
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
 use serde_json::Value;
 
+pub(super) use conform::review;
 pub(super) use delete::{DeleteOptions, Deleted};
 pub(super) use update::Part;
 
@@ -72,6 +76,8 @@ pub(super) struct Rules {
     pub store: Store,
     /// Which resources there are.
     pub registry: Registry,
+    /// Held while a Service is given addresses nobody else has.
+    services: Arc<Mutex<()>>,
 }
 
 /// What a change comes to, once the object has been looked at.
@@ -91,7 +97,7 @@ const TRIES: usize = 64;
 impl Rules {
     /// The rules over a store.
     pub(super) fn new(store: Store) -> Self {
-        Self { registry: Registry::new(store.clone()), store }
+        Self { registry: Registry::new(store.clone()), store, services: Arc::default() }
     }
 
     fn key(resource: &Resource, namespace: &str, name: &str) -> Key {

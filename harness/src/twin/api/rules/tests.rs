@@ -10,14 +10,14 @@ use crate::twin::api::registry::Resource;
 use crate::twin::api::tests::policy_crd;
 use crate::twin::store::Store;
 
-fn rules() -> Rules {
+pub(super) fn rules() -> Rules {
     let store = Store::new();
     install(&store, &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}}))
         .unwrap();
     Rules::new(store)
 }
 
-fn resource(rules: &Rules, kind: &str) -> std::sync::Arc<Resource> {
+pub(super) fn resource(rules: &Rules, kind: &str) -> std::sync::Arc<Resource> {
     rules.registry.all().into_iter().find(|r| r.kind == kind).unwrap()
 }
 

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::create::place;
-use super::{Outcome, Rules, Step, WriteOptions, check, defaults, drain, refuse};
+use super::{Outcome, Rules, Step, WriteOptions, check, defaults, drain, refuse, services};
 use crate::twin::api::patch::{Manager, Owners, PatchKind, apply, patched};
 use crate::twin::api::registry::Resource;
 use crate::twin::api::{ApiError, Cause, time};
@@ -198,6 +198,7 @@ impl Rules {
     ) -> Result<Outcome, ApiError> {
         let mut warnings = Vec::new();
         let mut removed = false;
+        let _held = self.one_service_at_a_time(resource);
         let object = self.change(key, options.dry_run, |old| {
             let old = in_version(resource, &old.value);
             let (mut new, ownership) = step(&old)?;
@@ -205,6 +206,7 @@ impl Rules {
             place(resource, &key.namespace, &mut new)?;
             identity(resource, key, &old, &new)?;
             let mut new = through(resource, part, &old, new);
+            services::keep(resource, &old, &mut new);
             defaults::fill(resource, &mut new);
             let mut causes = check::object(resource, &new);
             causes.extend(check::change(resource, &old, &new));
@@ -218,6 +220,7 @@ impl Rules {
                 }
             };
             owners.write(&mut new);
+            self.allocate(resource, &mut new)?;
             if defaults::counted(resource) && spec_of(resource, &old) != spec_of(resource, &new) {
                 new["metadata"]["generation"] =
                     json!(old["metadata"]["generation"].as_u64().unwrap_or(0) + 1);

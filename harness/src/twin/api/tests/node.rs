@@ -6,11 +6,12 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::StreamExt;
 use tokio::net::UnixStream;
 use tokio::process::Child;
 
 use crate::node::{Command, Node, NodeError, NodeRef, Output, Process, Reader, SocketKind, Writer};
-use crate::twin::api::{ApiError, LogOptions, PodRuntime};
+use crate::twin::api::{ApiError, LogOptions, LogStream, PodRuntime};
 
 #[derive(Debug)]
 pub(super) struct ThisMachine;
@@ -21,8 +22,9 @@ impl PodRuntime for ThisMachine {
         Ok(Arc::new(Self))
     }
 
-    async fn log(&self, namespace: &str, name: &str, options: &LogOptions) -> Result<Vec<u8>, ApiError> {
-        Ok(format!("{namespace}/{name} {:?}\n", options.tail_lines).into_bytes())
+    async fn log(&self, namespace: &str, name: &str, options: &LogOptions) -> Result<LogStream, ApiError> {
+        let text = format!("{namespace}/{name} {:?}\n", options.tail_lines);
+        Ok(futures::stream::once(async { text.into() }).boxed())
     }
 }
 

@@ -1,0 +1,112 @@
+//! Events about pods: what `kubectl describe pod` shows at its end.
+//!
+//! What lives here: writing them, the same one again as a count. What does not: when there is something to say.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use k8s_openapi::api::core::v1::{Event, Pod};
+use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::{Client, ResourceExt};
+use serde_json::json;
+
+use super::status::now;
+
+/// How many events are remembered for counting: enough for any pod that is in trouble now.
+const REMEMBERED: usize = 4096;
+
+/// Who says it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Source {
+    /// The scheduler.
+    Scheduler,
+    /// A node's kubelet.
+    Kubelet(String),
+    /// What ends pods on tainted nodes.
+    Taints,
+}
+
+impl Source {
+    fn component(&self) -> &'static str {
+        match self {
+            Self::Scheduler => "default-scheduler",
+            Self::Kubelet(_) => "kubelet",
+            Self::Taints => "taint-eviction-controller",
+        }
+    }
+}
+
+/// One thing to say about a pod.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Saying {
+    pub(super) source: Source,
+    pub(super) warning: bool,
+    pub(super) reason: &'static str,
+    pub(super) message: String,
+    /// Such as `spec.containers{nettool}`.
+    pub(super) field: Option<String>,
+}
+
+type Known = HashMap<(String, Saying), (String, i32)>;
+
+/// Writes events.
+#[derive(Clone)]
+pub(super) struct Events {
+    client: Client,
+    known: Arc<Mutex<Known>>,
+}
+
+impl Events {
+    pub(super) fn new(client: Client) -> Self {
+        Self { client, known: Arc::default() }
+    }
+
+    /// Says it. An event that cannot be written (its namespace is going) is not worth an error.
+    pub(super) async fn say(&self, pod: &Pod, saying: Saying) {
+        let namespace = pod.namespace().unwrap_or_default();
+        let api: Api<Event> = Api::namespaced(self.client.clone(), &namespace);
+        let key = (pod.uid().unwrap_or_default(), saying.clone());
+        let again = {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.get_mut(&key).map(|(name, count)| {
+                *count += 1;
+                (name.clone(), *count)
+            })
+        };
+        if let Some((name, count)) = again {
+            let patch = json!({"count": count, "lastTimestamp": now()});
+            if api.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await.is_ok() {
+                return;
+            }
+        }
+        let name = format!("{}.{:016x}", pod.name_any(), rand::random::<u64>());
+        let (component, host) = match &saying.source {
+            Source::Kubelet(host) => ("kubelet", host.as_str()),
+            other => (other.component(), ""),
+        };
+        let time = now();
+        let event = json!({
+            "apiVersion": "v1", "kind": "Event", "metadata": {"name": name, "namespace": namespace},
+            "involvedObject": {
+                "apiVersion": "v1", "kind": "Pod", "namespace": namespace, "name": pod.name_any(), "uid": pod.uid(),
+                "resourceVersion": pod.resource_version(), "fieldPath": saying.field,
+            },
+            "type": if saying.warning { "Warning" } else { "Normal" },
+            "reason": saying.reason, "message": saying.message, "count": 1,
+            "firstTimestamp": time, "lastTimestamp": time,
+            "source": if host.is_empty() { json!({"component": component}) } else { json!({"component": component, "host": host}) },
+            "reportingComponent": component, "reportingInstance": host,
+        });
+        let Ok(event) = serde_json::from_value::<Event>(event) else { return };
+        match api.create(&PostParams::default(), &event).await {
+            Ok(_) => {
+                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+                if known.len() >= REMEMBERED {
+                    known.clear();
+                }
+                known.insert(key, (name, 1));
+            }
+            Err(error) => tracing::debug!(%error, reason = saying.reason, "an event was not written"),
+        }
+    }
+}
