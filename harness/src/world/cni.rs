@@ -31,9 +31,14 @@ use crate::wire::{End, LinkSpec, RouteSpec, Wire, WireError};
 /// A part of Cilium at work: the agent of a node, or the operator.
 #[derive(Debug)]
 pub(super) struct Agent {
+    /// The node; empty for the operator.
     pub(super) node: String,
     pub(super) task: tokio::task::JoinHandle<()>,
+<<<<<<< HEAD
     /// What it says of itself; the operator says it in objects.
+=======
+    /// What the agent tells; the operator tells nothing.
+>>>>>>> room/ground
     pub(super) status: Option<watch::Receiver<AgentStatus>>,
 }
 
@@ -118,7 +123,11 @@ fn start_operator(client: &Client, version: &CiliumVersion) -> Agent {
             tracing::error!(%error, "the operator ended");
         }
     });
+<<<<<<< HEAD
     Agent { node: "cilium-operator".to_owned(), task, status: None }
+=======
+    Agent { node: String::new(), task, status: None }
+>>>>>>> room/ground
 }
 
 fn cidrs(node: &Node) -> Vec<IpNet> {
