@@ -34,11 +34,7 @@ pub(super) struct Agent {
     /// The node; empty for the operator.
     pub(super) node: String,
     pub(super) task: tokio::task::JoinHandle<()>,
-<<<<<<< HEAD
-    /// What it says of itself; the operator says it in objects.
-=======
     /// What the agent tells; the operator tells nothing.
->>>>>>> room/ground
     pub(super) status: Option<watch::Receiver<AgentStatus>>,
 }
 
@@ -123,11 +119,7 @@ fn start_operator(client: &Client, version: &CiliumVersion) -> Agent {
             tracing::error!(%error, "the operator ended");
         }
     });
-<<<<<<< HEAD
-    Agent { node: "cilium-operator".to_owned(), task, status: None }
-=======
     Agent { node: String::new(), task, status: None }
->>>>>>> room/ground
 }
 
 fn cidrs(node: &Node) -> Vec<IpNet> {
