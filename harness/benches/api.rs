@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use axum::http::Request;
 use fabric_harness::node::NodeRef;
-use fabric_harness::twin::api::{ApiError, Endpoint, LogOptions, PodRuntime, serve};
+use fabric_harness::twin::api::{ApiError, Endpoint, LogOptions, LogStream, PodRuntime, serve};
 use fabric_harness::twin::store::Store;
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Pod;
@@ -34,8 +34,8 @@ impl PodRuntime for NoPods {
         Err(ApiError::internal("no pod runs in a benchmark"))
     }
 
-    async fn log(&self, _: &str, _: &str, _: &LogOptions) -> Result<Vec<u8>, ApiError> {
-        Ok(Vec::new())
+    async fn log(&self, _: &str, _: &str, _: &LogOptions) -> Result<LogStream, ApiError> {
+        Ok(futures::stream::empty().boxed())
     }
 }
 

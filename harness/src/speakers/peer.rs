@@ -356,6 +356,17 @@ mod tests {
     }
 
     #[test]
+    fn gobgp_3_36_is_read_as_3_10_is() {
+        let text = include_str!("../../../fixtures/recorded/gobgp-3.36/neighbor-of-worker.json");
+        let read = peer(&serde_json::from_str(text).unwrap(), 1_795_636_612.0).unwrap();
+        assert_eq!((read.session_state.as_str(), read.uptime_nanoseconds), ("established", 5_000_000_000));
+        assert_eq!((read.families[0].received, read.families[0].advertised), (11, 1));
+        let ours: Vec<&str> = read.local_capabilities.iter().map(|one| one.capabilities.as_str()).collect();
+        // Its software version, which 3.10 did not tell.
+        assert!(ours.contains(&"Sw0MR29CR1AvMy4zNi4w"), "{ours:?}");
+    }
+
+    #[test]
     fn a_session_that_is_down_has_no_uptime() {
         let answer = serde_json::json!({"conf": {"neighbor_address": "10.0.0.1", "local_asn": 1, "peer_asn": 2,
                 "description": "{\"name\":\"tor0\"}"},

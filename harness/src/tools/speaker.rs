@@ -200,7 +200,8 @@ async fn find(
             Ok(archive) => return Ok((apt, archive)),
             // Without a list nothing can be found in it: the list's story is the one to tell.
             Err(ToolsError::Command { .. }) if !complaints.is_empty() => {
-                let reason = complaints.split("; ").next().unwrap_or_default().to_owned();
+                let reason = complaints.split("; ").next().unwrap_or_default();
+                let reason = reason.trim_start_matches(['E', 'W']).trim_start_matches(": ").to_owned();
                 last = ToolsError::Command { command: format!("apt-get update, for {suite}"), reason };
             }
             Err(why) => last = why,

@@ -24,10 +24,10 @@ use super::whole::{Reporter, WorldError};
 use crate::lab::{IpFamily, KindCluster, KindNode, Role};
 use crate::runtime::keeper::{KeeperSpec, StepReport};
 use crate::twin::api::{PodRuntime, install, kubernetes_version, serve};
-use crate::twin::kubelet::{Kubelet, Sandboxes};
+use crate::twin::kubelet::{Kubelet, Sandboxes, run_leases};
 use crate::twin::services::{Fronts, run_endpoints, run_proxy};
 use crate::twin::store::Store;
-use crate::wire::{Pool, RouteSpec, Wire};
+use crate::wire::{Pool, RouteSpec, Wire, hosts};
 
 /// kind's docker network, as docker hands out its first two pools: the first is docker's own bridge.
 const KIND_NETWORK: [Ipv4Net; 2] = [
@@ -101,6 +101,7 @@ pub(super) async fn bring_up(
         install(&store, &object).map_err(|error| failed("make the Service of the API", error.to_string()))?;
     }
     let fronts: Arc<dyn Fronts> = Arc::new(NodeFronts::new(Arc::clone(births)));
+    pods.keep(run_leases(client.clone()));
     pods.keep(run_endpoints(client.clone()));
     pods.keep(run_proxy(client.clone(), fronts));
     reporter.done(report, format!("{} nodes of the cluster, NotReady", cluster.nodes.len()), started);
@@ -165,7 +166,7 @@ fn service_subnets(cluster: &KindCluster) -> Value {
 /// The Service of the API itself, which is there before anybody makes one: the first address of the first subnet, and
 /// behind it the control planes.
 fn kubernetes_service(cluster: &KindCluster, members: &BTreeMap<String, Vec<IpAddr>>) -> Vec<Value> {
-    let first = cluster.service_subnets.first().and_then(|subnet| subnet.hosts().next());
+    let first = cluster.service_subnets.first().and_then(|subnet| hosts(*subnet).next());
     let labels = json!({"component": "apiserver", "provider": "kubernetes"});
     let v6 = first.is_some_and(|ip| ip.is_ipv6());
     let planes = cluster.nodes.iter().filter(|node| node.role == Role::ControlPlane);
@@ -258,7 +259,7 @@ fn node_object(cluster: &KindCluster, node: &KindNode, kind_addresses: &[IpAddr]
         "status": {
             "addresses": listed,
             "conditions": conditions(false),
-            "capacity": {"pods": "110"}, "allocatable": {"pods": "110"},
+            "capacity": capacity(), "allocatable": capacity(),
             "nodeInfo": {
                 "architecture": ARCH, "bootID": "", "containerRuntimeVersion": "fabric://namespaces",
                 "kernelVersion": kernel(), "kubeProxyVersion": kubernetes_version(), "kubeletVersion": kubernetes_version(), "machineID": "",
@@ -299,6 +300,14 @@ pub(super) fn conditions(ready: bool) -> Value {
 }
 
 const ARCH: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+
+/// What each node has: this machine, all of it, as nodes made by kind say too.
+fn capacity() -> Value {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let memory = text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next());
+    json!({"cpu": cores.to_string(), "memory": format!("{}Ki", memory.unwrap_or("0")), "pods": "110"})
+}
 
 fn kernel() -> String {
     let text = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();

@@ -31,8 +31,10 @@ use crate::wire::{End, LinkSpec, RouteSpec, Wire, WireError};
 /// A part of Cilium at work: the agent of a node, or the operator.
 #[derive(Debug)]
 pub(super) struct Agent {
+    /// The node; empty for the operator.
+    pub(super) node: String,
     pub(super) task: tokio::task::JoinHandle<()>,
-    #[allow(dead_code, reason = "keeps the channel open: the agent reports into it")]
+    /// What the agent tells; the operator tells nothing.
     pub(super) status: Option<watch::Receiver<AgentStatus>>,
 }
 
@@ -107,7 +109,7 @@ fn start_agent(client: &Client, live: &Arc<Live>, version: &CiliumVersion, bgp: 
             tracing::error!(node = %name, %error, "the agent ended");
         }
     });
-    Agent { task, status: Some(status) }
+    Agent { node: live.name.clone(), task, status: Some(status) }
 }
 
 fn start_operator(client: &Client, version: &CiliumVersion) -> Agent {
@@ -117,7 +119,7 @@ fn start_operator(client: &Client, version: &CiliumVersion) -> Agent {
             tracing::error!(%error, "the operator ended");
         }
     });
-    Agent { task, status: None }
+    Agent { node: String::new(), task, status: None }
 }
 
 fn cidrs(node: &Node) -> Vec<IpNet> {

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use tokio::sync::{Mutex, mpsc};
 
+use super::agents::Agents;
 use super::cluster::{self, ControlPlane};
 use super::cni::{self, Agent};
 use super::nodes::Births;
@@ -193,6 +194,13 @@ impl World {
     pub(crate) async fn nodes(&self) -> Vec<NodeInfo> {
         let (nodes, pods) = (self.births.living().await, self.pods.living());
         nodes.iter().chain(&pods).map(|node| node.info()).collect()
+    }
+
+    /// Cilium's agents, to be followed.
+    pub(crate) async fn agents(&self) -> Agents {
+        let agents = self.agents.lock().await;
+        let told = agents.iter().filter_map(|agent| Some((agent.node.clone(), agent.status.clone()?)));
+        Agents::new(told.collect())
     }
 
     /// Ends every node; what goes wrong with one does not keep the others.

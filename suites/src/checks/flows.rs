@@ -9,7 +9,7 @@ use std::ops::Deref;
 use fabric_harness::probe::{Hop as HopSeen, TraceReport};
 
 use super::path::{PathSpec, judge_path};
-use super::verdict::Verdict;
+use super::verdict::{Verdict, counted};
 use crate::expect::{Hop, Resolver, WantedFamily};
 
 /// Judges the traces of several flows; of one, it is [`judge_path`].
@@ -47,7 +47,7 @@ pub fn judge_flows<T: Deref<Target = TraceReport>>(
     }
     let ways: BTreeSet<Vec<IpAddr>> =
         seen.iter().map(|trace| trace.hops.iter().flat_map(HopSeen::responders).collect()).collect();
-    let phrase = format!("{} flows by {} ways", seen.len(), ways.len());
+    let phrase = format!("{} flows by {}", seen.len(), counted(ways.len(), "way", "ways"));
     let expected = format!("{}, all of them used", worst.expected);
     let detail: Vec<&TraceReport> = seen.iter().map(Deref::deref).collect();
     Verdict::of(&worst.subject, expected, phrase, lines).detail(&detail)

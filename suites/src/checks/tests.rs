@@ -35,7 +35,7 @@ impl Resolver for Literal {
     }
 }
 
-fn session() -> Session {
+pub(super) fn session() -> Session {
     let family = FamilyState { negotiated: true, accepted: 5, sent: Some(13), end_of_rib_received: true };
     Session {
         neighbor: "net0".into(),
@@ -61,6 +61,7 @@ fn session() -> Session {
         last_reset: None,
         peer_group: None,
         shutdown: false,
+        defers: false,
         families: BTreeMap::from([(Family::Ipv4Unicast, family)]),
     }
 }

@@ -6,9 +6,11 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use fabric_harness::lab::{Endpoint, KindCluster, NetworkMode, Topology};
 use fabric_harness::router::{Link, LinkAddress};
+use fabric_harness::runtime::keeper::AgentInfo;
 use ipnet::IpNet;
 use k8s_openapi::api::core::v1::{Node, Pod, Service};
 
@@ -33,9 +35,52 @@ pub(super) struct Atlas {
     pub(super) nodes: Option<Vec<Node>>,
     pub(super) pods: Option<Vec<Pod>>,
     pub(super) services: Option<Vec<Service>>,
+    /// Cilium's agents; `None` until there are any.
+    pub(super) agents: Option<Vec<AgentSeen>>,
+    /// The resourceVersion of each peering policy there is, by name, as long as they alone decide who speaks to whom.
+    pub(super) policies: Option<BTreeMap<String, String>>,
+    /// The resourceVersion each Node had when the phase's actions were done: what is older is not the newest, whatever
+    /// the watches have said so far.
+    pub(super) floors: BTreeMap<String, String>,
+}
+
+/// One of Cilium's agents.
+#[derive(Debug, Clone)]
+pub(super) struct AgentSeen {
+    pub(super) info: AgentInfo,
+    /// Since when it has acted on the newest of everything; `None` while it has not.
+    pub(super) settled: Option<Instant>,
 }
 
 impl Atlas {
+    /// Finds out which agents have acted on the newest of everything: to be called when anything has changed.
+    pub(super) fn settle(&mut self) {
+        let number = |version: &str| version.parse::<u64>().ok();
+        let Self { agents, policies, nodes, floors, .. } = self;
+        for agent in agents.iter_mut().flatten() {
+            let node =
+                nodes.iter().flatten().find(|node| node.metadata.name.as_deref() == Some(&agent.info.node));
+            let newest = node.and_then(|node| node.metadata.resource_version.clone());
+            let floor = floors.get(&agent.info.node).and_then(|floor| number(floor));
+            let new_enough = newest.as_deref().and_then(number).is_some_and(|newest| Some(newest) >= floor);
+            let all = new_enough
+                && agent.info.running
+                && agent.info.node_seen == newest
+                && policies.as_ref() == Some(&agent.info.policies_seen);
+            agent.settled = if all { agent.settled.or_else(|| Some(Instant::now())) } else { None };
+        }
+    }
+
+    /// The cluster's node that has an address.
+    pub(super) fn node_with(&self, address: IpAddr) -> Option<&str> {
+        let nodes = self.cluster.iter().flat_map(|cluster| &cluster.nodes).map(|node| node.name.as_str());
+        let mut nodes = nodes.filter(|node| {
+            let seen = self.interfaces.get(*node).into_iter().flat_map(|seen| &seen.addresses);
+            seen.into_iter().any(|own| own.address.addr() == address)
+        });
+        nodes.next()
+    }
+
     /// The pod of that name.
     pub(super) fn pod(&self, wanted: &PodName) -> Option<&Pod> {
         self.pods.iter().flatten().find(|pod| {
@@ -392,3 +437,7 @@ fn is_link_local(address: IpAddr) -> bool {
         IpAddr::V6(v6) => v6.is_unicast_link_local(),
     }
 }
+
+#[cfg(test)]
+#[path = "atlas_tests.rs"]
+mod tests;

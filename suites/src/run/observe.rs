@@ -16,6 +16,7 @@ use tokio::sync::watch;
 
 use super::atlas::Atlas;
 use super::probes::{End, Probes, Wanted};
+use super::prospects::Stillness;
 use super::view::View;
 use crate::checks::{
     AgreeOn, AgreeSpec, LineSeen, Outcome, ReachFact, ReachSpec, Verdict, judge_connect, judge_fib,
@@ -34,6 +35,8 @@ pub(super) struct Context {
     pub(super) probes: Arc<Probes>,
     /// How often each session had been lost when the phase began, by router and neighbor.
     pub(super) losses: Mutex<BTreeMap<(String, String), u64>>,
+    /// Since when nothing has been done to the fabric.
+    pub(super) stillness: Mutex<Stillness>,
 }
 
 impl Context {
@@ -171,7 +174,7 @@ impl<'a> Eye<'a> {
         ends: &End,
         flows: u16,
     ) -> Result<Vec<Arc<TraceReport>>, String> {
-        let base = if flows == 1 { 0 } else { (self.round as u16 - 1).wrapping_mul(flows) };
+        let base = if flows == 1 { 0 } else { (self.round.wrapping_sub(1) as u16).wrapping_mul(flows) };
         let each = (0..flows).map(|flow| {
             let wanted = Wanted::trace(ends, base.wrapping_add(flow), self.round);
             self.context.probes.trace(atlas, wanted)

@@ -18,4 +18,6 @@ pub(super) use zebra::installed;
 #[cfg(test)]
 mod dual_tests;
 #[cfg(test)]
+mod ecmp_tests;
+#[cfg(test)]
 mod tests;

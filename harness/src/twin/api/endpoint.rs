@@ -10,6 +10,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderValue, Request, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -217,12 +218,16 @@ async fn connection(
     };
     let begun = Arc::new(Notify::new());
     let asked = Arc::clone(&begun);
-    let service = service_fn(move |request| {
+    let service = service_fn(move |request: Request<Incoming>| {
         asked.notify_one();
+        let log = request.uri().path().ends_with("/log");
         let (answer, patient) = (service.call(request), patient.clone());
         async move {
             let answer = answer.await?;
-            if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            // What a person may be paging through: the streams of a command, and a log.
+            if answer.status() == StatusCode::SWITCHING_PROTOCOLS
+                || (log && answer.status() == StatusCode::OK)
+            {
                 patient.for_ever();
             }
             Ok::<_, std::convert::Infallible>(answer)

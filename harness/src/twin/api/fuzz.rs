@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::http::parse_body;
 use super::limits;
-use super::patch::{Manager, PatchKind, apply, patched};
+use super::patch::{Lists, Manager, PatchKind, apply, patched};
 use super::schema::Schema;
 
 /// Two JSON values with a line end between them.
@@ -42,9 +42,9 @@ pub fn patches(data: &[u8]) {
         api_version: "v1".to_owned(),
     };
     let applied = |live: &Value, config: &Value, by: &str| {
-        let step = apply(live, config, &manager(by));
+        let step = apply(live, config, &manager(by), Lists::BuiltIn);
         let mut object = step.object.clone();
-        step.settle(live, &object.clone(), &manager(by), true).map(|owners| {
+        step.settle(live, &object.clone(), &manager(by), Lists::BuiltIn, true).map(|owners| {
             owners.write(&mut object);
             object
         })

@@ -25,7 +25,7 @@ const MESSAGE: usize = 4 << 20;
 /// How many commands run at once; each takes a handful of descriptors.
 static SESSIONS: Semaphore = Semaphore::const_new(64);
 /// How long one more waits for another to end before it is told to come back.
-const QUEUE: Duration = Duration::from_secs(10);
+const QUEUE: Duration = Duration::from_secs(5);
 
 /// Which streams of the command the client wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

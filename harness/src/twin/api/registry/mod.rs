@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub(super) use custom::{check as check_definition, complete as complete_definition, rank};
-pub(super) use resource::{Column, Flavor, Resource};
+pub(super) use resource::{Check, Column, Flavor, Resource};
 
 use crate::twin::store::{Collection, Store};
 

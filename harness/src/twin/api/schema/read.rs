@@ -84,6 +84,7 @@ pub(in crate::twin::api) struct Schema {
     pub(super) preserve_unknown: bool,
     pub(super) embedded: bool,
     pub(super) list_keys: ListKeys,
+    pub(super) atomic: bool,
     pub(super) all_of: Vec<Schema>,
     pub(super) any_of: Vec<Schema>,
     pub(super) one_of: Vec<Schema>,
@@ -104,7 +105,7 @@ pub(super) enum Additional {
 
 /// What must be unique in a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) enum ListKeys {
+pub(in crate::twin::api) enum ListKeys {
     /// Nothing.
     #[default]
     Free,
@@ -200,6 +201,7 @@ impl Schema {
                 Some("map") => ListKeys::Fields(strings(map.get("x-kubernetes-list-map-keys"))),
                 _ => ListKeys::Free,
             },
+            atomic: text("x-kubernetes-map-type").as_deref() == Some("atomic"),
             all_of,
             any_of,
             one_of,
@@ -207,13 +209,45 @@ impl Schema {
         })
     }
 
+    /// What tells the items of a list apart.
+    pub(in crate::twin::api) fn list_keys(&self) -> &ListKeys {
+        &self.list_keys
+    }
+
+    /// Whether a map is one value to server-side apply.
+    pub(in crate::twin::api) fn atomic(&self) -> bool {
+        self.atomic
+    }
+
+    /// The schema of a list's items.
+    pub(in crate::twin::api) fn item(&self) -> Option<&Self> {
+        self.items.as_deref()
+    }
+
+    /// What a field of a list's items is when it is not said.
+    pub(in crate::twin::api) fn item_default(&self, field: &str) -> Option<Value> {
+        self.item()?.property(field)?.default.clone()
+    }
+
     /// The schema of one field of a map, when the schema speaks of it.
-    pub(super) fn property(&self, key: &str) -> Option<&Self> {
+    pub(in crate::twin::api) fn property(&self, key: &str) -> Option<&Self> {
         match (self.index.get(key), &self.additional) {
             (Some(at), _) => self.properties.get(*at).map(|(_, schema)| schema),
             (None, Additional::Each(schema)) => Some(schema),
             (None, _) => None,
         }
+    }
+
+    /// The names of the fields at a path such as `spec.virtualRouters[0]`; none where the path leads nowhere.
+    pub(in crate::twin::api) fn names_at(&self, path: &str) -> Vec<String> {
+        let found = path.split('.').filter(|step| !step.is_empty()).try_fold(self, |schema, step| {
+            let (name, indexes) =
+                step.split_once('[').map_or((step, 0), |(name, rest)| (name, rest.matches(']').count()));
+            (0..indexes).try_fold(schema.property(name)?, |schema, _| schema.items.as_deref())
+        });
+        found
+            .map(|schema| schema.properties.iter().map(|(name, _)| name.clone()).collect())
+            .unwrap_or_default()
     }
 }
 

@@ -4,8 +4,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
 use super::bodies::{bombs, throw};
 use super::connections::hurried;
@@ -37,7 +38,7 @@ fn bad_clients_cost_nothing_once_they_are_gone() {
 #[ignore = "run by bad_clients_cost_nothing_once_they_are_gone"]
 async fn alone_in_a_process() {
     let store = Store::new();
-    let (endpoint, _within) = hurried(&store, 32);
+    let (endpoint, _within) = hurried(&store, 128);
     let mut pod = nettool("p");
     pod["spec"]["nodeName"] = json!("worker");
     install(&store, &pod).unwrap();
@@ -47,6 +48,7 @@ async fn alone_in_a_process() {
     for _ in 0..2 {
         round(&endpoint).await;
     }
+    flood_of_commands(&endpoint).await;
     let left = settled(files).await;
     assert!(left <= files, "{left} descriptors are open, {files} were");
     let now = resident();
@@ -65,28 +67,49 @@ async fn round(endpoint: &Endpoint) {
         streams.push(stream);
     }
     drop(streams);
-    // Commands that nobody listens to, and commands that nobody upgrades for.
+    // Commands that nobody listens to, and requests for them that are no upgrade.
     let mut sessions = Vec::new();
     for n in 0..12 {
-        let mut stream = connected(endpoint).await;
-        let token = &endpoint.token;
-        let path = format!("{PODS}/p/exec?command=sleep&command=600&stdout=1&stdin=1");
-        let upgrade = if n % 2 == 0 {
-            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: v5.channel.k8s.io\r\n"
-        } else {
-            ""
-        };
-        let head =
-            format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n{upgrade}\r\n");
-        stream.write_all(head.as_bytes()).await.unwrap();
-        sessions.push(stream);
+        sessions.push(command(endpoint, n % 2 == 0).await);
     }
     drop(sessions);
     for _ in 0..10 {
         let map = format!("{PODS}?fieldManager={}", "m".repeat(200));
         assert_eq!(ask(endpoint, "POST", &map, JSON, b"{}").await.0, 400);
     }
+}
+
+/// A connection on which a command has been asked for.
+async fn command(endpoint: &Endpoint, upgrade: bool) -> TlsStream<TcpStream> {
+    let mut stream = connected(endpoint).await;
+    let token = &endpoint.token;
+    let path = format!("{PODS}/p/exec?command=sleep&command=600&stdout=1&stdin=1");
+    let upgrade = if upgrade {
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: v5.channel.k8s.io\r\n"
+    } else {
+        ""
+    };
+    let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n{upgrade}\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream
+}
+
+/// More commands than may run: those over the limit are told to come back, and the others run.
+async fn flood_of_commands(endpoint: &Endpoint) {
+    let mut sessions = Vec::new();
+    for _ in 0..70 {
+        sessions.push(command(endpoint, true).await);
+    }
+    let mut codes = Vec::new();
+    for session in &mut sessions {
+        let mut begin = [0; 12];
+        session.read_exact(&mut begin).await.unwrap();
+        codes.push(String::from_utf8_lossy(&begin[9..]).into_owned());
+    }
+    let count = |code: &str| codes.iter().filter(|found| *found == code).count();
+    assert_eq!((count("101"), count("429")), (64, 6), "{codes:?}");
+    assert_eq!(ask(endpoint, "GET", PODS, "", b"").await.0, 200);
 }
 
 /// The number of open descriptors once it is no more than wanted, or has not gone down for a while.

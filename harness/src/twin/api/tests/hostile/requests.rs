@@ -29,7 +29,7 @@ use crate::twin::api::tests::{nettool, policy_crd, served};
 #[case::bad_path("GET", "/api/v1/namespaces/%ff/pods", "", vec![], 400, "BadRequest")]
 #[case::bad_selector("GET", "/api/v1/pods?labelSelector=a+of+(b)", "", vec![], 400, "BadRequest")]
 #[case::bad_revision("GET", "/api/v1/pods?watch=1&resourceVersion=new", "", vec![], 400, "BadRequest")]
-#[case::openapi_v3("GET", "/openapi/v3", "", vec![], 404, "NotFound")]
+#[case::openapi_of_the_future("GET", "/openapi/v4", "", vec![], 404, "NotFound")]
 #[case::accepts_none("GET", "/api/v1/pods", "Accept: text/html\r\n", vec![], 406, "NotAcceptable")]
 #[case::cluster_scoped("GET", "/api/v1/namespaces/default/nodes", "", vec![], 404, "NotFound")]
 #[case::exec_without("GET", "/api/v1/namespaces/default/pods/none/exec?command=ls", "", vec![], 404, "NotFound")]
@@ -76,7 +76,7 @@ async fn old_kubectls_are_told_what_to_use() {
     let path = format!("{PODS}/p/exec?command=ls&stdout=true");
     let (code, status) = ask(&endpoint, "POST", &path, headers, b"").await;
     assert_eq!(code, 400);
-    assert!(status["message"].as_str().unwrap().contains("use kubectl >= 1.30"), "{status}");
+    assert!(status["message"].as_str().unwrap().contains("use kubectl 1.30 or later"), "{status}");
 }
 
 /// As deep as JSON may be: every rule that walks an object must stand it.

@@ -4,6 +4,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{JSON, MAPS, PODS, ask};
+use crate::twin::api::install;
 use crate::twin::api::tests::{nettool, policy_crd, served};
 
 const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
@@ -127,6 +128,27 @@ async fn a_watch_may_be_asked_to_last_for_ever_and_a_pod_to_go_in_an_age() {
         format!("{PODS}?watch=1&timeoutSeconds=18446744073709551615&resourceVersion=18446744073709551615");
     let (code, _) = ask(&endpoint, "GET", &path, "", b"").await;
     assert_eq!(code, 200, "an end is told in the stream");
+}
+
+#[tokio::test]
+async fn a_log_of_any_age_and_length() {
+    let (store, endpoint) = served().await;
+    let mut pod = nettool("p");
+    pod["spec"]["nodeName"] = json!("worker");
+    install(&store, &pod).unwrap();
+    for (query, codes) in [
+        ("sinceSeconds=9223372036854775807", [200, 400]),
+        ("sinceSeconds=9000000000000000", [200, 200]),
+        ("sinceSeconds=18446744073709551616", [400, 400]),
+        ("sinceSeconds=-1", [400, 400]),
+        ("sinceTime=-99999999-01-01T00:00:00Z", [400, 400]),
+        ("tailLines=18446744073709551615", [200, 400]),
+        ("limitBytes=0", [200, 400]),
+        ("limitBytes=18446744073709551615", [200, 400]),
+    ] {
+        let (code, answer) = ask(&endpoint, "GET", &format!("{PODS}/p/log?{query}"), "", b"").await;
+        assert!(codes.contains(&code), "{query}: {code} {answer}");
+    }
 }
 
 #[tokio::test]
