@@ -207,21 +207,21 @@ impl Speaker {
             without.neighbors.retain(|old| !changed(old));
             self.reload(without).await?;
         }
-        let (again, lost) = said_otherwise(&self.router, &router);
+        let (refiltered, lost) = said_otherwise(&self.router, &router);
         if self.router.neighbors != router.neighbors {
             self.reload(VirtualRouter { export: self.router.export.clone(), ..router.clone() }).await?;
         }
         self.router = router;
-        // What is in the table has gone out, or not, by the old policies. Given once more it goes by the new ones. What a
-        // neighbor is to lose is taken away first: GoBGP 3.10 sends no withdrawal for a route that is filtered now.
-        for prefix in again {
-            if !self.advertised.contains(&prefix) || !self.router.export.contains(&prefix) {
-                continue;
-            }
-            if lost.contains(&prefix) {
-                self.client().withdraw(prefix).await?;
-            }
-            self.client().advertise(prefix).await?;
+        // What is in the table has gone out by the old policies.
+        for neighbor in refiltered {
+            self.client().send_again(neighbor).await?;
+        }
+        // What a neighbor is to lose is taken away and given once more: the soft reset of GoBGP 3.10 sends no withdrawal
+        // for a route that is filtered now. What leaves the table is withdrawn below in any case.
+        for prefix in lost.intersection(&self.router.export).filter(|prefix| self.advertised.contains(prefix))
+        {
+            self.client().withdraw(*prefix).await?;
+            self.client().advertise(*prefix).await?;
         }
         self.advertise().await
     }
@@ -357,18 +357,18 @@ impl Speaker {
     }
 }
 
-/// The prefixes of which a neighbor that both have is told something else, and those of them that one is to lose.
-fn said_otherwise(old: &VirtualRouter, new: &VirtualRouter) -> (BTreeSet<IpNet>, BTreeSet<IpNet>) {
-    let (mut again, mut lost) = (BTreeSet::new(), BTreeSet::new());
+/// The neighbors of both that are told something else, and the prefixes that one of them is to lose.
+fn said_otherwise(old: &VirtualRouter, new: &VirtualRouter) -> (Vec<IpAddr>, BTreeSet<IpNet>) {
+    let (mut refiltered, mut lost) = (Vec::new(), BTreeSet::new());
     for new in &new.neighbors {
         let Some(old) = old.neighbors.iter().find(|old| old.address == new.address) else { continue };
+        if old.exports != new.exports {
+            refiltered.push(new.address);
+        }
         let (old, new) = (&old.exports.prefixes, &new.exports.prefixes);
-        again.extend(
-            old.keys().chain(new.keys()).copied().filter(|prefix| old.get(prefix) != new.get(prefix)),
-        );
         lost.extend(old.keys().copied().filter(|prefix| !new.contains_key(prefix)));
     }
-    (again, lost)
+    (refiltered, lost)
 }
 
 /// The name of a speaker's folder: short, because the paths of sockets are, and not made of a name that a user chose.
