@@ -218,10 +218,11 @@ impl Speaker {
         }
         // What a neighbor is to lose is taken away and given once more: the soft reset of GoBGP 3.10 sends no withdrawal
         // for a route that is filtered now. What leaves the table is withdrawn below in any case.
-        for prefix in lost.intersection(&self.router.export).filter(|prefix| self.advertised.contains(prefix))
-        {
-            self.client().withdraw(*prefix).await?;
-            self.client().advertise(*prefix).await?;
+        let kept = lost.intersection(&self.router.export).copied();
+        let lost: Vec<IpNet> = kept.filter(|prefix| self.advertised.contains(prefix)).collect();
+        for prefix in lost {
+            self.client().withdraw(prefix).await?;
+            self.client().advertise(prefix).await?;
         }
         self.advertise().await
     }
