@@ -207,15 +207,21 @@ impl Speaker {
             without.neighbors.retain(|old| !changed(old));
             self.reload(without).await?;
         }
-        let again = said_otherwise(&self.router, &router);
+        let (refiltered, lost) = said_otherwise(&self.router, &router);
         if self.router.neighbors != router.neighbors {
             self.reload(VirtualRouter { export: self.router.export.clone(), ..router.clone() }).await?;
         }
         self.router = router;
-        // What is in the table has gone out, or not, by the old policies. Given once more it goes by the new ones: to some
-        // neighbors with other attributes, to some as a withdrawal, which a soft reset of GoBGP 3.10 would not send.
-        let again: Vec<IpNet> = again.intersection(&self.advertised).copied().collect();
-        for prefix in again.into_iter().filter(|prefix| self.router.export.contains(prefix)) {
+        // What is in the table has gone out by the old policies.
+        for neighbor in refiltered {
+            self.client().send_again(neighbor).await?;
+        }
+        // What a neighbor is to lose is taken away and given once more: the soft reset of GoBGP 3.10 sends no withdrawal
+        // for a route that is filtered now. What leaves the table is withdrawn below in any case.
+        let kept = lost.intersection(&self.router.export).copied();
+        let lost: Vec<IpNet> = kept.filter(|prefix| self.advertised.contains(prefix)).collect();
+        for prefix in lost {
+            self.client().withdraw(prefix).await?;
             self.client().advertise(prefix).await?;
         }
         self.advertise().await
@@ -352,18 +358,18 @@ impl Speaker {
     }
 }
 
-/// The prefixes of which a neighbor that both have is told something else.
-fn said_otherwise(old: &VirtualRouter, new: &VirtualRouter) -> BTreeSet<IpNet> {
-    let pairs = new.neighbors.iter().filter_map(|new| {
-        let old =
-            old.neighbors.iter().find(|old| old.address == new.address && old.exports != new.exports)?;
-        Some((&old.exports.prefixes, &new.exports.prefixes))
-    });
-    pairs
-        .flat_map(|(old, new)| {
-            old.keys().chain(new.keys()).copied().filter(|prefix| old.get(prefix) != new.get(prefix))
-        })
-        .collect()
+/// The neighbors of both that are told something else, and the prefixes that one of them is to lose.
+fn said_otherwise(old: &VirtualRouter, new: &VirtualRouter) -> (Vec<IpAddr>, BTreeSet<IpNet>) {
+    let (mut refiltered, mut lost) = (Vec::new(), BTreeSet::new());
+    for new in &new.neighbors {
+        let Some(old) = old.neighbors.iter().find(|old| old.address == new.address) else { continue };
+        if old.exports != new.exports {
+            refiltered.push(new.address);
+        }
+        let (old, new) = (&old.exports.prefixes, &new.exports.prefixes);
+        lost.extend(old.keys().copied().filter(|prefix| !new.contains_key(prefix)));
+    }
+    (refiltered, lost)
 }
 
 /// The name of a speaker's folder: short, because the paths of sockets are, and not made of a name that a user chose.

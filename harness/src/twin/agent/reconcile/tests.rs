@@ -265,12 +265,12 @@ async fn the_second_api_speaks_before_it_advertises_and_goes_with_its_configurat
     let labels = json!({ "advertise": "bgp" });
     bench.server.put(ADVERTISEMENTS, resource("CiliumBGPAdvertisement", "pods", labels, pods));
     bench.until("a route", |status| !status.virtual_routers[0].advertised.is_empty()).await;
-    assert_eq!(deeds(&node), ["SIGHUP", ADVERTISE]);
+    assert_eq!(deeds(&node), ["SIGHUP", "neighbor 10.9.0.2 softresetout", ADVERTISE]);
 
     bench.server.delete(ADVERTISEMENTS, "pods");
     bench.until("no route", |status| status.virtual_routers[0].advertised.is_empty()).await;
     let gone = "global rib del -a ipv4 10.1.1.0/24";
-    assert_eq!(deeds(&node), ["SIGHUP", gone]);
+    assert_eq!(deeds(&node), ["SIGHUP", "neighbor 10.9.0.2 softresetout", gone]);
 
     let told = |written: &Vec<Value>| {
         written.iter().any(|object| object["status"]["bgpInstances"][0]["name"] == "rack0")

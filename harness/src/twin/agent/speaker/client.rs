@@ -95,6 +95,11 @@ impl Client {
         self.read(&["neighbor", &neighbor.to_string(), "adj-in", "-a", family.word()], gobgp::rib).await
     }
 
+    /// Has what went out to a neighbor looked at again, under the policies as they are now.
+    pub(super) async fn send_again(&self, neighbor: IpAddr) -> Result<(), SpeakerError> {
+        self.run(&["neighbor", &neighbor.to_string(), "softresetout"]).await.map(drop)
+    }
+
     /// Advertises a prefix as Cilium does: ORIGIN IGP, and the unspecified next hop, for which GoBGP puts the address
     /// that each session uses.
     pub(super) async fn advertise(&self, prefix: IpNet) -> Result<(), SpeakerError> {
