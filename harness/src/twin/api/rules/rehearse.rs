@@ -49,10 +49,24 @@ impl Rehearsal {
             Err(wrong) => return vec![wrong],
         };
         let mut value = object.clone();
-        let mut wrong = Vec::new();
+        let mut wrong: Vec<Wrong> = Vec::new();
+        if let Flavor::Custom { schema, .. } = &resource.flavor {
+            wrong.extend(schema.prune(&mut value).into_iter().map(|field| unknown(&resource, field)));
+        }
         match Rules::conform(&resource, &mut value, Unknown::Warn) {
-            Ok(warnings) => wrong.extend(warnings.iter().map(|warning| unknown(&resource, warning))),
-            Err(error) => return refused(&error),
+            Ok(warnings) => {
+                let fields = warnings.iter().filter_map(|warning| warning.split('"').nth(1));
+                wrong.extend(fields.map(|field| unknown(&resource, field.to_owned())));
+            }
+            Err(error) => {
+                // A required field that is missing beside one nobody knows is that one, misspelt.
+                let misspelt = !wrong.is_empty();
+                let causes = refused(&error).into_iter();
+                wrong.extend(
+                    causes.filter(|cause| !(misspelt && cause.message.starts_with("Required value"))),
+                );
+                return wrong;
+            }
         }
         let name = value["metadata"]["name"].as_str().unwrap_or_default().to_owned();
         defaults::fresh(&resource, &mut value);
@@ -92,9 +106,8 @@ impl Rehearsal {
     }
 }
 
-/// The remark about a field that the resource does not have, out of the server's warning.
-fn unknown(resource: &Resource, warning: &str) -> Wrong {
-    let field = warning.split('"').nth(1).unwrap_or_default().to_owned();
+/// The remark about a field that the resource does not have.
+fn unknown(resource: &Resource, field: String) -> Wrong {
     let (parent, _) = field.rsplit_once('.').unwrap_or(("", &field));
     let instead = match &resource.flavor {
         Flavor::Custom { schema, .. } => schema.names_at(parent),
