@@ -14,7 +14,7 @@ use crate::lab::{KindCluster, Step, Topology};
 use crate::node::NodeRef;
 use crate::router::{Frr, Kernel, Observer, Router};
 use crate::runtime::keeper::{
-    Keeper, KeeperError, KeeperSpec, NodeInfo, Progress, State, StateError, StepReport,
+    AgentInfo, Keeper, KeeperError, KeeperSpec, NodeInfo, Progress, State, StateError, StepReport,
 };
 use crate::runtime::netns::NetnsNode;
 
@@ -196,6 +196,12 @@ impl Fabric {
             Ok::<_, FabricError>((client.clone(), Arc::new(Objects::new(client))))
         };
         self.objects.get_or_try_init(connecting).await
+    }
+
+    /// Tells of Cilium's agents now, and again whenever something about them changes; returns when the keeper has gone.
+    /// The step `cni` must have been done.
+    pub async fn follow_agents(&self, tell: impl FnMut(Vec<AgentInfo>)) -> Result<(), FabricError> {
+        Ok(self.keeper.follow_agents(tell).await?)
     }
 
     /// Waits until the fabric's keeper has gone, and everything with it; never returns while it lives.

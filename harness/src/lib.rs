@@ -6,11 +6,15 @@
 pub mod cilium;
 pub mod cluster;
 pub mod fabric;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod lab;
 pub mod node;
 pub mod probe;
 pub mod router;
 pub mod runtime;
+pub mod speakers;
 pub mod tools;
 pub mod twin;
 pub mod wait;

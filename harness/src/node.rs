@@ -123,6 +123,10 @@ pub enum SocketKind {
     Udp4,
     /// `AF_INET6, SOCK_DGRAM`.
     Udp6,
+    /// `AF_INET, SOCK_STREAM`.
+    Tcp4,
+    /// `AF_INET6, SOCK_STREAM`.
+    Tcp6,
     /// `AF_NETLINK, SOCK_RAW, NETLINK_ROUTE`.
     Route,
 }

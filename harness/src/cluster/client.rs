@@ -20,12 +20,12 @@ pub enum ClusterError {
         why: String,
     },
     /// The API refused or did not answer.
-    #[error("{what}: {source}")]
+    #[error("{what}: {said}")]
     Api {
         /// What was asked.
         what: String,
-        /// The API's word.
-        source: Box<kube::Error>,
+        /// The API's word, for people.
+        said: String,
     },
     /// The API serves no such kind.
     #[error(
@@ -49,7 +49,15 @@ pub enum ClusterError {
 
 impl ClusterError {
     pub(crate) fn api(what: impl Into<String>, source: kube::Error) -> Self {
-        Self::Api { what: what.into(), source: Box::new(source) }
+        Self::Api { what: what.into(), said: words(source) }
+    }
+}
+
+/// The sentence of an error of the API. kube's own text for one is the whole Status as Rust prints it, and its causes the same again.
+pub fn words(error: kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
+        other => other.to_string(),
     }
 }
 
@@ -61,4 +69,18 @@ pub async fn connect(kubeconfig: &Path) -> Result<Client, ClusterError> {
         .await
         .map_err(|error| failed(error.to_string()))?;
     Client::try_from(config).map_err(|error| failed(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_once_and_in_the_servers_sentence() {
+        let status = kube::core::Status::failure("Pod \"a\" is invalid: spec.x: Required value", "Invalid")
+            .with_code(422);
+        let error = ClusterError::api("apply Pod a", kube::Error::Api(Box::new(status)));
+        assert_eq!(error.to_string(), "apply Pod a: Pod \"a\" is invalid: spec.x: Required value");
+        assert!(std::error::Error::source(&error).is_none(), "a chain of errors would say it again");
+    }
 }

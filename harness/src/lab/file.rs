@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::topology::ExecLine;
 use super::yaml::{Diagnostics, Fields, FromTree, Location, Node, Spanned, Value, choice};
+use crate::cilium::CiliumVersion;
 
 /// A lab.yaml, as written: no file that it names was looked at.
 #[derive(Debug, Clone, PartialEq)]
@@ -145,12 +146,8 @@ impl FromTree for CiliumSpec {
         if let Some(plain) = version.value.strip_prefix('v') {
             version.value = plain.to_owned();
         }
-        let (numbers, suffix) =
-            version.split_once('-').map_or((version.as_str(), None), |(n, s)| (n, Some(s)));
-        let parts: Vec<&str> = numbers.split('.').collect();
-        let whole = parts.iter().all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit()));
-        if !(2..=3).contains(&parts.len()) || !whole || suffix == Some("") {
-            ctx.error(&version.at, format!("{:?} is not a version of Cilium", version.value))
+        if let Err(why) = version.parse::<CiliumVersion>() {
+            ctx.error(&version.at, format!("{:?} is not a version of Cilium: {}", version.value, why.why))
                 .help("write for example `1.12.1`");
             return None;
         }

@@ -11,6 +11,7 @@ use super::manifests::{self, Manifest};
 use super::topology::{self, NodeKind, Topology};
 use super::values::{self, Values};
 use super::yaml::{self, Diagnostic, Diagnostics, FromTree, Location, Spanned, nearest};
+use crate::cilium::CiliumVersion;
 
 /// A lab: everything the user wrote, read and checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -171,6 +172,10 @@ impl Loader {
             topology::check_containers(topology, cluster.as_ref(), &mut self.ctx);
         }
         let cilium = self.cilium(file.as_ref())?;
+        let mut cluster = cluster;
+        if let (Some(cluster), Some(cilium)) = (&mut cluster, &cilium) {
+            cilium.values.shape(cluster, &mut self.ctx);
+        }
         let (name, description, phases) = match file {
             Some(file) => (file.name, file.description, file.phases),
             None => (None, None, Vec::new()),
@@ -205,6 +210,10 @@ impl Loader {
                 expect: phase.expect,
                 at: phase.at,
             });
+        }
+        if let Some(cilium) = &cilium {
+            let applied = loaded.iter().flat_map(|phase| &phase.apply).map(ToString::to_string);
+            cilium.values.check_bgp(applied.collect::<Vec<_>>().iter().map(String::as_str), &mut self.ctx);
         }
         let Some(topology) = topology else { return Ok(None) };
         let name = name.unwrap_or_else(|| topology.name.clone());
@@ -273,9 +282,14 @@ impl Loader {
 
     fn cilium<E>(&mut self, file: Option<&LabFile<E>>) -> Result<Option<Cilium>, LoadError> {
         let Some(spec) = file.and_then(|file| file.cilium.as_ref()) else { return Ok(None) };
+        // What is no version has been refused where it is written.
+        let version: Option<CiliumVersion> = spec.version.parse().ok();
+        if let Some(version) = &version {
+            values::version::known(version, &spec.version.at, &mut self.ctx);
+        }
         let values = match &spec.values {
             Some(named) => match self.read(named)? {
-                Some((shown, text)) => values::read(&shown, &text, &mut self.ctx),
+                Some((shown, text)) => values::read(&shown, &text, version.as_ref(), &mut self.ctx),
                 None => None,
             },
             None => Some(Values::default()),

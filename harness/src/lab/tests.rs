@@ -199,7 +199,14 @@ fn the_wrong_container_is_told_with_its_line() {
 )]
 #[case::no_name("phases: [{expect: {}}]\n", "lab.yaml:1:10: error: a phase needs the key `name`")]
 #[case::colons("phases: [{name: 'a::b'}]\n", "lab.yaml:1:17: error: \"a::b\" cannot be the name of a phase")]
-#[case::version("cilium: {version: latest}\n", "lab.yaml:1:19: error: \"latest\" is not a version of Cilium")]
+#[case::version(
+    "cilium: {version: latest}\n",
+    "lab.yaml:1:19: error: \"latest\" is not a version of Cilium: `latest` is not a number"
+)]
+#[case::early_version(
+    "cluster: cluster.yaml\ncilium: {version: 1.11.3}\n",
+    "lab.yaml:2:19: error: Cilium 1.11.3 has no BGP control plane (it came with 1.12); use 1.12 or later"
+)]
 #[case::node(
     "cluster: cluster.yaml\nphases: [{name: x, run: [{node: tor9, command: ls}]}]\n",
     "lab.yaml:2:33: error: the lab has no node `tor9`"

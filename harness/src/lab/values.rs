@@ -6,7 +6,11 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::cilium::CiliumVersion;
 use crate::lab::yaml::{self, Diagnostics, FromTree, Location, Node};
+
+mod shape;
+pub(super) mod version;
 
 /// The values that matter. A value that the file does not give is `None`: which default the chart has depends on its
 /// version, and is not known here.
@@ -22,6 +26,10 @@ pub struct Values {
     pub cluster_pool_ipv4: Vec<IpNet>,
     /// `ipam.operator.clusterPoolIPv4MaskSize`.
     pub cluster_pool_ipv4_mask: Option<u8>,
+    /// `ipam.operator.clusterPoolIPv6PodCIDRList`.
+    pub cluster_pool_ipv6: Vec<IpNet>,
+    /// `ipam.operator.clusterPoolIPv6MaskSize`.
+    pub cluster_pool_ipv6_mask: Option<u8>,
     /// `ipv4NativeRoutingCIDR`.
     pub ipv4_native_routing_cidr: Option<IpNet>,
     /// `ipv6NativeRoutingCIDR`.
@@ -40,6 +48,8 @@ pub struct Values {
     pub ipv6: Option<bool>,
     /// `autoDirectNodeRoutes`.
     pub auto_direct_node_routes: Option<bool>,
+    /// Where the file begins; none without a values file.
+    pub file: Option<Location>,
     /// Where the values above are written, by their dotted key.
     pub places: std::collections::BTreeMap<String, Location>,
     /// The whole file.
@@ -53,8 +63,14 @@ impl Values {
     }
 }
 
-/// Reads a values file. `shown` is its name in messages.
-pub fn read(shown: &Path, text: &str, ctx: &mut Diagnostics) -> Option<Values> {
+/// Reads a values file for a version of Cilium; without one, nothing that depends on it is said. `shown` is its name in
+/// messages.
+pub fn read(
+    shown: &Path,
+    text: &str,
+    version: Option<&CiliumVersion>,
+    ctx: &mut Diagnostics,
+) -> Option<Values> {
     let tree = yaml::parse(shown, text, ctx)?;
     if tree.as_mapping().is_none() && !tree.is_null() {
         ctx.error(&tree.at, format!("expected helm values by name, found {}", tree.describe()))
@@ -62,13 +78,17 @@ pub fn read(shown: &Path, text: &str, ctx: &mut Diagnostics) -> Option<Values> {
         return None;
     }
     let before = ctx.len();
-    let mut values = Values { raw: tree.to_json(), ..Values::default() };
+    if let Some(version) = version {
+        version::check(&tree, version, ctx);
+    }
+    let mut values = Values { raw: tree.to_json(), file: Some(tree.at.clone()), ..Values::default() };
     let mut reader = Reader { tree: &tree, ctx, values: &mut values };
     let tunnel = reader.take("tunnel");
     let routing_mode = reader.take("routingMode");
     let ipam_mode = reader.take("ipam.mode");
-    let pools = reader.pools();
+    let (pools, pools6) = (reader.pools("4"), reader.pools("6"));
     let mask = reader.take("ipam.operator.clusterPoolIPv4MaskSize");
+    let mask6 = reader.take("ipam.operator.clusterPoolIPv6MaskSize");
     let native4 = reader.take("ipv4NativeRoutingCIDR");
     let native6 = reader.take("ipv6NativeRoutingCIDR");
     let bgp_control_plane = reader.take("bgpControlPlane.enabled");
@@ -84,6 +104,8 @@ pub fn read(shown: &Path, text: &str, ctx: &mut Diagnostics) -> Option<Values> {
         ipam_mode,
         cluster_pool_ipv4: pools,
         cluster_pool_ipv4_mask: mask,
+        cluster_pool_ipv6: pools6,
+        cluster_pool_ipv6_mask: mask6,
         ipv4_native_routing_cidr: native4,
         ipv6_native_routing_cidr: native6,
         bgp_control_plane,
@@ -131,60 +153,17 @@ impl Reader<'_> {
         T::from_tree(&node, self.ctx)
     }
 
-    fn pools(&mut self) -> Vec<IpNet> {
-        match self.find("ipam.operator.clusterPoolIPv4PodCIDRList") {
+    /// The pools of a family (`4` or `6`); of both spellings the list counts.
+    fn pools(&mut self, family: &str) -> Vec<IpNet> {
+        let one = format!("ipam.operator.clusterPoolIPv{family}PodCIDR");
+        match self.find(&format!("{one}List")) {
             Some(list) if list.as_sequence().is_some() => Vec::from_tree(&list, self.ctx).unwrap_or_default(),
             Some(one) => IpNet::from_tree(&one, self.ctx).into_iter().collect(),
-            None => self.take("ipam.operator.clusterPoolIPv4PodCIDR").into_iter().collect(),
+            None => self.take(&one).into_iter().collect(),
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn values(text: &str) -> (Option<Values>, Vec<String>) {
-        let mut ctx = Diagnostics::new();
-        let values = read(Path::new("values.yaml"), text, &mut ctx);
-        (values, ctx.iter().map(|noted| format!("{noted:#}")).collect())
-    }
-
-    #[test]
-    fn reads_what_matters_and_keeps_the_rest() {
-        let (read, noted) = values(
-            "tunnel: disabled\nipam: {mode: kubernetes}\nipv4NativeRoutingCIDR: 10.0.0.0/8\nbgpControlPlane:\n  enabled: true\nk8s:\n  requireIPv4PodCIDR: true\nhubble: {relay: {enabled: false}}\n",
-        );
-        let read = read.expect("values");
-        assert_eq!(noted, Vec::<String>::new());
-        assert_eq!(read.tunnel.as_deref(), Some("disabled"));
-        assert_eq!(read.ipam_mode.as_deref(), Some("kubernetes"));
-        assert_eq!(read.ipv4_native_routing_cidr, "10.0.0.0/8".parse().ok());
-        assert_eq!((read.bgp_control_plane, read.require_ipv4_pod_cidr), (Some(true), Some(true)));
-        assert_eq!((read.routing_mode, read.ipv6), (None, None));
-        assert_eq!(read.raw["hubble"]["relay"]["enabled"], Json::Bool(false));
-        assert_eq!(read.places["tunnel"].to_string(), "values.yaml:1:9");
-    }
-
-    #[test]
-    fn wrong_types_and_wrong_case_are_noted() {
-        let (read, noted) = values("bgpControlplane: {enabled: true}\nk8s: {requireIPv4PodCIDR: maybe}\n");
-        assert!(read.is_none());
-        assert_eq!(
-            noted,
-            [
-                "values.yaml:1:1: warning: helm ignores `bgpControlplane`: the chart's value is called `bgpControlPlane`",
-                "values.yaml:2:27: error: expected `true` or `false`, found \"maybe\"",
-            ]
-        );
-    }
-
-    #[test]
-    fn nothing_and_nonsense() {
-        assert_eq!(values("").0, Some(Values { raw: Json::Null, ..Values::default() }));
-        assert!(values("- a\n").0.is_none());
-        let pools =
-            values("ipam: {operator: {clusterPoolIPv4PodCIDRList: [10.1.0.0/16]}}").0.expect("values");
-        assert_eq!(pools.cluster_pool_ipv4, ["10.1.0.0/16".parse().expect("a prefix")]);
-    }
-}
+#[path = "values/tests.rs"]
+mod tests;

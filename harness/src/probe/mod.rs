@@ -1,7 +1,8 @@
-//! Packets sent and caught in a node's network namespace: ping and traceroute, without running a program in the node.
+//! Packets sent and caught in a node's network namespace: ping, traceroute and TCP connections, without running a program in the node.
 //!
 //! The same reports are read from the text of `ping` and `traceroute` where only exec leads into a node.
 
+mod connect;
 mod engine;
 mod error;
 mod packet;
@@ -11,6 +12,7 @@ pub(crate) mod socket;
 pub mod text;
 mod traceroute;
 
+pub use connect::{Connect, ConnectReport, connect};
 pub use error::ProbeError;
 pub use ping::{Ping, ping};
 pub use report::{Answer, Hop, HopKind, IcmpError, PingFault, PingReport, Reply, TraceReport};

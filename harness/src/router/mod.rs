@@ -5,6 +5,8 @@
 mod error;
 mod fib;
 mod frr;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzz;
 mod kernel;
 mod observer;
 mod rib;

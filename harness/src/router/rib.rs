@@ -139,6 +139,12 @@ impl Rib {
         self.routes.get(prefix)?.iter().find(|path| path.best)
     }
 
+    /// The paths the router forwards by: the one it chose, and those beside it (ECMP).
+    pub fn in_use(&self, prefix: &IpNet) -> impl Iterator<Item = &Path> {
+        let all = self.routes.get(prefix).into_iter().flatten();
+        all.filter(|path| path.best || (path.multipath && path.valid))
+    }
+
     /// The prefixes of one family that have a best path: what `show bgp ipv4` marks with `>`.
     pub fn best_prefixes(&self, ipv6: bool) -> impl Iterator<Item = &IpNet> {
         self.routes

@@ -184,6 +184,10 @@ pub struct Session {
     pub peer_group: Option<String>,
     /// True when it is shut down by configuration.
     pub shutdown: bool,
+    /// True when the router may defer its choice of routes after it was restarted, to wait for its neighbors (RFC 4724,
+    /// section 4.1): it is configured to restart gracefully.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub defers: bool,
     /// The address families that are configured.
     pub families: BTreeMap<Family, FamilyState>,
 }

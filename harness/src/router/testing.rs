@@ -62,6 +62,8 @@ impl Node for Here {
             SocketKind::Icmp6 => (Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6)),
             SocketKind::Udp4 => (Domain::IPV4, Type::DGRAM, None),
             SocketKind::Udp6 => (Domain::IPV6, Type::DGRAM, None),
+            SocketKind::Tcp4 => (Domain::IPV4, Type::STREAM, None),
+            SocketKind::Tcp6 => (Domain::IPV6, Type::STREAM, None),
             SocketKind::Route => (Domain::from(nix::libc::AF_NETLINK), Type::RAW, None),
         };
         let socket = Socket::new(domain, r#type, protocol).map_err(failed)?;

@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use std::time::Instant;
 
 use super::*;
+use crate::cilium::Generation;
 
 fn wanted() -> bool {
     let wanted = std::env::var_os("FABRIC_LIVE_FETCH").is_some();
@@ -134,6 +135,31 @@ async fn two_at_once_fetch_once() {
     );
     assert_eq!(one.unwrap(), two.unwrap());
     assert_eq!(fetched.load(std::sync::atomic::Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_speaker_of_each_generation_is_fetched_once() {
+    if !wanted() {
+        return;
+    }
+    let room = tempfile::tempdir().unwrap();
+    let settings =
+        Settings { host: "/".into(), cache: Some(room.path().to_owned()), assume_absent: vec![Tool::Gobgp] };
+    for wanted in Generation::ALL {
+        let started = Instant::now();
+        let tell = |line: &str| eprintln!("  {:6.2} s  {line}", started.elapsed().as_secs_f64());
+        let layers = ensure_speaker_with(&settings, &[Tool::Gobgp], Some(wanted), &tell).await.unwrap();
+        assert_eq!((&layers.warnings, layers.dirs.len()), (&Vec::new(), 1));
+        let version = layers.version(Tool::Gobgp).unwrap();
+        assert_eq!(Generation::of(version), Some(wanted), "{version}");
+        let silent = |line: &str| panic!("the second run has nothing to tell: {line}");
+        let again = ensure_speaker_with(&settings, &[Tool::Gobgp], Some(wanted), &silent).await.unwrap();
+        assert_eq!(again, layers);
+        // Laid over a host that has another one, it is the one that a node finds.
+        let output = in_a_node(&layers.dirs, "gobgpd --version; gobgp --version\n");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(said.matches(version).count(), 2, "{said}{}", String::from_utf8_lossy(&output.stderr));
+    }
 }
 
 /// What a run does, by the environment alone: try it twice with FABRIC_ASSUME_ABSENT set.

@@ -104,6 +104,10 @@ async fn choose(
     }
     let why = match fetch(settings, wanted, progress).await {
         Ok(info) => return Ok((info, None)),
+        Err(ToolsError::Fetch { reason, .. }) => reason,
+        Err(ToolsError::Missing { distro, .. }) => {
+            format!("{distro}: nothing can be fetched without apt-get and dpkg-deb")
+        }
         Err(why) => why.to_string(),
     };
     let distance = |info: &ToolInfo| generation(info).map_or(usize::MAX, |own| own.distance(wanted));
@@ -117,8 +121,8 @@ async fn choose(
     }
     let runs = nearest.version.as_deref().unwrap_or("of an unknown version");
     let warning = format!(
-        "the nodes run GoBGP {runs}, the nearest at hand, since {wanted}, which this Cilium embeds, is not to be had; \
-         deadlines are those of the GoBGP that runs ({why})"
+        "the nodes run GoBGP {runs}, the nearest at hand, and keep its time, not that of {wanted}, which this Cilium \
+         embeds: that is not on this host and cannot be fetched ({why})"
     );
     Ok((nearest, Some(warning)))
 }
@@ -194,9 +198,11 @@ async fn find(
         let complaints = apt.update().await?;
         match apt.resolve(PACKAGE).await.and_then(|archives| fitting(archives, wanted, suite)) {
             Ok(archive) => return Ok((apt, archive)),
-            Err(ToolsError::Command { command, reason }) if !complaints.is_empty() => {
-                let reason = format!("{reason} (before that, `apt-get update` for {suite}: {complaints})");
-                last = ToolsError::Command { command, reason };
+            // Without a list nothing can be found in it: the list's story is the one to tell.
+            Err(ToolsError::Command { .. }) if !complaints.is_empty() => {
+                let reason = complaints.split("; ").next().unwrap_or_default();
+                let reason = reason.trim_start_matches(['E', 'W']).trim_start_matches(": ").to_owned();
+                last = ToolsError::Command { command: format!("apt-get update, for {suite}"), reason };
             }
             Err(why) => last = why,
         }

@@ -88,7 +88,7 @@ async fn the_nearest_is_taken_and_a_warning_names_both(
     assert_eq!(got.version(Tool::Gobgp), Some(runs));
     let [warning] = got.warnings.as_slice() else { panic!("{:?}", got.warnings) };
     assert!(warning.contains(&format!("the nodes run GoBGP {runs}")), "{warning}");
-    assert!(warning.contains(&wanted.to_string()) && warning.contains("deadlines"), "{warning}");
+    assert!(warning.contains(&wanted.to_string()) && warning.contains("keep its time"), "{warning}");
 }
 
 #[tokio::test]

@@ -203,6 +203,12 @@ impl Deadline {
         Self::of("image pull", image).plus("scheduling, sandbox and start", secs(10)).margin()
     }
 
+    /// From a Service's creation (or end) to its address's announcement (or withdrawal) by the nodes: no timer is
+    /// involved, but the API server is asked and told several times on the way.
+    pub fn service_announced() -> Self {
+        Self::of("address given to the Service and announced", secs(5))
+    }
+
     /// The sentence for a timeout: what the time was made of, and which timer was the last to run.
     pub fn explain(&self, waited: Duration) -> String {
         match self.running_at(waited) {

@@ -5,13 +5,13 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ipnet::IpNet;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
-use netlink_packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
+use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage, AddressScope};
 use netlink_packet_route::link::{
     InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
 };
@@ -148,6 +148,10 @@ impl Wire {
         message.header.family = family(address.addr());
         message.header.prefix_len = address.prefix_len();
         message.header.scope = AddressScope::Universe;
+        if address.addr().is_ipv6() {
+            // Nobody else can have it, and an address that is being looked for cannot be a route's source yet.
+            message.header.flags = AddressHeaderFlags::Nodad;
+        }
         message.attributes.push(AddressAttribute::Local(address.addr()));
         message.attributes.push(AddressAttribute::Address(address.addr()));
         if let IpNet::V4(v4) = address
@@ -271,9 +275,9 @@ pub struct RouteSpec<'a> {
 }
 
 impl<'a> RouteSpec<'a> {
-    /// The IPv4 default route.
-    pub fn default4(via: Ipv4Addr, interface: &'a str) -> Self {
-        Self { to: IpNet::V4(ipnet::Ipv4Net::default()), via: Some(IpAddr::V4(via)), interface, source: None }
+    /// The default route of the next hop's family.
+    pub fn default(via: IpAddr, interface: &'a str) -> Self {
+        Self { to: everywhere(via), via: Some(via), interface, source: None }
     }
 }
 
@@ -284,6 +288,14 @@ impl<'a> RouteSpec<'a> {
 fn next_index() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(100);
     NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// The prefix of all addresses of a family.
+fn everywhere(family: IpAddr) -> IpNet {
+    match family {
+        IpAddr::V4(_) => IpNet::V4(Default::default()),
+        IpAddr::V6(_) => IpNet::V6(Default::default()),
+    }
 }
 
 fn family(address: IpAddr) -> AddressFamily {

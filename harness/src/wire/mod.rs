@@ -5,5 +5,6 @@ mod links;
 mod rtnl;
 
 pub use addresses::Pool;
+pub(crate) use addresses::hosts;
 pub use links::{End, LinkSpec, RouteSpec, Wire};
 pub use rtnl::{Rtnl, WireError};

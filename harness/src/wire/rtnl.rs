@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use netlink_packet_core::{
     NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkDeserializable, NetlinkHeader, NetlinkMessage,
@@ -58,6 +59,8 @@ impl WireError {
 pub struct Rtnl {
     socket: OwnedFd,
     sequence: AtomicU32,
+    /// Held from a request to the end of its answer: whoever else read meanwhile would throw the answer away.
+    turn: Mutex<()>,
 }
 
 /// Larger than any answer the kernel sends in one piece (it stays below 32 KiB).
@@ -75,7 +78,7 @@ impl Rtnl {
             )?)
         })?;
         setsockopt(&opened, sockopt::RcvBuf, &(4 * BUFFER))?;
-        Ok(Self { socket: opened, sequence: AtomicU32::new(1) })
+        Ok(Self { socket: opened, sequence: AtomicU32::new(1), turn: Mutex::new(()) })
     }
 
     /// Asks for a change and waits for the kernel's word on it.
@@ -96,6 +99,7 @@ impl Rtnl {
         flags: u16,
         mut each: impl FnMut(RouteNetlinkMessage),
     ) -> io::Result<()> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
         let mut header = NetlinkHeader::default();
         header.flags = flags;
@@ -136,4 +140,29 @@ impl Rtnl {
 fn parse<T: NetlinkDeserializable>(bytes: &[u8]) -> io::Result<NetlinkMessage<T>> {
     NetlinkMessage::deserialize(bytes)
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use netlink_packet_route::link::LinkMessage;
+
+    use super::*;
+
+    /// Pods are linked and Services are given addresses at the same time, on one node.
+    #[test]
+    fn many_ask_at_once_and_each_gets_its_own_answer() {
+        let rtnl = Rtnl::open(&File::open("/proc/thread-self/ns/net").unwrap());
+        // Visiting a namespace, one's own even, is for root alone.
+        let Ok(rtnl) = rtnl else { return };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..200 {
+                        let all = rtnl.dump(RouteNetlinkMessage::GetLink(LinkMessage::default())).unwrap();
+                        assert!(!all.is_empty());
+                    }
+                });
+            }
+        });
+    }
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use k8s_openapi::api::core::v1::Node;
 use kube::api::{Api, PostParams};
 use serde_json::{Value, json};
@@ -21,19 +21,22 @@ use super::pods::Pods;
 use super::services::{NodeFronts, gate};
 use super::underlay::plug;
 use super::whole::{Reporter, WorldError};
-use crate::lab::{KindCluster, KindNode, Role};
+use crate::lab::{IpFamily, KindCluster, KindNode, Role};
 use crate::runtime::keeper::{KeeperSpec, StepReport};
 use crate::twin::api::{PodRuntime, install, kubernetes_version, serve};
-use crate::twin::kubelet::{Kubelet, Sandboxes};
+use crate::twin::kubelet::{Kubelet, Sandboxes, run_leases};
 use crate::twin::services::{Fronts, run_endpoints, run_proxy};
 use crate::twin::store::Store;
-use crate::wire::{Pool, RouteSpec, Wire};
+use crate::wire::{Pool, RouteSpec, Wire, hosts};
 
 /// kind's docker network, as docker hands out its first two pools: the first is docker's own bridge.
 const KIND_NETWORK: [Ipv4Net; 2] = [
     Ipv4Net::new_assert(std::net::Ipv4Addr::new(172, 18, 0, 0), 16),
     Ipv4Net::new_assert(std::net::Ipv4Addr::new(172, 19, 0, 0), 16),
 ];
+/// Its IPv6 network: kind derives it from the network's name.
+const KIND_NETWORK6: Ipv6Net =
+    Ipv6Net::new_assert(std::net::Ipv6Addr::new(0xfc00, 0xf853, 0x0ccd, 0xe793, 0, 0, 0, 0), 64);
 const KIND_BRIDGE: &str = "br-kind";
 
 /// The cluster's control plane, once it is there.
@@ -64,10 +67,9 @@ pub(super) async fn bring_up(
     let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await.map_err(|source| {
         WorldError::Io { what: "listen on 127.0.0.1 for the API endpoint".into(), source }
     })?;
-    let door = listener.local_addr().map_err(|source| WorldError::Io {
-        what: "find the API endpoint's port".into(),
-        source,
-    })?;
+    let door = listener
+        .local_addr()
+        .map_err(|source| WorldError::Io { what: "find the API endpoint's port".into(), source })?;
     let runtime: Arc<dyn PodRuntime> = Arc::clone(pods) as _;
     let store = Store::new();
     install(&store, &service_subnets(cluster))
@@ -85,9 +87,9 @@ pub(super) async fn bring_up(
     let api: Api<Node> = Api::all(client.clone());
     let podcidrs = pod_cidrs(cluster);
     let registered = cluster.nodes.iter().enumerate().map(|(number, node)| {
-        let address = members.get(&node.name).copied();
+        let addresses = members.get(&node.name).map(Vec::as_slice).unwrap_or_default();
         let cidrs: Vec<IpNet> = podcidrs.iter().filter_map(|family| family.get(number).copied()).collect();
-        let (api, object) = (api.clone(), node_object(cluster, node, address, &cidrs));
+        let (api, object) = (api.clone(), node_object(cluster, node, addresses, &cidrs));
         async move {
             let object: Node = serde_json::from_value(object).map_err(|error| error.to_string())?;
             api.create(&PostParams::default(), &object).await.map_err(|error| error.to_string())
@@ -105,19 +107,21 @@ pub(super) async fn bring_up(
     for plane in cluster.nodes.iter().filter(|node| node.role == Role::ControlPlane) {
         pods.keep(gate(Arc::clone(births), plane.name.clone(), door));
     }
+    pods.keep(run_leases(client.clone()));
     pods.keep(run_endpoints(client.clone()));
     pods.keep(run_proxy(client.clone(), fronts));
     reporter.done(report, format!("{} nodes of the cluster, NotReady", cluster.nodes.len()), started);
     Ok(ControlPlane { client, url: endpoint.url.clone(), kubeconfig })
 }
 
-/// eth0 of every cluster node, on kind's network.
+/// eth0 of every cluster node, on kind's network, with an address of each of the cluster's families; an IPv6 cluster's
+/// containers have an IPv4 address too.
 async fn attach(
     spec: &KeeperSpec,
     cluster: &KindCluster,
     births: &Births,
     switches: &Arc<Wire>,
-) -> Result<BTreeMap<String, IpAddr>, WorldError> {
+) -> Result<BTreeMap<String, Vec<IpAddr>>, WorldError> {
     let mut nodes = Vec::new();
     for node in &cluster.nodes {
         nodes.push(births.get(&node.name).await.map_err(WorldError::Node)?);
@@ -128,18 +132,28 @@ async fn attach(
         .find(|net| mgmt.is_none_or(|mgmt| !net.contains(&mgmt) && !mgmt.contains(net)));
     let network = free.unwrap_or(KIND_NETWORK[0]);
     let switches = Arc::clone(switches);
+    let mut pools = vec![Pool::new(network, None)];
+    if cluster.ip_family != IpFamily::Ipv4 {
+        pools.push(Pool::new(KIND_NETWORK6, None));
+    }
     let wired = tokio::task::spawn_blocking(move || {
-        let mut pool = Pool::new(network, None);
         switches.bridge(KIND_BRIDGE)?;
-        switches.address(KIND_BRIDGE, IpNet::V4(pool.on_link(pool.gateway())))?;
+        for pool in &pools {
+            switches.address(KIND_BRIDGE, pool.on_link(pool.gateway()))?;
+        }
         let mut members = BTreeMap::new();
         for (number, live) in nodes.iter().enumerate() {
-            let address = pool.next(&live.name)?;
             plug(&switches, KIND_BRIDGE, &format!("k{number}"), &live.wire, "eth0", None)?;
-            live.wire.address("eth0", IpNet::V4(pool.on_link(address)))?;
-            live.wire.route(&RouteSpec::default4(pool.gateway(), "eth0"))?;
-            *live.mgmt.lock().unwrap_or_else(PoisonError::into_inner) = Some(address.to_string());
-            members.insert(live.name.clone(), IpAddr::V4(address));
+            let mut addresses = Vec::new();
+            for pool in &mut pools {
+                let address = pool.next(&live.name)?;
+                live.wire.address("eth0", pool.on_link(address))?;
+                live.wire.route(&RouteSpec::default(pool.gateway(), "eth0"))?;
+                addresses.push(address);
+            }
+            let first = addresses.first().map(IpAddr::to_string);
+            *live.mgmt.lock().unwrap_or_else(PoisonError::into_inner) = first;
+            members.insert(live.name.clone(), addresses);
         }
         Ok::<_, WorldError>(members)
     });
@@ -157,15 +171,15 @@ fn service_subnets(cluster: &KindCluster) -> Value {
 
 /// The Service of the API itself, which is there before anybody makes one: the first address of the first subnet, and
 /// behind it the control planes.
-fn kubernetes_service(cluster: &KindCluster, members: &BTreeMap<String, IpAddr>) -> Vec<Value> {
-    let first = cluster.service_subnets.first().and_then(|subnet| subnet.hosts().next());
+fn kubernetes_service(cluster: &KindCluster, members: &BTreeMap<String, Vec<IpAddr>>) -> Vec<Value> {
+    let first = cluster.service_subnets.first().and_then(|subnet| hosts(*subnet).next());
     let labels = json!({"component": "apiserver", "provider": "kubernetes"});
     let v6 = first.is_some_and(|ip| ip.is_ipv6());
     let planes = cluster.nodes.iter().filter(|node| node.role == Role::ControlPlane);
     let addresses: Vec<IpAddr> = planes
         .filter_map(|node| {
-            let own = node.node_ips.iter().copied().find(|ip| ip.is_ipv6() == v6);
-            own.or_else(|| members.get(&node.name).copied()).filter(|ip| ip.is_ipv6() == v6)
+            let own = node.node_ips.iter().chain(members.get(&node.name).into_iter().flatten());
+            own.copied().find(|ip| ip.is_ipv6() == v6)
         })
         .collect();
     let service = json!({
@@ -190,11 +204,12 @@ fn kubernetes_service(cluster: &KindCluster, members: &BTreeMap<String, IpAddr>)
     vec![service, slice, old]
 }
 
-/// The pod CIDRs of each pod subnet, in the order in which nodes get them: /24s, and /64s of IPv6, as
-/// kube-controller-manager cuts them by default.
+/// The pod CIDRs of each pod subnet, in the order in which nodes get them, as kube-controller-manager cuts them: /24s,
+/// and /64s of IPv6, unless the lab tells it otherwise.
 fn pod_cidrs(cluster: &KindCluster) -> Vec<Vec<IpNet>> {
     let cut = |subnet: &IpNet| -> Vec<IpNet> {
-        let length = if subnet.addr().is_ipv4() { 24 } else { 64 };
+        let v4 = subnet.addr().is_ipv4();
+        let length = if v4 { cluster.node_cidr_mask_v4 } else { cluster.node_cidr_mask_v6 };
         match subnet.subnets(length) {
             Ok(subnets) => subnets.take(cluster.nodes.len()).collect(),
             Err(_) => vec![*subnet],
@@ -204,12 +219,7 @@ fn pod_cidrs(cluster: &KindCluster) -> Vec<Vec<IpNet>> {
 }
 
 /// A Node object as a kubelet registers it before there is a CNI.
-fn node_object(
-    cluster: &KindCluster,
-    node: &KindNode,
-    kind_address: Option<IpAddr>,
-    cidrs: &[IpNet],
-) -> Value {
+fn node_object(cluster: &KindCluster, node: &KindNode, kind_addresses: &[IpAddr], cidrs: &[IpNet]) -> Value {
     let control_plane = node.role == Role::ControlPlane;
     let mut labels: BTreeMap<String, String> = node.labels.clone();
     for (key, value) in [
@@ -231,8 +241,16 @@ fn node_object(
         .map(|taint| json!({"key": taint.key, "value": taint.value, "effect": taint.effect}))
         .collect();
     taints.push(json!({"key": NOT_READY, "effect": "NoSchedule"}));
-    let addresses: Vec<IpAddr> =
-        if node.node_ips.is_empty() { kind_address.into_iter().collect() } else { node.node_ips.clone() };
+    let of_cluster = |ip: &&IpAddr| match cluster.ip_family {
+        IpFamily::Ipv4 => ip.is_ipv4(),
+        IpFamily::Ipv6 => ip.is_ipv6(),
+        IpFamily::Dual => true,
+    };
+    let addresses: Vec<IpAddr> = if node.node_ips.is_empty() {
+        kind_addresses.iter().filter(of_cluster).copied().collect()
+    } else {
+        node.node_ips.clone()
+    };
     let mut listed: Vec<Value> =
         addresses.iter().map(|ip| json!({"type": "InternalIP", "address": ip})).collect();
     listed.push(json!({"type": "Hostname", "address": node.name}));
@@ -247,7 +265,7 @@ fn node_object(
         "status": {
             "addresses": listed,
             "conditions": conditions(false),
-            "capacity": {"pods": "110"}, "allocatable": {"pods": "110"},
+            "capacity": capacity(), "allocatable": capacity(),
             "nodeInfo": {
                 "architecture": ARCH, "bootID": "", "containerRuntimeVersion": "fabric://namespaces",
                 "kernelVersion": kernel(), "kubeProxyVersion": kubernetes_version(), "kubeletVersion": kubernetes_version(), "machineID": "",
@@ -288,6 +306,14 @@ pub(super) fn conditions(ready: bool) -> Value {
 }
 
 const ARCH: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+
+/// What each node has: this machine, all of it, as nodes made by kind say too.
+fn capacity() -> Value {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let memory = text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next());
+    json!({"cpu": cores.to_string(), "memory": format!("{}Ki", memory.unwrap_or("0")), "pods": "110"})
+}
 
 fn kernel() -> String {
     let text = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();

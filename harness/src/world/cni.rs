@@ -31,14 +31,17 @@ use crate::wire::{End, LinkSpec, RouteSpec, Wire, WireError};
 /// A part of Cilium at work: the agent of a node, or the operator.
 #[derive(Debug)]
 pub(super) struct Agent {
+    /// The node; empty for the operator.
+    pub(super) node: String,
     pub(super) task: tokio::task::JoinHandle<()>,
-    #[allow(dead_code, reason = "keeps the channel open: the agent reports into it")]
+    /// What the agent tells; the operator tells nothing.
     pub(super) status: Option<watch::Receiver<AgentStatus>>,
 }
 
 /// Installs Cilium on every node of the cluster.
 pub(super) async fn bring_up(
     version: &str,
+    bgp: bool,
     client: &Client,
     births: &Births,
     pods: &Arc<Pods>,
@@ -80,9 +83,11 @@ pub(super) async fn bring_up(
     let started = Instant::now();
     let mut agents = Vec::new();
     for (live, _) in &lives {
-        agents.push(start_agent(client, live, &version));
+        agents.push(start_agent(client, live, &version, bgp));
     }
-    agents.push(start_operator(client, &version));
+    if bgp {
+        agents.push(start_operator(client, &version));
+    }
     let ready = listed.iter().map(|node| ready(&nodes, node));
     futures::future::try_join_all(ready)
         .await
@@ -91,16 +96,20 @@ pub(super) async fn bring_up(
     Ok(agents)
 }
 
-fn start_agent(client: &Client, live: &Arc<Live>, version: &CiliumVersion) -> Agent {
+fn start_agent(client: &Client, live: &Arc<Live>, version: &CiliumVersion, bgp: bool) -> Agent {
     let (said, status) = watch::channel(AgentStatus::default());
     let (client, name, node) = (client.clone(), live.name.clone(), Arc::clone(&live.node));
     let (version, stopped) = (*version, CancellationToken::new());
     let task = tokio::spawn(async move {
+        if !bgp {
+            drop(said);
+            return agent::run_without_bgp(client, name, node, stopped).await;
+        }
         if let Err(error) = agent::run(client, name.clone(), node, version, said, stopped).await {
             tracing::error!(node = %name, %error, "the agent ended");
         }
     });
-    Agent { task, status: Some(status) }
+    Agent { node: live.name.clone(), task, status: Some(status) }
 }
 
 fn start_operator(client: &Client, version: &CiliumVersion) -> Agent {
@@ -110,7 +119,7 @@ fn start_operator(client: &Client, version: &CiliumVersion) -> Agent {
             tracing::error!(%error, "the operator ended");
         }
     });
-    Agent { task, status: None }
+    Agent { node: String::new(), task, status: None }
 }
 
 fn cidrs(node: &Node) -> Vec<IpNet> {

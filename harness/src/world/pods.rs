@@ -21,7 +21,7 @@ use crate::runtime::netns::InitSpec;
 use crate::runtime::netns::zygote::Zygote;
 use crate::twin::api::{ApiError, LogOptions, LogStream, PodRuntime};
 use crate::twin::kubelet::{Logs, PodId, Sandbox, Sandboxes};
-use crate::wire::{End, LinkSpec, RouteSpec, Wire};
+use crate::wire::{End, LinkSpec, RouteSpec, Wire, hosts};
 
 /// A node's addresses for pods.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ impl NodeNet {
         let mut hasher = DefaultHasher::new();
         (cidr, name).hash(&mut hasher);
         // Enough to look through: an IPv6 CIDR has more than anybody could count.
-        let hosts: Vec<IpAddr> = cidr.hosts().take(4096).collect();
+        let hosts: Vec<IpAddr> = hosts(cidr).take(4096).collect();
         let first = usize::try_from(hasher.finish() % (hosts.len().max(1) as u64)).unwrap_or(0);
         let free = hosts
             .iter()

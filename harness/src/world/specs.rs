@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use crate::lab::{KindNode, NetworkMode, NodeKind, NodeSpec};
+use crate::lab::{IpFamily, KindCluster, KindNode, NetworkMode, NodeKind, NodeSpec};
 use crate::runtime::keeper::KeeperSpec;
 use crate::runtime::netns::{FileSpec, InitSpec, MountSpec};
 
@@ -50,8 +50,10 @@ pub(crate) struct Wanted {
 /// Every node of the lab, those whose network others share first.
 pub(crate) fn wanted(spec: &KeeperSpec, userns: bool) -> Vec<Wanted> {
     let base = base(spec, userns);
-    let cluster =
-        spec.cluster.iter().flat_map(|cluster| &cluster.nodes).map(|node| cluster_node(&base, node));
+    let cluster = spec
+        .cluster
+        .iter()
+        .flat_map(|cluster| cluster.nodes.iter().map(|node| cluster_node(&base, cluster, node)));
     let mut all: Vec<Wanted> = cluster.collect();
     let names: Vec<String> = all.iter().map(|node| node.name.clone()).collect();
     // A node of the cluster that the topology calls by its container's name is there already.
@@ -82,8 +84,12 @@ pub(crate) fn base(spec: &KeeperSpec, userns: bool) -> InitSpec {
     }
 }
 
-fn cluster_node(base: &InitSpec, node: &KindNode) -> Wanted {
-    let init = InitSpec { hostname: node.name.clone(), ..base.clone() };
+fn cluster_node(base: &InitSpec, cluster: &KindCluster, node: &KindNode) -> Wanted {
+    let mut init = InitSpec { hostname: node.name.clone(), ..base.clone() };
+    if cluster.ip_family != IpFamily::Ipv4 {
+        // kind sets it on the nodes of a cluster that has IPv6; topologies say it of their own nodes.
+        init.sysctls.push(("net.ipv6.conf.all.forwarding".to_owned(), "1".to_owned(), true));
+    }
     Wanted { name: node.name.clone(), container: node.name.clone(), role: Role::Cluster, init, joins: None }
 }
 
@@ -141,6 +147,7 @@ fn sysctls() -> Vec<(String, String, bool)> {
         ("net.ipv6.icmp.ratelimit", "0", false),
         // ECMP by ports too, as routers do.
         ("net.ipv4.fib_multipath_hash_policy", "1", false),
+        ("net.ipv6.fib_multipath_hash_policy", "1", false),
     ]
     .into_iter()
     .map(|(name, value, needed)| (name.to_owned(), value.to_owned(), needed))

@@ -2,11 +2,11 @@
 //!
 //! What lives here: the order of it. What does not: single kernel requests (`wire`).
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use async_trait::async_trait;
-use ipnet::IpNet;
 
 use super::nodes::{Births, Live};
 use super::specs::{Role, own_nodes, start_command};
@@ -44,7 +44,8 @@ pub(super) async fn bring_up(
         Arc::new(Wiring { spec: spec.clone(), nodes: nodes.clone(), switches: Arc::clone(switches) });
     let all = Arc::clone(&wiring);
     let wire = move || if told { all.management() } else { all.wire() };
-    tokio::task::spawn_blocking(wire).await.map_err(WorldError::panicked)??;
+    let warnings = tokio::task::spawn_blocking(wire).await.map_err(WorldError::panicked)??;
+    report.warnings.extend(warnings);
     let links = if told { String::new() } else { format!(" and {} links", spec.topology.links.len()) };
     reporter.done(report, format!("management network{links}"), started);
 
@@ -136,12 +137,13 @@ struct Wiring {
 }
 
 impl Wiring {
-    fn wire(&self) -> Result<(), WireError> {
-        self.management()?;
+    /// Wires everything; what is not as it should be and can be lived with is said.
+    fn wire(&self) -> Result<Vec<String>, WireError> {
+        let warnings = self.management()?;
         for (number, link) in self.spec.topology.links.iter().enumerate() {
             self.link(number, link)?;
         }
-        Ok(())
+        Ok(warnings)
     }
 
     fn live(&self, name: &str) -> Result<&Live, WireError> {
@@ -150,38 +152,54 @@ impl Wiring {
     }
 
     /// eth0 of every node that has a network of its own, as a container engine would give it.
-    fn management(&self) -> Result<(), WireError> {
-        let Some(subnet) = self.spec.topology.mgmt.ipv4_subnet else { return Ok(()) };
-        let mut pool = Pool::new(subnet, self.spec.topology.mgmt.ipv4_gateway);
-        let members: Vec<(&NodeSpec, &Live)> = self
-            .nodes
+    fn management(&self) -> Result<Vec<String>, WireError> {
+        let mgmt = &self.spec.topology.mgmt;
+        if mgmt.ipv4_subnet.is_none() && mgmt.ipv6_subnet.is_none() {
+            return Ok(Vec::new());
+        }
+        self.switches.bridge(MGMT_BRIDGE)?;
+        for (number, (_, live)) in self.members().enumerate() {
+            plug(&self.switches, MGMT_BRIDGE, &format!("m{number}"), &live.wire, "eth0", mgmt.mtu)?;
+        }
+        if let Some(subnet) = mgmt.ipv4_subnet {
+            let pool = Pool::new(subnet, mgmt.ipv4_gateway.map(IpAddr::V4));
+            self.give_addresses(pool, |node| node.mgmt_ipv4.map(IpAddr::V4))?;
+        }
+        let Some(subnet) = mgmt.ipv6_subnet else { return Ok(Vec::new()) };
+        let pool = Pool::new(subnet, mgmt.ipv6_gateway.map(IpAddr::V6));
+        let given = self.give_addresses(pool, |node| node.mgmt_ipv6.map(IpAddr::V6));
+        // A kernel without IPv6 can carry everything else.
+        let without = given.err().map(|error| format!("there is no IPv6 on the management network: {error}"));
+        Ok(without.into_iter().collect())
+    }
+
+    /// The nodes that are on the management network.
+    fn members(&self) -> impl Iterator<Item = (&NodeSpec, &Live)> {
+        self.nodes
             .iter()
             .map(|(node, live)| (node, live.as_ref()))
             .filter(|(node, live)| live.role == Role::Router && node.network_mode == NetworkMode::Bridge)
-            .collect();
-        for (node, _) in &members {
-            if let Some(address) = node.mgmt_ipv4 {
-                pool.reserve(address);
-            }
+    }
+
+    /// An address of one family, and a default route, on eth0 of every member.
+    fn give_addresses(
+        &self,
+        mut pool: Pool,
+        asked_for: impl Fn(&NodeSpec) -> Option<IpAddr>,
+    ) -> Result<(), WireError> {
+        for address in self.members().filter_map(|(node, _)| asked_for(node)) {
+            pool.reserve(address);
         }
-        self.switches.bridge(MGMT_BRIDGE)?;
-        self.switches.address(MGMT_BRIDGE, IpNet::V4(pool.on_link(pool.gateway())))?;
-        for (number, (node, live)) in members.into_iter().enumerate() {
-            let address = match node.mgmt_ipv4 {
+        self.switches.address(MGMT_BRIDGE, pool.on_link(pool.gateway()))?;
+        for (node, live) in self.members() {
+            let address = match asked_for(node) {
                 Some(address) => address,
                 None => pool.next(&node.name)?,
             };
-            plug(
-                &self.switches,
-                MGMT_BRIDGE,
-                &format!("m{number}"),
-                &live.wire,
-                "eth0",
-                self.spec.topology.mgmt.mtu,
-            )?;
-            live.wire.address("eth0", IpNet::V4(pool.on_link(address)))?;
-            live.wire.route(&RouteSpec::default4(pool.gateway(), "eth0"))?;
-            *live.mgmt.lock().unwrap_or_else(PoisonError::into_inner) = Some(address.to_string());
+            live.wire.address("eth0", pool.on_link(address))?;
+            live.wire.route(&RouteSpec::default(pool.gateway(), "eth0"))?;
+            let mut known = live.mgmt.lock().unwrap_or_else(PoisonError::into_inner);
+            known.get_or_insert_with(|| address.to_string());
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use tokio::sync::{Mutex, mpsc};
 
+use super::agents::Agents;
 use super::cluster::{self, ControlPlane};
 use super::cni::{self, Agent};
 use super::nodes::Births;
@@ -149,8 +150,10 @@ impl World {
                 let client = self.control_plane.lock().await.as_ref().map(|plane| plane.client.clone());
                 let client = client.ok_or_else(|| no_cluster("install Cilium"))?;
                 let Some(version) = self.spec.cilium.as_deref() else { return Err(no_cilium()) };
+                let bgp = self.spec.bgp;
                 let agents =
-                    cni::bring_up(version, &client, &self.births, &self.pods, &mut report, &reporter).await?;
+                    cni::bring_up(version, bgp, &client, &self.births, &self.pods, &mut report, &reporter)
+                        .await?;
                 self.agents.lock().await.extend(agents);
             }
         }
@@ -191,6 +194,13 @@ impl World {
     pub(crate) async fn nodes(&self) -> Vec<NodeInfo> {
         let (nodes, pods) = (self.births.living().await, self.pods.living());
         nodes.iter().chain(&pods).map(|node| node.info()).collect()
+    }
+
+    /// Cilium's agents, to be followed.
+    pub(crate) async fn agents(&self) -> Agents {
+        let agents = self.agents.lock().await;
+        let told = agents.iter().filter_map(|agent| Some((agent.node.clone(), agent.status.clone()?)));
+        Agents::new(told.collect())
     }
 
     /// Ends every node; what goes wrong with one does not keep the others.

@@ -3,12 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::ops::Deref;
 
 use fabric_harness::probe::{PingReport, TraceReport};
 use serde_json::json;
 
+use super::flows::together;
 use super::verdict::{Verdict, listed};
-use crate::expect::{Resolver, Symbol, known_as};
+use crate::expect::{Resolver, Symbol, WantedFamily, known_as};
 
 /// Two probes of one thing that must agree.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +19,8 @@ pub struct AgreeSpec {
     pub from: Symbol,
     /// Where to.
     pub to: Symbol,
+    /// In which family; that of the first address of `to` when not said.
+    pub family: Option<WantedFamily>,
     /// By which probe.
     pub on: AgreeOn,
 }
@@ -30,7 +34,10 @@ pub enum AgreeOn {
         count: u32,
     },
     /// `traceroute`: the same responders at the same distances.
-    Trace,
+    Trace {
+        /// How many flows are traced natively: the program's own may take the way of any.
+        flows: u16,
+    },
 }
 
 impl AgreeSpec {
@@ -69,14 +76,18 @@ pub fn judge_pings_agree(spec: &AgreeSpec, native: &PingReport, own: &PingReport
     Verdict::of(&spec.subject(), "the same from both pings", seen, lines).detail(&detail)
 }
 
-/// Judges two traces.
-pub fn judge_traces_agree(
+/// Judges the traces of the native flows and one of its own.
+pub fn judge_traces_agree<T: Deref<Target = TraceReport>>(
     spec: &AgreeSpec,
-    native: &TraceReport,
+    native: &[T],
     own: &TraceReport,
     resolver: &dyn Resolver,
 ) -> Verdict {
     let mut lines = Vec::new();
+    let Some(native) = together(native) else {
+        let lines = vec!["nothing was traced natively".to_owned()];
+        return Verdict::of(&spec.subject(), "the same hops from both traceroutes", "nothing", lines);
+    };
     if native.hops.is_empty() || own.hops.is_empty() {
         lines.push("one of the two saw no hop, so they cannot agree".to_owned());
     }
@@ -94,7 +105,7 @@ pub fn judge_traces_agree(
     };
     let ttls: BTreeSet<u8> = native.hops.iter().chain(&own.hops).map(|hop| hop.ttl).collect();
     for ttl in ttls {
-        let (here, there) = (at(native, ttl), at(own, ttl));
+        let (here, there) = (at(&native, ttl), at(own, ttl));
         // Where paths are spread, each probe may see another of the responders.
         let agree =
             here.iter().any(|address| there.contains(address)) || (here.is_empty() && there.is_empty());

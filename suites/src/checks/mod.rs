@@ -3,13 +3,17 @@
 //! What lives here: no I/O, no waiting, no names of tests. Observing is the runner's business, and so is asking again.
 
 mod agree;
+mod attributes;
+mod connect;
 mod fib;
+mod flows;
 mod interfaces;
 mod lines;
 mod nodes;
 mod path;
 mod pods;
 mod prefixes;
+mod prospects;
 mod reach;
 mod rib;
 mod same;
@@ -22,12 +26,16 @@ mod recorded;
 mod tests;
 
 pub use agree::{AgreeOn, AgreeSpec, judge_pings_agree, judge_traces_agree};
+pub use connect::judge_connect;
 pub use fib::{FibFact, FibSpec, judge_fib};
+pub use flows::judge_flows;
+pub(crate) use flows::over;
 pub use interfaces::{InterfaceFact, InterfaceSpec, judge_interface};
 pub use lines::{LineSeen, LinesSpec, judge_lines};
 pub use nodes::{NodeFact, NodeSpec, judge_nodes};
 pub use path::{PathSpec, judge_path};
 pub use pods::{PodFact, PodSpec, judge_pod};
+pub use prospects::{FarEnd, never_up};
 pub use reach::{ReachFact, ReachSpec, judge_reach};
 pub use rib::{RibFact, RibSpec, judge_rib};
 use same::label_difference;

@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::Node;
 use serde_json::json;
 
 use super::verdict::{Verdict, counted, listed};
+use crate::expect::WantedFamily;
 
 /// What one check wants of the nodes.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +19,8 @@ pub enum NodeSpec {
     AllReady(bool),
     /// Their pod CIDRs.
     PodCidrs {
+        /// Of which family.
+        family: WantedFamily,
         /// How many different ones.
         count: Option<usize>,
         /// The length of each.
@@ -72,7 +75,9 @@ pub fn judge_nodes(spec: &NodeSpec, seen: &[Node]) -> Verdict {
             let phrase = format!("{right} of {} nodes {word}", conditions.len());
             Verdict::of("cluster", format!("every node {word}"), phrase, lines).detail(&conditions)
         }
-        NodeSpec::PodCidrs { count, length, inside } => pod_cidrs(*count, *length, *inside, seen),
+        NodeSpec::PodCidrs { family, count, length, inside } => {
+            pod_cidrs(*family, *count, *length, *inside, seen)
+        }
         NodeSpec::Of { node, fact } => {
             let found: Vec<_> = seen.iter().filter(|seen| super::same_node(&name(seen), node)).collect();
             match found.as_slice() {
@@ -93,13 +98,20 @@ pub fn judge_nodes(spec: &NodeSpec, seen: &[Node]) -> Verdict {
     }
 }
 
-fn pod_cidrs(count: Option<usize>, length: Option<u8>, inside: Option<IpNet>, seen: &[Node]) -> Verdict {
+fn pod_cidrs(
+    family: WantedFamily,
+    count: Option<usize>,
+    length: Option<u8>,
+    inside: Option<IpNet>,
+    seen: &[Node],
+) -> Verdict {
+    let adjective = family.adjective();
     let mut lines = Vec::new();
     let mut different: BTreeMap<IpNet, String> = BTreeMap::new();
     for node in seen {
-        let all = pod_cidrs_of(node);
+        let all: Vec<IpNet> = pod_cidrs_of(node).into_iter().filter(|cidr| family.holds(cidr)).collect();
         if all.is_empty() {
-            lines.push(format!("{} has no pod CIDR", name(node)));
+            lines.push(format!("{} has no {adjective}pod CIDR", name(node)));
         }
         for cidr in all {
             if let Some(length) = length.filter(|length| *length != cidr.prefix_len()) {
@@ -114,10 +126,10 @@ fn pod_cidrs(count: Option<usize>, length: Option<u8>, inside: Option<IpNet>, se
         }
     }
     if let Some(count) = count.filter(|count| *count != different.len()) {
-        lines.push(format!("there are {} pod CIDRs, not {count}", different.len()));
+        lines.push(format!("there are {} {adjective}pod CIDRs, not {count}", different.len()));
     }
-    let mut expected =
-        count.map_or_else(|| "pod CIDRs".to_owned(), |count| counted(count, "pod CIDR", "pod CIDRs"));
+    let (one, more) = (format!("{adjective}pod CIDR"), format!("{adjective}pod CIDRs"));
+    let mut expected = count.map_or_else(|| more.clone(), |count| counted(count, &one, &more));
     if let Some(length) = length {
         expected.push_str(&format!(" of length {length}"));
     }

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use fabric_harness::probe::{Hop as HopSeen, HopKind, TraceReport};
 
 use super::verdict::{Verdict, listed};
-use crate::expect::{Hop, Prober, Resolver, Symbol, Unresolved, known_as};
+use crate::expect::{Hop, Prober, Resolver, Symbol, Unresolved, WantedFamily, known_as};
 
 /// What one check wants of a path.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +18,10 @@ pub struct PathSpec {
     pub from: Symbol,
     /// Where to.
     pub to: Symbol,
+    /// In which family; that of the first address of `to` when not said.
+    pub family: Option<WantedFamily>,
+    /// How many flows are traced.
+    pub flows: u16,
     /// Who probes.
     pub prober: Prober,
     /// The hops, in order.
@@ -59,7 +63,7 @@ impl Step<'_> {
 pub fn judge_path(spec: &PathSpec, seen: &TraceReport, resolver: &dyn Resolver) -> Verdict {
     let subject = format!("{} to {}", spec.from.short(), spec.to.short());
     let expected = listed(spec.hops.iter().map(Hop::to_string)).replace(" and ", ", ");
-    let steps = match steps(&spec.hops, resolver) {
+    let steps = match steps(&spec.hops, WantedFamily::of(seen.to), resolver) {
         Ok(steps) => steps,
         Err(why) => return Verdict::unresolved(&subject, expected, &why).detail(seen),
     };
@@ -111,7 +115,11 @@ fn hop_text(hop: &HopSeen, resolver: &dyn Resolver) -> String {
     }
 }
 
-fn steps<'h>(hops: &'h [Hop], resolver: &dyn Resolver) -> Result<Vec<Step<'h>>, Unresolved> {
+fn steps<'h>(
+    hops: &'h [Hop],
+    family: WantedFamily,
+    resolver: &dyn Resolver,
+) -> Result<Vec<Step<'h>>, Unresolved> {
     hops.iter()
         .map(|hop| {
             Ok(match hop {
@@ -120,7 +128,8 @@ fn steps<'h>(hops: &'h [Hop], resolver: &dyn Resolver) -> Result<Vec<Step<'h>>, 
                 Hop::Responder(symbols) => {
                     let mut addresses = Vec::new();
                     for symbol in symbols {
-                        addresses.extend(resolver.addresses(symbol)?.into_iter().map(|named| named.value));
+                        let all = family.addresses(resolver, symbol)?;
+                        addresses.extend(all.into_iter().map(|named| named.value));
                     }
                     Step::Responder { hop, addresses }
                 }

@@ -61,6 +61,8 @@ fn path(hops: &[&str]) -> PathSpec {
     PathSpec {
         from: Symbol::parse("pod/nettool-1").unwrap(),
         to: Symbol::parse("pod/nettool-2").unwrap(),
+        family: None,
+        flows: 1,
         prober: Prober::Native,
         hops: hops.iter().map(|hop| Hop::parse(hop).unwrap()).collect(),
     }

@@ -1,13 +1,13 @@
 //! Judging pods as the cluster's API shows them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use k8s_openapi::api::core::v1::{Node, Pod};
 use serde_json::json;
 
 use super::verdict::{Verdict, listed};
-use crate::expect::{PodName, Resolver, Symbol, WantedPhase};
+use crate::expect::{PodName, Resolver, Symbol, WantedFamily, WantedPhase};
 
 /// What one check wants of a pod.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,18 +79,30 @@ pub fn judge_pod(spec: &PodSpec, seen: Option<&Pod>, nodes: &[Node], resolver: &
                 Ok(prefixes) => prefixes,
                 Err(why) => return Verdict::unresolved(&subject, expected, &why),
             };
-            match address_of(pod) {
-                None => {
-                    lines.push("it has no address yet".to_owned());
-                    "no address".to_owned()
+            let addresses = addresses_of(pod);
+            if addresses.is_empty() {
+                lines.push("it has no address yet".to_owned());
+            }
+            // Of each family that the prefixes have, one address must be in them.
+            let families: BTreeSet<WantedFamily> =
+                prefixes.iter().map(|prefix| WantedFamily::of(prefix.value.addr())).collect();
+            for family in families {
+                let own = || addresses.iter().filter(|address| WantedFamily::of(**address) == family);
+                if own().any(|address| prefixes.iter().any(|prefix| prefix.value.contains(address))) {
+                    continue;
                 }
-                Some(address) => {
-                    if !prefixes.iter().any(|prefix| prefix.value.contains(&address)) {
-                        let all = listed(prefixes.iter().map(ToString::to_string));
-                        lines.push(format!("{address} is not in {all}"));
-                    }
-                    address.to_string()
+                let of_family = prefixes.iter().filter(|prefix| family.holds(&prefix.value));
+                let all = listed(of_family.map(ToString::to_string));
+                match listed(own().map(IpAddr::to_string)).as_str() {
+                    "none" if addresses.is_empty() => {}
+                    "none" => lines.push(format!("it has no {family} address, and {all} is wanted")),
+                    seen => lines.push(format!("{seen} is not in {all}")),
                 }
+            }
+            if addresses.is_empty() {
+                "no address".to_owned()
+            } else {
+                listed(addresses.iter().map(IpAddr::to_string))
             }
         }
     };
@@ -104,8 +116,17 @@ fn is_ready(pod: &Pod) -> bool {
     conditions.into_iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
-fn address_of(pod: &Pod) -> Option<IpAddr> {
-    pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()
+/// Its addresses, the first one first.
+fn addresses_of(pod: &Pod) -> Vec<IpAddr> {
+    let Some(status) = &pod.status else { return Vec::new() };
+    let several = status.pod_ips.iter().flatten().map(|ip| &ip.ip);
+    let mut all: Vec<IpAddr> = Vec::new();
+    for address in status.pod_ip.iter().chain(several).filter_map(|text| text.parse().ok()) {
+        if !all.contains(&address) {
+            all.push(address);
+        }
+    }
+    all
 }
 
 /// What Kubernetes says about why a pod is not further.

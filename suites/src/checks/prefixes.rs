@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 
 use super::verdict::{compare, counted};
-use crate::expect::{Resolver, Symbol, Unresolved, prefix_known_as};
+use crate::expect::{Resolver, Symbol, Unresolved, WantedFamily, prefix_known_as};
 
 /// Prefixes that symbols stand for at this moment, each with its name.
 pub(super) struct Wanted {
@@ -13,16 +13,16 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    pub(super) fn resolve(symbols: &[Symbol], resolver: &dyn Resolver) -> Result<Self, Unresolved> {
+    /// Those of one family. A symbol that stands for none is an error: nothing would be missing from any table, and
+    /// nothing would be too much in it.
+    pub(super) fn resolve(
+        symbols: &[Symbol],
+        family: WantedFamily,
+        resolver: &dyn Resolver,
+    ) -> Result<Self, Unresolved> {
         let mut names = BTreeMap::new();
         for symbol in symbols {
-            let all = resolver.prefixes(symbol)?;
-            if all.is_empty() {
-                // Nothing would be missing from any table, and nothing would be too much in it.
-                let why = "it stands for no prefix at this moment".to_owned();
-                return Err(Unresolved::NotYet { symbol: symbol.clone(), why });
-            }
-            for named in all {
+            for named in family.prefixes(resolver, symbol)? {
                 names.entry(named.value).or_insert(named.name);
             }
         }
@@ -44,17 +44,17 @@ impl Wanted {
         }
     }
 
-    /// The families that are wanted: a set of IPv4 prefixes says nothing of a router's IPv6 routes.
-    pub(super) fn families(&self) -> (bool, bool) {
-        let v6 = |prefix: &IpNet| matches!(prefix, IpNet::V6(_));
-        (self.names.keys().any(|prefix| !v6(prefix)), self.names.keys().any(v6))
-    }
-
     /// Takes out the prefixes for which `gone` holds.
     pub(super) fn without(mut self, gone: impl Fn(IpNet) -> bool) -> Self {
         self.names.retain(|prefix, _| !gone(*prefix));
         self
     }
+}
+
+/// A number of prefixes of a family.
+pub(super) fn number_of(count: usize, family: WantedFamily) -> String {
+    let adjective = family.adjective();
+    counted(count, &format!("{adjective}prefix"), &format!("{adjective}prefixes"))
 }
 
 /// Compares a wanted set with what a table holds: the lines of the difference, and a phrase for what was seen.
@@ -75,13 +75,4 @@ pub(super) fn difference(
         phrase.push_str(&format!(", and {}", counted(sets.unexpected.len(), "other", "others")));
     }
     (lines, phrase)
-}
-
-/// True for the two families of a prefix that was seen, as far as the wanted set speaks of them.
-pub(super) fn in_family(prefix: &IpNet, (v4, v6): (bool, bool)) -> bool {
-    match prefix {
-        // A set that resolves to nothing is about IPv4, the family of every table here.
-        IpNet::V4(_) => v4 || !v6,
-        IpNet::V6(_) => v6,
-    }
 }

@@ -3,7 +3,7 @@
 use fabric_harness::probe::{PingFault, PingReport};
 
 use super::verdict::{Verdict, listed};
-use crate::expect::{Prober, Symbol};
+use crate::expect::{Prober, Symbol, WantedFamily};
 
 /// What one check wants of a ping.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,6 +12,10 @@ pub struct ReachSpec {
     pub from: Symbol,
     /// Who answers.
     pub to: Symbol,
+    /// In which family; that of the first address of `to` when not said.
+    pub family: Option<WantedFamily>,
+    /// The TCP port to connect to, instead of pinging.
+    pub port: Option<u16>,
     /// Who probes.
     pub prober: Prober,
     /// Requests per attempt.

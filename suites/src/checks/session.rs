@@ -63,6 +63,8 @@ pub enum SessionFact {
         /// How many.
         count: u64,
     },
+    /// The unicast families that both ends announced.
+    Families(Vec<WantedFamily>),
     /// The name the neighbor gave: the whole one, or what kind puts behind the cluster's name.
     Hostname(String),
     /// A part of the reason for the last loss.
@@ -197,6 +199,7 @@ fn judge_fact(subject: &str, fact: &SessionFact, session: &Session) -> Verdict {
             let seen = there.and_then(|there| there.sent);
             count_difference("sent to", *family, *count, seen, session, &mut difference)
         }
+        SessionFact::Families(wanted) => families_difference(wanted, session, &mut difference),
         SessionFact::Hostname(wanted) => match &session.hostname {
             Some(seen) => {
                 if !super::same_node(seen, wanted) {
@@ -267,6 +270,30 @@ fn state_difference(wanted: WantedState, session: &Session) -> Option<String> {
         }
     }
     Some(line)
+}
+
+fn families_difference(wanted: &[WantedFamily], session: &Session, difference: &mut Vec<String>) -> String {
+    let both = [WantedFamily::Ipv4, WantedFamily::Ipv6];
+    let carried =
+        |family: &WantedFamily| session.families.get(&family.family()).is_some_and(|state| state.negotiated);
+    for family in both {
+        match (wanted.contains(&family), carried(&family), session.families.contains_key(&family.family())) {
+            (true, false, _) if !session.is_up() => {
+                difference.push(format!("{family} is not negotiated: the session is {}", session.state));
+            }
+            (true, false, true) => {
+                difference.push(format!(
+                    "the router has {family} unicast activated, and the neighbor did not announce it"
+                ));
+            }
+            (true, false, false) => {
+                difference.push(format!("{family} unicast is not activated for this neighbor on the router"));
+            }
+            (false, true, _) => difference.push(format!("it carries {family} too")),
+            _ => {}
+        }
+    }
+    listed(both.iter().filter(|family| carried(family)).map(WantedFamily::to_string))
 }
 
 fn count_difference(
@@ -345,6 +372,7 @@ impl SessionFact {
             Self::Sent { family, count } => {
                 format!("{} sent", counted(usize_of(*count), &one(*family), &more(*family)))
             }
+            Self::Families(families) => listed(families.iter().map(WantedFamily::to_string)),
             Self::Hostname(name) => format!("the name {name}"),
             Self::LastReset(reason) => format!("last lost by {reason}"),
             Self::Drops(0) => "not lost".to_owned(),

@@ -35,7 +35,7 @@ impl Resolver for Literal {
     }
 }
 
-fn session() -> Session {
+pub(super) fn session() -> Session {
     let family = FamilyState { negotiated: true, accepted: 5, sent: Some(13), end_of_rib_received: true };
     Session {
         neighbor: "net0".into(),
@@ -61,6 +61,7 @@ fn session() -> Session {
         last_reset: None,
         peer_group: None,
         shutdown: false,
+        defers: false,
         families: BTreeMap::from([(Family::Ipv4Unicast, family)]),
     }
 }
@@ -155,7 +156,7 @@ fn ping(ttls: &[u8], sent: u16) -> PingReport {
 #[case(ReachFact::Ttl(vec![57, 58, 59]), ping(&[], 1), false)]
 fn pings_are_judged(#[case] fact: ReachFact, #[case] seen: PingReport, #[case] passes: bool) {
     let (from, to) = (Symbol::parse("pod/a").unwrap(), Symbol::parse("pod/b").unwrap());
-    let spec = ReachSpec { from, to, prober: Prober::Native, count: 3, fact };
+    let spec = ReachSpec { from, to, family: None, port: None, prober: Prober::Native, count: 3, fact };
     let verdict = judge_reach(&spec, &seen);
     assert_eq!(verdict.passed(), passes, "{}", verdict.failure_text());
 }
@@ -170,7 +171,15 @@ fn a_lost_ping_says_what_came_instead() {
     };
     seen.errors = vec![fault(1), fault(2)];
     let (from, to) = (Symbol::parse("pod/a").unwrap(), Symbol::parse("pod/b").unwrap());
-    let spec = ReachSpec { from, to, prober: Prober::Own, count: 2, fact: ReachFact::Reaches { loss: 0 } };
+    let spec = ReachSpec {
+        from,
+        to,
+        family: None,
+        port: None,
+        prober: Prober::Own,
+        count: 2,
+        fact: ReachFact::Reaches { loss: 0 },
+    };
     insta::assert_snapshot!(judge_reach(&spec, &seen).failure_text());
 }
 
@@ -238,7 +247,7 @@ fn names_of_nodes_may_be_short(#[case] seen: &str, #[case] written: &str, #[case
 }
 
 fn agree(on: AgreeOn) -> AgreeSpec {
-    AgreeSpec { from: Symbol::parse("pod/a").unwrap(), to: Symbol::parse("pod/b").unwrap(), on }
+    AgreeSpec { from: Symbol::parse("pod/a").unwrap(), to: Symbol::parse("pod/b").unwrap(), family: None, on }
 }
 
 #[rstest]
@@ -266,7 +275,7 @@ fn two_traces_agree_or_not(#[case] own: &str, #[case] difference: Option<&str>) 
         TraceReport { to, hops, reached, refused: None }
     };
     let native = trace("10.0.2.1 * 10.1.3.242");
-    let verdict = judge_traces_agree(&agree(AgreeOn::Trace), &native, &trace(own), &Literal);
+    let verdict = judge_traces_agree(&agree(AgreeOn::Trace { flows: 1 }), &[&native], &trace(own), &Literal);
     match difference {
         None => assert!(verdict.passed(), "{}", verdict.failure_text()),
         Some(part) => assert!(verdict.failure_text().contains(part), "{}", verdict.failure_text()),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::{bench, doctor, down, enter, exit, list, status, test, up};
+use super::{bench, cilium, doctor, down, enter, exit, list, status, test, up};
 
 /// Brings a Cilium BGP fabric up, judges it, and tells what it saw.
 #[derive(Debug, Parser)]
@@ -38,6 +38,9 @@ enum Command {
     List(ListArgs),
     /// Run a lab several times and print where the time goes.
     Bench(BenchArgs),
+    /// Print what Cilium's own command line prints, from the fabric's speakers.
+    #[command(subcommand)]
+    Cilium(cilium::Cilium),
 }
 
 /// Which lab.
@@ -193,6 +196,7 @@ pub(crate) fn main() -> ExitCode {
             Command::Doctor(args) => doctor::run(args).await,
             Command::List(args) => list::run(&args),
             Command::Bench(args) => bench::run(args).await,
+            Command::Cilium(command) => cilium::run(command).await,
         }
     });
     runtime.shutdown_background();

@@ -12,6 +12,7 @@ macro_rules! say {
 
 mod args;
 mod bench;
+mod cilium;
 mod doctor;
 mod down;
 mod enter;

@@ -4,7 +4,7 @@
 //! nodes:
 //!   count: 4
 //!   ready: false
-//!   pod-cidrs: { count: 4, length: 24, inside: 10.1.0.0/16 }
+//!   pod-cidrs: { count: 4, length: 24, inside: 10.1.0.0/16, ipv6: { count: 4, length: 64 } }
 //!   control-plane: { address: 10.0.1.2, labels: { rack: rack0 } }
 //! pods:
 //!   nettool-1: { phase: Running, node: { rack: rack0 }, address: podCIDR(nettool-1) }
@@ -16,6 +16,7 @@ use std::net::IpAddr;
 use fabric_harness::lab::yaml::{Diagnostics, Fields, FromTree, Location, Node, Spanned, choice};
 use ipnet::IpNet;
 
+use super::family::WantedFamily;
 use super::patience::Patience;
 use super::read;
 use super::symbol::{PodName, Symbol};
@@ -29,17 +30,19 @@ pub struct NodesExpect {
     pub count: Option<usize>,
     /// All of them Ready, or none.
     pub ready: Option<bool>,
-    /// What pod CIDRs they have.
-    pub pod_cidrs: Option<PodCidrs>,
+    /// What pod CIDRs they have, family by family.
+    pub pod_cidrs: Vec<PodCidrs>,
     /// Node by node.
     pub each: Vec<NodeExpect>,
     /// `within` and `holds` of the group.
     pub patience: Patience,
 }
 
-/// The pod CIDRs of the nodes.
+/// The pod CIDRs of the nodes, of one family.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PodCidrs {
+    /// The family.
+    pub family: WantedFamily,
     /// Where it is written.
     pub at: Location,
     /// How many different ones.
@@ -59,8 +62,8 @@ pub struct NodeExpect {
     pub ready: Option<bool>,
     /// Labels it carries.
     pub labels: BTreeMap<String, String>,
-    /// Its InternalIP.
-    pub address: Option<IpAddr>,
+    /// Its InternalIPs, each of them.
+    pub addresses: Vec<IpAddr>,
     /// `within` and `holds` of this node.
     pub patience: Patience,
 }
@@ -119,7 +122,7 @@ impl FromTree for NodesExpect {
             at: node.at.clone(),
             count: fields.optional("count", ctx),
             ready: fields.optional("ready", ctx),
-            pod_cidrs: fields.optional("pod-cidrs", ctx),
+            pod_cidrs: fields.node("pod-cidrs").map(|node| PodCidrs::read_all(node, ctx)).unwrap_or_default(),
             each: Vec::new(),
             patience: Patience::read(&mut fields, ctx),
         };
@@ -128,17 +131,40 @@ impl FromTree for NodesExpect {
     }
 }
 
-impl FromTree for PodCidrs {
-    fn from_tree(node: &Node, ctx: &mut Diagnostics) -> Option<Self> {
-        let mut fields = Fields::of(node, "the pod CIDRs", ctx)?;
-        let cidrs = Self {
-            at: node.at.clone(),
-            count: fields.optional("count", ctx),
-            length: fields.optional("length", ctx),
-            inside: fields.optional("inside", ctx),
-        };
+impl PodCidrs {
+    /// What stands there is IPv4, and `ipv6:` holds the same keys for IPv6.
+    fn read_all(node: &Node, ctx: &mut Diagnostics) -> Vec<Self> {
+        let Some(mut fields) = Fields::of(node, "the pod CIDRs", ctx) else { return Vec::new() };
+        let ipv6 = fields.node("ipv6");
+        let plain = fields.rest().next().is_some();
+        let mut all = Vec::new();
+        if plain || ipv6.is_none() {
+            all.extend(Self::read(node.at.clone(), WantedFamily::Ipv4, fields, ctx));
+        }
+        if let Some(node) = ipv6
+            && let Some(fields) = Fields::of(node, "the IPv6 pod CIDRs", ctx)
+        {
+            all.extend(Self::read(node.at.clone(), WantedFamily::Ipv6, fields, ctx));
+        }
+        all
+    }
+
+    fn read(
+        at: Location,
+        family: WantedFamily,
+        mut fields: Fields<'_>,
+        ctx: &mut Diagnostics,
+    ) -> Option<Self> {
+        let count = fields.optional("count", ctx);
+        let length = fields.optional("length", ctx);
+        let inside: Option<Spanned<IpNet>> = fields.optional("inside", ctx);
         fields.finish(ctx);
-        Some(cidrs)
+        if let Some(net) = inside.as_ref().filter(|net| !family.holds(&net.value)) {
+            ctx.error(&net.at, format!("{} is not {family}", net.value))
+                .help("IPv6 pod CIDRs are judged under `ipv6:` of `pod-cidrs`");
+            return None;
+        }
+        Some(Self { family, at, count, length, inside: inside.map(|net| net.value) })
     }
 }
 
@@ -150,11 +176,14 @@ impl NodeExpect {
             node: name,
             ready: fields.optional("ready", ctx),
             labels: fields.optional("labels", ctx).unwrap_or_default(),
-            address: fields.optional("address", ctx),
+            addresses: fields
+                .node("address")
+                .and_then(|node| read::one_or_more(node, ctx))
+                .unwrap_or_default(),
             patience: Patience::read(&mut fields, ctx),
         };
         fields.finish(ctx);
-        let silent = expect.ready.is_none() && expect.labels.is_empty() && expect.address.is_none();
+        let silent = expect.ready.is_none() && expect.labels.is_empty() && expect.addresses.is_empty();
         if silent && ctx.len() == before {
             ctx.error(&expect.node.at, format!("nothing is expected of the node {}", expect.node.value))
                 .help("write `ready`, `labels` or `address`");

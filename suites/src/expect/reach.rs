@@ -5,10 +5,12 @@
 //! paths:
 //!   - { from: pod/nettool-1, to: pod/nettool-2, both: true,
 //!       hops: ["*?", "node(nettool-1):cilium_host", gateway(nettool-1), router0:lo, "*?", pod/nettool-2] }
+//!   - { from: client:eth1, to: service/web, family: ipv6, flows: 16, hops: [router0:lo, "{tor0:lo|tor1:lo}", service/web] }
 //! ```
 
 use fabric_harness::lab::yaml::{Diagnostics, Fields, FromTree, Location, Node, choice};
 
+use super::family::WantedFamily;
 use super::hop::Hop;
 use super::patience::Patience;
 use super::read;
@@ -27,7 +29,11 @@ pub struct ReachExpect {
     pub both: bool,
     /// False when every request must stay without an answer.
     pub reachable: bool,
-    /// Requests per attempt.
+    /// In which families; none for that of the first address of `to`.
+    pub families: Vec<WantedFamily>,
+    /// The TCP port to connect to, instead of pinging.
+    pub port: Option<u16>,
+    /// Requests (or connections) per attempt.
     pub count: u32,
     /// How many of them may be lost, in percent.
     pub loss: u8,
@@ -48,6 +54,11 @@ pub struct PathsExpect {
     pub from: Symbol,
     /// Where to.
     pub to: Symbol,
+    /// In which families; none for that of the first address of `to`.
+    pub families: Vec<WantedFamily>,
+    /// How many flows are traced, each with a source port of its own. With more than one, every member of a set of hops
+    /// must be seen.
+    pub flows: u16,
     /// The way there.
     pub hops: Vec<Hop>,
     /// The way back: given, or with `both: true` the way there with the two ends exchanged.
@@ -101,16 +112,28 @@ impl FromTree for ReachExpect {
     fn from_tree(node: &Node, ctx: &mut Diagnostics) -> Option<Self> {
         let mut fields = Fields::of(node, "a reach", ctx)?;
         let ends = ends(&mut fields, ctx);
+        let families = families(&mut fields, ctx);
+        let port = fields.optional("port", ctx);
         let both = fields.optional("both", ctx).unwrap_or(false);
         let reachable = fields.optional("reachable", ctx).unwrap_or(true);
         let count = fields.optional("count", ctx).unwrap_or(3);
         let loss = fields.optional("loss", ctx).unwrap_or(0);
         let ttl = fields.node("ttl").map_or(Some(Vec::new()), |node| read::one_or_more::<u8>(node, ctx));
-        let via =
-            fields.node("via").map_or(Some(Via::Both), |node| choice(node, "a way to probe", &VIAS, ctx));
+        let via = match fields.node("via") {
+            Some(node) => choice(node, "a way to probe", &VIAS, ctx),
+            None if port.is_some() => Some(Via::Native),
+            None => Some(Via::Both),
+        };
         let patience = Patience::read(&mut fields, ctx);
         let at = fields.at().clone();
         fields.finish(ctx);
+        if port.is_some()
+            && (!ttl.as_ref().is_some_and(Vec::is_empty) || via != Some(Via::Native) || port == Some(0))
+        {
+            ctx.error(&at, "a connection has no TTL, and this program alone makes it")
+                .help("keep `port` (1 to 65535) without `ttl` and `via`, or leave `port` out to ping");
+            return None;
+        }
         if count == 0 || loss > 99 {
             ctx.error(&at, "a check that can only pass says nothing")
                 .help("write a `count` of 1 or more and a `loss` below 100; `reachable: false` for no answer at all");
@@ -121,7 +144,20 @@ impl FromTree for ReachExpect {
             ctx.error(&at, "no answer is wanted, so none has a TTL").help("remove `ttl`");
             return None;
         }
-        Some(Self { at, from, to, both, reachable, count, loss, ttl, via: via?, patience })
+        Some(Self {
+            at,
+            from,
+            to,
+            families: families?,
+            port,
+            both,
+            reachable,
+            count,
+            loss,
+            ttl,
+            via: via?,
+            patience,
+        })
     }
 }
 
@@ -129,6 +165,8 @@ impl FromTree for PathsExpect {
     fn from_tree(node: &Node, ctx: &mut Diagnostics) -> Option<Self> {
         let mut fields = Fields::of(node, "a path", ctx)?;
         let ends = ends(&mut fields, ctx);
+        let families = families(&mut fields, ctx);
+        let flows = fields.optional("flows", ctx).unwrap_or(1);
         let hops: Option<Vec<Hop>> = fields.required("hops", ctx);
         let both = fields.optional("both", ctx).unwrap_or(false);
         let back: Option<Vec<Hop>> = fields.optional("back", ctx);
@@ -138,6 +176,13 @@ impl FromTree for PathsExpect {
         let at = fields.at().clone();
         fields.finish(ctx);
         let ((from, to), hops) = (ends?, hops?);
+        let set = |hop: &Hop| matches!(hop, Hop::Responder(several) if several.len() > 1);
+        if !(1..=MOST_FLOWS).contains(&flows) || (flows > 1 && !hops.iter().any(set)) {
+            ctx.error(&at, format!("`flows: {flows}` proves nothing here")).help(format!(
+                "several flows (up to {MOST_FLOWS}) show that every member of a set is used: hops: [\"{{tor0:lo|tor1:lo}}\", ...]"
+            ));
+            return None;
+        }
         if !hops.iter().any(|hop| matches!(hop, Hop::Responder(_))) {
             ctx.error(&at, "a path needs a hop that answers")
                 .help("write at least the far end: hops: [pod/nettool-2]");
@@ -155,8 +200,16 @@ impl FromTree for PathsExpect {
             }
             (given, _) => given,
         };
-        Some(Self { at, from, to, hops, back, via: via?, patience })
+        Some(Self { at, from, to, families: families?, flows, hops, back, via: via?, patience })
     }
+}
+
+/// More flows than this would only cost time: of two ways one is missed by 64 flows once in 2^63 times.
+const MOST_FLOWS: u16 = 64;
+
+/// `family: ipv6`, or both of them as a list.
+fn families(fields: &mut Fields<'_>, ctx: &mut Diagnostics) -> Option<Vec<WantedFamily>> {
+    fields.node("family").map_or(Some(Vec::new()), |node| read::one_or_more(node, ctx))
 }
 
 /// The two ends, `from` and `to`.
@@ -181,6 +234,7 @@ fn end_name(end: &Symbol) -> String {
         Symbol::Interface { place, .. } => match place {
             Place::Device(name) | Place::NodeOf(name) | Place::TorOf(name) => name.clone(),
         },
+        Symbol::Service(_, service) => service.name.clone(),
         other => other.to_string(),
     }
 }

@@ -12,20 +12,25 @@
 //!
 //! A set of prefixes is judged twice: in the router's BGP table (`rib`) and in its kernel's (`fib`). That packets
 //! follow is said by `reach` and `paths`.
+//!
+//! What stands directly under a router is IPv4; `ipv6:` holds the same keys for IPv6. Symbols stand for their prefixes
+//! of that family.
 
-use std::fmt;
+use fabric_harness::lab::yaml::{Diagnostics, Fields, Location, Node, Spanned, Value, choice};
 
-use fabric_harness::lab::yaml::{Diagnostics, Fields, FromTree, Location, Node, Spanned, Value, choice};
-
+use super::family::{FAMILIES, WantedFamily};
+use super::path::WantedPath;
 use super::patience::Patience;
 use super::read;
 use super::symbol::Symbol;
 
-/// What the tables of one router must hold.
+/// What the tables of one router must hold of one family.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RouterRoutes {
     /// The router, by its name in the topology.
     pub router: Spanned<String>,
+    /// The family.
+    pub family: WantedFamily,
     /// The number of prefixes in the BGP table.
     pub count: Option<usize>,
     /// All the prefixes of the BGP table.
@@ -51,45 +56,10 @@ pub struct PrefixExpect {
     pub prefix: Symbol,
     /// The attributes of the best path.
     pub path: WantedPath,
-    /// The interface through which the kernel sends to it.
-    pub out: Option<String>,
+    /// The interfaces through which the kernel sends to it, each of them.
+    pub out: Vec<String>,
     /// `within` and `holds` of this prefix.
     pub patience: Patience,
-}
-
-/// The attributes of a best path; what is not said is not judged.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct WantedPath {
-    /// The ORIGIN attribute (RFC 4271, section 5.1.1).
-    pub origin: Option<WantedOrigin>,
-    /// The next hop, by role.
-    pub next_hop: Option<Symbol>,
-    /// The AS path, nearest first; an empty list for a path of one's own AS.
-    pub as_path: Option<Vec<u32>>,
-    /// LOCAL_PREF.
-    pub local_pref: Option<u32>,
-    /// From whom the path came.
-    pub from: Option<WantedSource>,
-}
-
-/// An ORIGIN.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WantedOrigin {
-    /// `i`.
-    Igp,
-    /// `e`.
-    Egp,
-    /// `?`.
-    Incomplete,
-}
-
-/// Whose path it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum WantedSource {
-    /// The router's own.
-    Myself,
-    /// A neighbor's, by the host name it gave.
-    Neighbor(String),
 }
 
 /// How the kernel's table relates to the set of prefixes.
@@ -106,28 +76,52 @@ pub enum WantedFib {
     },
 }
 
-const ORIGINS: [(&str, WantedOrigin); 3] =
-    [("igp", WantedOrigin::Igp), ("egp", WantedOrigin::Egp), ("incomplete", WantedOrigin::Incomplete)];
-
-impl WantedPath {
-    /// True when nothing is said.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 impl RouterRoutes {
-    fn read(router: Spanned<String>, node: &Node, ctx: &mut Diagnostics) -> Option<Self> {
-        let before = ctx.len();
+    /// One or two of them: what stands directly under the router, and what its families say.
+    fn read_router(router: Spanned<String>, node: &Node, ctx: &mut Diagnostics) -> Option<Vec<Self>> {
         let mut fields = Fields::of(node, format!("`routes` of {}", router.value), ctx)?;
+        let patience = Patience::read(&mut fields, ctx);
+        let named: Vec<_> =
+            FAMILIES.into_iter().filter_map(|(key, family)| Some((fields.node(key)?, key, family))).collect();
+        let mut all = Vec::new();
+        for (node, key, family) in &named {
+            let what = format!("`{key}` of {}", router.value);
+            let Some(mut inner) = Fields::of(node, what, ctx) else { continue };
+            let inner_patience = Patience::read(&mut inner, ctx).or(patience);
+            all.extend(Self::read(router.clone(), *family, inner, inner_patience, ctx));
+        }
+        let plain = fields.rest().next().is_some();
+        if plain && named.iter().any(|(_, _, family)| *family == WantedFamily::Ipv4) {
+            ctx.error(&router.at, "what stands directly under a router is IPv4, and `ipv4` is there too")
+                .help("write all of it under `ipv4`");
+        } else if plain || named.is_empty() {
+            all.extend(Self::read(router, WantedFamily::Ipv4, fields, patience, ctx));
+        }
+        // IPv4 first, wherever it stands.
+        all.sort_by_key(|routes| routes.family);
+        Some(all)
+    }
+
+    fn read(
+        router: Spanned<String>,
+        family: WantedFamily,
+        mut fields: Fields<'_>,
+        patience: Patience,
+        ctx: &mut Diagnostics,
+    ) -> Option<Self> {
+        let before = ctx.len();
         let routes = Self {
             count: fields.optional("count", ctx),
-            prefixes: fields.node("prefixes").map(|node| read_prefixes(node, ctx)),
-            adds: fields.node("adds").map(|node| read_prefixes(node, ctx)).unwrap_or_default(),
-            removes: fields.node("removes").map(|node| read_symbols(node, ctx)).unwrap_or_default(),
-            absent: fields.node("absent").map(|node| read_symbols(node, ctx)).unwrap_or_default(),
-            fib: fields.optional("fib", ctx).unwrap_or(WantedFib::Contains),
-            patience: Patience::read(&mut fields, ctx),
+            prefixes: fields.node("prefixes").map(|node| read_prefixes(node, family, ctx)),
+            adds: fields.node("adds").map(|node| read_prefixes(node, family, ctx)).unwrap_or_default(),
+            removes: fields.node("removes").map(|node| read_symbols(node, family, ctx)).unwrap_or_default(),
+            absent: fields.node("absent").map(|node| read_symbols(node, family, ctx)).unwrap_or_default(),
+            fib: fields
+                .node("fib")
+                .and_then(|node| WantedFib::read(node, family, ctx))
+                .unwrap_or(WantedFib::Contains),
+            patience,
+            family,
             router,
         };
         fields.finish(ctx);
@@ -135,7 +129,7 @@ impl RouterRoutes {
         if silent && routes.adds.is_empty() && routes.removes.is_empty() && routes.absent.is_empty() {
             ctx.error(
                 &routes.router.at,
-                format!("nothing is expected of the routes of {}", routes.router.value),
+                format!("nothing is expected of the {}routes of {}", family.adjective(), routes.router.value),
             )
             .help("write `count`, `prefixes`, `adds`, `removes` or `absent`");
             return None;
@@ -153,19 +147,21 @@ impl RouterRoutes {
 }
 
 /// A list of symbols, or a mapping of symbols to what their paths must be.
-fn read_prefixes(node: &Node, ctx: &mut Diagnostics) -> Vec<PrefixExpect> {
+fn read_prefixes(node: &Node, family: WantedFamily, ctx: &mut Diagnostics) -> Vec<PrefixExpect> {
     let mut all: Vec<PrefixExpect> = Vec::new();
     match &node.value {
         Value::Sequence(items) => {
             for item in items {
-                if let Some(symbol) = read::prefix(item, ctx) {
+                let symbol = read::prefix(item, ctx);
+                if let Some(symbol) = symbol.and_then(|one| of_family(one, family, &item.at, ctx)) {
                     all.push(PrefixExpect::bare(item.at.clone(), symbol));
                 }
             }
         }
         Value::Mapping(mapping) => {
             for entry in &mapping.entries {
-                let symbol = read::prefix_key(&entry.key, &entry.key_at, ctx);
+                let symbol = read::prefix_key(&entry.key, &entry.key_at, ctx)
+                    .and_then(|one| of_family(one, family, &entry.key_at, ctx));
                 let read = PrefixExpect::read(&entry.key_at, &entry.key, &entry.value, ctx);
                 if let (Some(symbol), Some(expect)) = (symbol, read) {
                     all.push(PrefixExpect { prefix: symbol, ..expect });
@@ -180,9 +176,21 @@ fn read_prefixes(node: &Node, ctx: &mut Diagnostics) -> Vec<PrefixExpect> {
     all
 }
 
-fn read_symbols(node: &Node, ctx: &mut Diagnostics) -> Vec<Spanned<Symbol>> {
+/// A prefix written out must be of the family it stands under.
+fn of_family(symbol: Symbol, family: WantedFamily, at: &Location, ctx: &mut Diagnostics) -> Option<Symbol> {
+    let Some(other) = symbol.family().filter(|other| *other != family) else { return Some(symbol) };
+    let help = match family {
+        WantedFamily::Ipv4 => "write it under `ipv6:` of the router",
+        WantedFamily::Ipv6 => "write it directly under the router, or under `ipv4:`",
+    };
+    ctx.error(at, format!("`{symbol}` is {other}, and these are {family} routes")).help(help);
+    None
+}
+
+fn read_symbols(node: &Node, family: WantedFamily, ctx: &mut Diagnostics) -> Vec<Spanned<Symbol>> {
     let one = |node: &Node, ctx: &mut Diagnostics| {
-        read::prefix(node, ctx).map(|value| Spanned { value, at: node.at.clone() })
+        let symbol = of_family(read::prefix(node, ctx)?, family, &node.at, ctx)?;
+        Some(Spanned { value: symbol, at: node.at.clone() })
     };
     match node.as_sequence() {
         Some(items) => items.iter().filter_map(|item| one(item, ctx)).collect(),
@@ -193,20 +201,13 @@ fn read_symbols(node: &Node, ctx: &mut Diagnostics) -> Vec<Spanned<Symbol>> {
 impl PrefixExpect {
     /// A prefix of whose path nothing is said.
     pub fn bare(at: Location, prefix: Symbol) -> Self {
-        Self { at, prefix, path: WantedPath::default(), out: None, patience: Patience::default() }
+        Self { at, prefix, path: WantedPath::default(), out: Vec::new(), patience: Patience::default() }
     }
 
     fn read(at: &Location, key: &str, node: &Node, ctx: &mut Diagnostics) -> Option<Self> {
         let mut fields = Fields::of(node, format!("the route to {key}"), ctx)?;
-        let origin = fields.node("origin").and_then(|node| choice(node, "an origin", &ORIGINS, ctx));
-        let path = WantedPath {
-            origin,
-            next_hop: fields.node("next-hop").and_then(|node| read::address(node, ctx)),
-            as_path: fields.optional("as-path", ctx),
-            local_pref: fields.optional("local-pref", ctx),
-            from: fields.optional("from", ctx),
-        };
-        let out = fields.optional("out", ctx);
+        let path = WantedPath::read(&mut fields, ctx);
+        let out = fields.node("out").and_then(|node| read::one_or_more(node, ctx)).unwrap_or_default();
         let patience = Patience::read(&mut fields, ctx);
         fields.finish(ctx);
         // The caller puts the real symbol in.
@@ -214,15 +215,8 @@ impl PrefixExpect {
     }
 }
 
-impl FromTree for WantedSource {
-    fn from_tree(node: &Node, ctx: &mut Diagnostics) -> Option<Self> {
-        let name = String::from_tree(node, ctx)?;
-        Some(if name == "self" { Self::Myself } else { Self::Neighbor(name) })
-    }
-}
-
-impl FromTree for WantedFib {
-    fn from_tree(node: &Node, ctx: &mut Diagnostics) -> Option<Self> {
+impl WantedFib {
+    fn read(node: &Node, family: WantedFamily, ctx: &mut Diagnostics) -> Option<Self> {
         const WORDS: [(&str, WantedFib); 3] = [
             ("contains", WantedFib::Contains),
             ("exact", WantedFib::Exact { besides: Vec::new() }),
@@ -232,7 +226,7 @@ impl FromTree for WantedFib {
             return choice(node, "a way to judge the kernel's table", &WORDS, ctx);
         }
         let mut fields = Fields::of(node, "the kernel's table", ctx)?;
-        let besides = fields.node("besides").map(|node| read_symbols(node, ctx)).unwrap_or_default();
+        let besides = fields.node("besides").map(|node| read_symbols(node, family, ctx)).unwrap_or_default();
         let word = fields.node("match").and_then(|node| choice(node, "a way to judge", &WORDS[..2], ctx));
         fields.finish(ctx);
         match word {
@@ -247,30 +241,12 @@ impl FromTree for WantedFib {
     }
 }
 
-impl fmt::Display for WantedOrigin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Igp => "IGP",
-            Self::Egp => "EGP",
-            Self::Incomplete => "incomplete",
-        })
-    }
-}
-
-impl fmt::Display for WantedSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Myself => f.write_str("the router itself"),
-            Self::Neighbor(name) => f.write_str(name),
-        }
-    }
-}
-
 /// `routes:` as a whole, with the times of the group put into its routers.
 pub(super) fn read_all(node: &Node, ctx: &mut Diagnostics) -> Vec<RouterRoutes> {
     let Some(mut fields) = Fields::of(node, "`routes` of a phase", ctx) else { return Vec::new() };
     let outer = Patience::read(&mut fields, ctx);
-    let mut all = read::each(&fields, ctx, RouterRoutes::read);
+    let mut all: Vec<RouterRoutes> =
+        read::each(&fields, ctx, RouterRoutes::read_router).into_iter().flatten().collect();
     for router in &mut all {
         router.patience = router.patience.or(outer);
     }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use fabric_harness::lab::yaml::{Diagnostics, Fields, FromTree, Location, Node, Spanned, choice};
 
+use super::family::{FAMILIES, WantedFamily};
 use super::patience::Patience;
 use super::read;
 use super::symbol::Symbol;
@@ -48,6 +49,8 @@ pub struct SessionExpect {
     pub keepalive: Option<Duration>,
     /// Prefix counts per address family.
     pub families: Vec<FamilyExpect>,
+    /// The families that both ends announced, and no other unicast ones.
+    pub carries: Option<Vec<WantedFamily>>,
     /// The name the neighbor gave in its OPEN (FQDN capability): a node's short name fits the whole one.
     pub hostname: Option<String>,
     /// Part of the router's own words for why the session last went down: `Peer De-configured`.
@@ -105,15 +108,6 @@ pub struct FamilyExpect {
     pub received: Option<u64>,
     /// Prefixes sent to the neighbor.
     pub sent: Option<u64>,
-}
-
-/// An address family a session may carry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WantedFamily {
-    /// IPv4 unicast.
-    Ipv4,
-    /// IPv6 unicast.
-    Ipv6,
 }
 
 /// The words for states in lab.yaml.
@@ -192,6 +186,7 @@ impl SessionExpect {
             hold: None,
             keepalive: None,
             families: Vec::new(),
+            carries: None,
             hostname: None,
             last_reset: None,
             drops: None,
@@ -199,9 +194,14 @@ impl SessionExpect {
         }
     }
 
+    /// `families: [ipv4, ipv6]` says which, `families: { ipv6: { received: 4 } }` how many prefixes of each.
     fn read_families(&mut self, node: &Node, ctx: &mut Diagnostics) {
+        if node.as_mapping().is_none() {
+            self.carries = read::one_or_more(node, ctx);
+            return;
+        }
         let Some(mut families) = Fields::of(node, "the address families", ctx) else { return };
-        for (key, family) in [("ipv4", WantedFamily::Ipv4), ("ipv6", WantedFamily::Ipv6)] {
+        for (key, family) in FAMILIES {
             let Some(node) = families.node(key) else { continue };
             if self.families.iter().any(|there| there.family == family) {
                 ctx.error(&node.at, "IPv4 prefix counts are given twice")
@@ -266,15 +266,6 @@ impl fmt::Display for WantedKind {
         f.write_str(match self {
             Self::Internal => "internal (iBGP)",
             Self::External => "external (eBGP)",
-        })
-    }
-}
-
-impl fmt::Display for WantedFamily {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Ipv4 => "IPv4",
-            Self::Ipv6 => "IPv6",
         })
     }
 }

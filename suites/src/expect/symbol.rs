@@ -6,11 +6,14 @@
 //! ```text
 //! symbol  = prefix | address              10.1.2.0/24, fd00::/64, 10.0.1.2
 //!         | "mgmt"                        the management network of the lab
-//!         | "default"                     0.0.0.0/0
+//!         | "default"                     0.0.0.0/0, ::/0
 //!         | "podCIDR(" select ")"         the pod CIDRs of the nodes that are meant
 //!         | "pod/" [namespace "/"] name   the address of a pod
 //!         | "node/" whose                 the node IP (InternalIP) of a Kubernetes node
 //!         | "gateway(" whose ")"          the router's address on the link to that node
+//!         | "service/" [namespace "/"] name       the addresses a load balancer gave a service
+//!         | "clusterIP(" [namespace "/"] name ")" a service's own addresses in the cluster
+//!         | "externalIP(" [namespace "/"] name ")" those its spec names
 //!         | place ":" interface           the addresses of an interface, or its connected prefixes
 //! place   = device                        a node of the topology: router0
 //!         | "node(" whose ")"             the Kubernetes node of a pod, or the one of that name
@@ -25,6 +28,8 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
+use super::family::WantedFamily;
+
 mod grammar;
 #[cfg(test)]
 mod tests;
@@ -38,9 +43,9 @@ pub enum Symbol {
     Prefix(IpNet),
     /// An address written out: `10.0.1.2`.
     Address(IpAddr),
-    /// `mgmt`: the IPv4 subnet of the lab's management network.
+    /// `mgmt`: the subnets of the lab's management network.
     Management,
-    /// `default`: the default route, 0.0.0.0/0.
+    /// `default`: the default route, 0.0.0.0/0 and ::/0.
     Default,
     /// `podCIDR(...)`: the pod CIDRs of some nodes.
     PodCidr(Select),
@@ -50,6 +55,8 @@ pub enum Symbol {
     Node(String),
     /// `gateway(nettool-1)`: the address of the router's interface on the link to that node.
     Gateway(String),
+    /// `service/web`, `clusterIP(web)`, `externalIP(web)`: addresses of a service, as prefixes of one address each.
+    Service(ServiceAddress, PodName),
     /// `router0:lo`, `node(nettool-1):cilium_host`: an interface.
     Interface {
         /// Whose interface.
@@ -81,12 +88,23 @@ pub enum Select {
     Labels(Vec<(String, String)>),
 }
 
-/// A pod's name in a namespace.
+/// Which of a service's addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ServiceAddress {
+    /// What a load balancer gave it (`status.loadBalancer.ingress`).
+    LoadBalancer,
+    /// What the cluster gave it (`spec.clusterIPs`).
+    Cluster,
+    /// What its author says of it (`spec.externalIPs`).
+    External,
+}
+
+/// A pod's (or a service's) name in a namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PodName {
     /// The namespace; `default` unless written.
     pub namespace: String,
-    /// The pod's name.
+    /// The name there.
     pub name: String,
 }
 
@@ -107,6 +125,15 @@ impl Symbol {
     /// True when this can stand where an address is wanted.
     pub fn names_an_address(&self) -> bool {
         !matches!(self, Self::Prefix(_) | Self::Management | Self::Default | Self::PodCidr(_))
+    }
+
+    /// The one family it can be of; `None` where its role decides, or the fabric.
+    pub fn family(&self) -> Option<WantedFamily> {
+        match self {
+            Self::Prefix(prefix) => Some(WantedFamily::of(prefix.addr())),
+            Self::Address(address) => Some(WantedFamily::of(*address)),
+            _ => None,
+        }
     }
 
     /// The same symbol seen from the other end: `left` and `right` (names of pods or nodes) exchanged.
@@ -176,6 +203,9 @@ impl fmt::Display for Symbol {
             Self::Pod(pod) => write!(f, "pod/{}", pod.short()),
             Self::Node(whose) => write!(f, "node/{whose}"),
             Self::Gateway(whose) => write!(f, "gateway({whose})"),
+            Self::Service(ServiceAddress::LoadBalancer, name) => write!(f, "service/{}", name.short()),
+            Self::Service(ServiceAddress::Cluster, name) => write!(f, "clusterIP({})", name.short()),
+            Self::Service(ServiceAddress::External, name) => write!(f, "externalIP({})", name.short()),
             Self::Interface { place, interface } => write!(f, "{place}:{interface}"),
         }
     }

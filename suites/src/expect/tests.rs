@@ -55,8 +55,104 @@ fn prefixes_come_as_a_list_or_with_their_paths() {
     );
     let prefixes = map.routes[0].prefixes.as_ref().unwrap();
     assert!(prefixes[0].path.is_empty());
-    assert_eq!(prefixes[1].path.as_path, Some(vec![65010]));
-    assert_eq!(prefixes[1].path.from, Some(WantedSource::Myself));
+    assert_eq!(prefixes[1].path.as_path, Some(OneOrEach::One(vec![65010])));
+    assert_eq!(prefixes[1].path.from, Some(OneOrEach::One(WantedSource::Myself)));
+}
+
+#[test]
+fn what_stands_directly_under_a_router_is_ipv4() {
+    let both = good("routes: { r: { count: 8, ipv6: { count: 6, fib: exact, within: 3s }, within: 9s } }");
+    let seen: Vec<_> = both.routes.iter().map(|routes| (routes.family, routes.count)).collect();
+    assert_eq!(seen, [(WantedFamily::Ipv4, Some(8)), (WantedFamily::Ipv6, Some(6))]);
+    let within: Vec<_> = both.routes.iter().map(|routes| routes.patience.within).collect();
+    assert_eq!(within, [Some(Duration::from_secs(9)), Some(Duration::from_secs(3))]);
+    let named =
+        good("routes: { r: { ipv6: { prefixes: ['fd00::/64'] }, ipv4: { prefixes: [10.0.0.0/8] } } }");
+    assert_eq!(named.routes[0].family, WantedFamily::Ipv4);
+    let alone = good("routes: { r: { ipv6: { absent: ['podCIDR(*)'] } } }");
+    assert_eq!((alone.routes.len(), alone.routes[0].family), (1, WantedFamily::Ipv6));
+}
+
+#[rstest]
+#[case("{ prefixes: ['fd00::/64'] }", "`fd00::/64` is IPv6, and these are IPv4 routes")]
+#[case("{ ipv6: { absent: [10.0.0.0/8] } }", "`10.0.0.0/8` is IPv4, and these are IPv6 routes")]
+#[case("{ count: 8, ipv4: { count: 8 } }", "`ipv4` is there too")]
+#[case("{ ipv6: {} }", "nothing is expected of the IPv6 routes of r")]
+#[case("{ prefixes: { mgmt: { paths: 0 } } }", "a route without a path is no route")]
+#[case("{ prefixes: { mgmt: { from: [] } } }", "an empty list stands for no path")]
+#[case("{ prefixes: { mgmt: { communities: ['65010:100000'] } } }", "is no community")]
+#[case("{ prefixes: { mgmt: { communities: ['1:2:3'] } } }", "is no community")]
+#[case("{ prefixes: { mgmt: { large-communities: ['1:2'] } } }", "is no large community")]
+fn families_paths_and_communities_are_checked(#[case] router: &str, #[case] expected: &str) {
+    let (expect, noted) = read(&format!("routes: {{ r: {router} }}"));
+    assert_eq!(expect, None);
+    assert!(noted.contains(expected), "{noted}");
+}
+
+#[test]
+fn several_paths_come_as_lists() {
+    let expect = good(
+        "routes: { r: { prefixes: { service/web: { paths: 2, from: [a, b], next-hop: [a:e1, b:e1], \
+         as-path: [[1], [2]], communities: ['65010:1', no-export], med: 0, out: [e1, e2] }, mgmt: { out: e1 } } } }",
+    );
+    let prefixes = expect.routes[0].prefixes.as_ref().unwrap();
+    let path = &prefixes[0].path;
+    assert!(path.of_all());
+    assert_eq!(path.as_path, Some(OneOrEach::Each(vec![vec![1], vec![2]])));
+    assert_eq!(path.next_hop.as_ref().unwrap().values().len(), 2);
+    assert_eq!((path.med, prefixes[0].out.len()), (Some(0), 2));
+    assert_eq!(
+        (prefixes[1].path.of_all(), prefixes[1].out.as_slice()),
+        (false, ["e1".to_owned()].as_slice())
+    );
+}
+
+#[test]
+fn a_session_can_be_asked_what_it_carries() {
+    let expect = good("sessions: { r: { net0: { families: [ipv4, ipv6] }, net1: { families: ipv6 } } }");
+    let neighbors = &expect.sessions[0].neighbors;
+    assert_eq!(neighbors[0].carries, Some(vec![WantedFamily::Ipv4, WantedFamily::Ipv6]));
+    assert_eq!(neighbors[1].carries, Some(vec![WantedFamily::Ipv6]));
+}
+
+#[test]
+fn probes_take_a_family_a_port_and_flows() {
+    let expect = good(
+        "reach: [{ from: r:lo, to: service/web, port: 80, family: [ipv4, ipv6] }]\n\
+         paths: [{ from: r:lo, to: service/web, flows: 16, family: ipv6, hops: ['{a:lo|b:lo}', service/web] }]",
+    );
+    let (reach, path) = (&expect.reach[0], &expect.paths[0]);
+    assert_eq!((reach.port, reach.families.len(), reach.via), (Some(80), 2, Via::Native));
+    assert_eq!((path.flows, path.families.as_slice()), (16, [WantedFamily::Ipv6].as_slice()));
+}
+
+#[rstest]
+#[case("reach: [{ from: pod/a, to: pod/b, port: 80, ttl: 60 }]", "a connection has no TTL")]
+#[case("reach: [{ from: pod/a, to: pod/b, port: 80, via: own }]", "this program alone makes it")]
+#[case("reach: [{ from: pod/a, to: pod/b, port: 0 }]", "1 to 65535")]
+#[case("reach: [{ from: pod/a, to: pod/b, family: ipv5 }]", "`ipv6`")]
+#[case("paths: [{ from: pod/a, to: pod/b, flows: 8, hops: [pod/b] }]", "proves nothing here")]
+#[case("paths: [{ from: pod/a, to: pod/b, flows: 0, hops: [pod/b] }]", "proves nothing here")]
+fn probes_that_make_no_sense_are_refused(#[case] text: &str, #[case] expected: &str) {
+    let (expect, noted) = read(text);
+    assert_eq!(expect, None);
+    assert!(noted.contains(expected), "{noted}");
+}
+
+#[test]
+fn pod_cidrs_and_addresses_of_nodes_have_two_families() {
+    let expect = good(
+        "nodes: { pod-cidrs: { count: 4, inside: 10.1.0.0/16, ipv6: { length: 64, inside: 'fd00:1::/48' } }, \
+         worker: { address: [10.0.1.2, 'fd00::2'] } }",
+    );
+    let nodes = expect.nodes.unwrap();
+    assert_eq!(
+        nodes.pod_cidrs.iter().map(|cidrs| cidrs.family).collect::<Vec<_>>(),
+        [WantedFamily::Ipv4, WantedFamily::Ipv6]
+    );
+    assert_eq!(nodes.each[0].addresses.len(), 2);
+    let (_, noted) = read("nodes: { pod-cidrs: { inside: 'fd00::/48' } }");
+    assert!(noted.contains("fd00::/48 is not IPv4"), "{noted}");
 }
 
 #[rstest]

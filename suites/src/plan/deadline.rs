@@ -72,7 +72,15 @@ pub fn deadline(phase: &PlannedPhase, check: &PlannedCheck, timers: &Timers) -> 
 }
 
 fn in_rib(phase: &PlannedPhase, timers: &Timers) -> Deadline {
-    sessions_settled(phase, timers).then(Deadline::route_in_rib(timers.routers.values()))
+    let mut announced = Deadline::default();
+    if changes_services(phase) {
+        // A node may announce a Service only once it has an endpoint.
+        if starts_pods(phase) {
+            announced = Deadline::pod_running(timers.image);
+        }
+        announced = announced.then(Deadline::service_announced());
+    }
+    announced.then(sessions_settled(phase, timers)).then(Deadline::route_in_rib(timers.routers.values()))
 }
 
 /// Until the sessions are as the phase's actions make them: the longest of what any of the actions sets going.
@@ -103,6 +111,15 @@ fn settled_after(action: &Action, timers: &Timers) -> Deadline {
 
 fn change_bgp(objects: &[Manifest]) -> bool {
     objects.iter().any(|object| object.kind.starts_with("CiliumBGP"))
+}
+
+fn changes_services(phase: &PlannedPhase) -> bool {
+    phase.actions.iter().any(|action| match action {
+        Action::Apply(objects) | Action::Delete(objects) => objects
+            .iter()
+            .any(|object| matches!(object.kind.as_str(), "Service" | "CiliumLoadBalancerIPPool")),
+        _ => false,
+    })
 }
 
 fn starts_pods(phase: &PlannedPhase) -> bool {

@@ -49,12 +49,15 @@ pub(super) fn nodes(sheet: &mut Sheet<'_>, expect: &NodesExpect) {
         let word = if ready { "Ready" } else { "NotReady" };
         all(format!("all are {word}"), NodeSpec::AllReady(ready), &expect.at);
     }
-    if let Some(PodCidrs { at, count, length, inside }) = &expect.pod_cidrs {
+    for PodCidrs { family, at, count, length, inside } in &expect.pod_cidrs {
+        let adjective = family.adjective();
         let how_many = count.map_or_else(String::new, |count| format!("{count} "));
-        let what =
-            length.map_or_else(|| "pod CIDRs".to_owned(), |length| format!("different /{length} pod CIDRs"));
+        let what = length.map_or_else(
+            || format!("{adjective}pod CIDRs"),
+            |length| format!("different /{length} {adjective}pod CIDRs"),
+        );
         let of = inside.map_or_else(String::new, |inside| format!(" of {inside}"));
-        let spec = NodeSpec::PodCidrs { count: *count, length: *length, inside: *inside };
+        let spec = NodeSpec::PodCidrs { family: *family, count: *count, length: *length, inside: *inside };
         all(format!("they have {how_many}{what}{of}"), spec, at);
     }
     for expect_one in &expect.each {
@@ -63,7 +66,7 @@ pub(super) fn nodes(sheet: &mut Sheet<'_>, expect: &NodesExpect) {
             let word = if ready { "is Ready" } else { "is NotReady" };
             facts.push((word.to_owned(), NodeFact::Ready(ready)));
         }
-        if let Some(address) = expect_one.address {
+        for address in expect_one.addresses.iter().copied() {
             facts.push((format!("has the InternalIP {address}"), NodeFact::Address(address)));
         }
         if !expect_one.labels.is_empty() {

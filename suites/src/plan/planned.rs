@@ -123,7 +123,7 @@ impl CheckSpec {
             Self::Rib(_) | Self::Fib(_) => CheckKind::Routes,
             Self::Pod(_) => CheckKind::Pods,
             Self::Reach(_) | Self::Agree(AgreeSpec { on: AgreeOn::Ping { .. }, .. }) => CheckKind::Reach,
-            Self::Path(_) | Self::Agree(AgreeSpec { on: AgreeOn::Trace, .. }) => CheckKind::Paths,
+            Self::Path(_) | Self::Agree(AgreeSpec { on: AgreeOn::Trace { .. }, .. }) => CheckKind::Paths,
         }
     }
 }

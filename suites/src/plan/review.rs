@@ -7,25 +7,34 @@ use fabric_harness::lab::Lab;
 use fabric_harness::lab::yaml::{Diagnostics, Location, nearest};
 
 use crate::expect::{
-    Expect, Hop, Neighbor, Place, PrefixExpect, RouterRoutes, Select, Symbol, WantedFib, WantedSource,
+    Expect, Hop, Neighbor, OneOrEach, Place, PrefixExpect, RouterRoutes, Select, Symbol, WantedFamily,
+    WantedFib, WantedSource,
 };
 
 /// Notes in `ctx` every name in the expectations that the lab's files do not know.
 pub fn review(lab: &Lab<Expect>, ctx: &mut Diagnostics) {
     let mut names = Names::of(lab);
-    let mut judged: BTreeSet<String> = BTreeSet::new();
+    let mut judged = Judged::new();
     for phase in &lab.phases {
-        let pods = phase.apply.iter().filter(|object| object.kind == "Pod");
-        names.pods.extend(pods.map(|object| object.name.clone()));
+        let named = |kind: &str| {
+            let of_kind = phase.apply.iter().filter(move |object| object.kind == kind);
+            of_kind.map(|object| object.name.clone()).collect::<Vec<_>>()
+        };
+        names.pods.extend(named("Pod"));
+        names.services.extend(named("Service"));
         Review { names: &names, ctx }.phase(&phase.expect, &mut judged);
     }
 }
+
+/// Routers and families whose whole set some phase has said.
+type Judged = BTreeSet<(String, WantedFamily)>;
 
 /// Every name there is.
 struct Names {
     devices: BTreeSet<String>,
     nodes: BTreeSet<String>,
     pods: BTreeSet<String>,
+    services: BTreeSet<String>,
 }
 
 impl Names {
@@ -38,7 +47,13 @@ impl Names {
             nodes.extend(node.name.strip_prefix(&cluster).map(str::to_owned));
         }
         let devices = lab.topology.nodes.iter().map(|node| node.name.clone()).collect();
-        Self { devices, nodes, pods: BTreeSet::new() }
+        Self {
+            devices,
+            nodes,
+            pods: BTreeSet::new(),
+            // The API server's own is always there.
+            services: BTreeSet::from(["kubernetes".to_owned()]),
+        }
     }
 }
 
@@ -48,7 +63,7 @@ struct Review<'r> {
 }
 
 impl Review<'_> {
-    fn phase(&mut self, expect: &Expect, judged: &mut BTreeSet<String>) {
+    fn phase(&mut self, expect: &Expect, judged: &mut Judged) {
         for one in expect.nodes.iter().flat_map(|nodes| &nodes.each) {
             let nodes = &self.names.nodes;
             self.known(&one.node.value, nodes, "the cluster has no node", &one.node.at);
@@ -88,7 +103,7 @@ impl Review<'_> {
         }
     }
 
-    fn routes(&mut self, routes: &RouterRoutes, judged: &mut BTreeSet<String>) {
+    fn routes(&mut self, routes: &RouterRoutes, judged: &mut Judged) {
         let router = &routes.router;
         self.device(&router.value, &router.at);
         for prefix in routes.prefixes.iter().flatten().chain(&routes.adds) {
@@ -100,14 +115,15 @@ impl Review<'_> {
         if let WantedFib::Exact { besides } = &routes.fib {
             self.symbols(besides, &router.at);
         }
-        let earlier = judged.contains(&router.value);
+        let key = (router.value.clone(), routes.family);
+        let earlier = judged.contains(&key);
         if !earlier && !routes.removes.is_empty() {
             let message =
                 format!("no earlier phase says which prefixes {} has, so none can be removed", router.value);
             self.ctx.error(&router.at, message).help("write `absent` for prefixes that must not be there");
         }
         if routes.prefixes.is_some() {
-            judged.insert(router.value.clone());
+            judged.insert(key);
         }
         if let (Some(count), Some(prefixes)) = (routes.count, &routes.prefixes) {
             // One symbol can stand for many prefixes, and none for less than one.
@@ -122,8 +138,9 @@ impl Review<'_> {
 
     fn prefix(&mut self, expect: &PrefixExpect) {
         self.symbol(&expect.prefix, &expect.at);
-        self.symbols(expect.path.next_hop.iter(), &expect.at);
-        if let Some(WantedSource::Neighbor(name)) = &expect.path.from {
+        self.symbols(expect.path.next_hop.iter().flat_map(OneOrEach::values), &expect.at);
+        for source in expect.path.from.iter().flat_map(OneOrEach::values) {
+            let WantedSource::Neighbor(name) = source else { continue };
             let all: BTreeSet<String> = self.names.devices.union(&self.names.nodes).cloned().collect();
             self.known(name, &all, "the lab has no node", &expect.at);
         }
@@ -140,6 +157,10 @@ impl Review<'_> {
             Symbol::Pod(pod) => {
                 let pods = &self.names.pods;
                 self.known(&pod.name, pods, "no phase up to here applies a pod", at);
+            }
+            Symbol::Service(_, service) => {
+                let services = &self.names.services;
+                self.known(&service.name, services, "no phase up to here applies a service", at);
             }
             Symbol::Node(whose) | Symbol::Gateway(whose) | Symbol::PodCidr(Select::Of(whose)) => {
                 self.whose(whose, at);

@@ -7,22 +7,23 @@ use std::collections::BTreeMap;
 
 use super::planned::{CheckSpec, Sheet};
 use crate::checks::{FibFact, FibSpec, RibFact, RibSpec};
-use crate::expect::{Patience, PrefixExpect, RouterRoutes, Symbol, WantedFib};
+use crate::expect::{Patience, PrefixExpect, RouterRoutes, Symbol, WantedFamily, WantedFib};
 
-/// The whole set of each router as the last phase that said it left it.
-pub(super) type Known = BTreeMap<String, Vec<Symbol>>;
+/// The whole set of each router and family as the last phase that said it left it.
+pub(super) type Known = BTreeMap<(String, WantedFamily), Vec<Symbol>>;
 
 pub(super) fn routes(sheet: &mut Sheet<'_>, all: &[RouterRoutes], known: &mut Known) {
     for expect in all {
-        let router = expect.router.value.as_str();
-        let set = whole_set(expect, known.get(router));
+        let (router, family) = (expect.router.value.as_str(), expect.family);
+        let key = (router.to_owned(), family);
+        let set = whole_set(expect, known.get(&key));
         tables(sheet, expect, set.as_deref());
         for prefix in expect.prefixes.iter().flatten().chain(&expect.adds) {
-            by_prefix(sheet, router, prefix, expect.patience);
+            by_prefix(sheet, router, family, prefix, expect.patience);
         }
         gone(sheet, expect, set.is_some());
         if let Some(set) = set {
-            known.insert(router.to_owned(), set);
+            known.insert(key, set);
         }
     }
 }
@@ -51,15 +52,16 @@ fn tables(sheet: &mut Sheet<'_>, expect: &RouterRoutes, set: Option<&[Symbol]>) 
     let mut add = |statement: String, spec: CheckSpec| {
         sheet.about(router, statement, spec, expect.patience, &expect.router.at);
     };
-    let rib = |fact| CheckSpec::Rib(RibSpec { router: router.to_owned(), fact });
-    let fib = |fact| CheckSpec::Fib(FibSpec { router: router.to_owned(), fact });
+    let (family, adjective) = (expect.family, expect.family.adjective());
+    let rib = |fact| CheckSpec::Rib(RibSpec { router: router.to_owned(), family, fact });
+    let fib = |fact| CheckSpec::Fib(FibSpec { router: router.to_owned(), family, fact });
     let Some(set) = set else {
         if let Some(count) = expect.count {
-            add(format!("rib has {count} prefixes"), rib(RibFact::Count(count)));
+            add(format!("rib has {count} {adjective}prefixes"), rib(RibFact::Count(count)));
         }
         if !expect.adds.is_empty() {
             let added: Vec<Symbol> = expect.adds.iter().map(|added| added.prefix.clone()).collect();
-            let names = names(&added);
+            let names = format!("{adjective}{}", names(&added));
             add(format!("rib has {names}"), rib(RibFact::Contains(added.clone())));
             if expect.fib != WantedFib::Unjudged {
                 add(format!("fib routes to {names}"), fib(FibFact::Contains(added)));
@@ -68,7 +70,10 @@ fn tables(sheet: &mut Sheet<'_>, expect: &RouterRoutes, set: Option<&[Symbol]>) 
         return;
     };
     let count = expect.count.or_else(|| set.iter().all(is_one).then_some(set.len()));
-    let what = count.map_or_else(|| names(set), |count| format!("the {count} prefixes"));
+    let what = count.map_or_else(
+        || format!("{adjective}{}", names(set)),
+        |count| format!("the {count} {adjective}prefixes"),
+    );
     let fact = RibFact::Exactly { prefixes: set.to_vec(), count };
     add(format!("rib has {what}"), rib(fact));
     match &expect.fib {
@@ -93,38 +98,46 @@ fn names(symbols: &[Symbol]) -> String {
 }
 
 /// The checks of the way to one prefix.
-fn by_prefix(sheet: &mut Sheet<'_>, router: &str, expect: &PrefixExpect, outer: Patience) {
+fn by_prefix(
+    sheet: &mut Sheet<'_>,
+    router: &str,
+    family: WantedFamily,
+    expect: &PrefixExpect,
+    outer: Patience,
+) {
+    let name = format!("{}{}", family.adjective(), expect.prefix);
     let patience = expect.patience.or(outer);
     if !expect.path.is_empty() {
         let phrase = expect.path.phrase();
         let statement = match phrase.strip_prefix("with ") {
-            Some(rest) => format!("{} has {rest}", expect.prefix),
-            None => format!("{} comes {phrase}", expect.prefix),
+            Some(rest) => format!("{name} has {rest}"),
+            None => format!("{name} comes {phrase}"),
         };
         let fact = RibFact::Path { prefix: expect.prefix.clone(), path: expect.path.clone() };
-        let spec = CheckSpec::Rib(RibSpec { router: router.to_owned(), fact });
+        let spec = CheckSpec::Rib(RibSpec { router: router.to_owned(), family, fact });
         sheet.about(router, statement, spec, patience, &expect.at);
     }
-    if let Some(out) = &expect.out {
-        let statement = format!("{} leaves through {out}", expect.prefix);
-        let fact = FibFact::Leaves { prefix: expect.prefix.clone(), out: out.clone() };
-        let spec = CheckSpec::Fib(FibSpec { router: router.to_owned(), fact });
+    if !expect.out.is_empty() {
+        let statement = format!("{name} leaves through {}", expect.out.join(" and "));
+        let fact = FibFact::Leaves { prefix: expect.prefix.clone(), out: expect.out.clone() };
+        let spec = CheckSpec::Fib(FibSpec { router: router.to_owned(), family, fact });
         sheet.about(router, statement, spec, patience, &expect.at);
     }
 }
 
 /// The checks of what must not be there. Where the whole set is judged, what was removed is judged with it.
 fn gone(sheet: &mut Sheet<'_>, expect: &RouterRoutes, whole: bool) {
-    let router = expect.router.value.as_str();
+    let (router, family) = (expect.router.value.as_str(), expect.family);
     let removed = expect.removes.iter().filter(|_| !whole);
     for symbol in removed.chain(&expect.absent) {
         let prefixes = vec![symbol.value.clone()];
-        let rib = RibSpec { router: router.to_owned(), fact: RibFact::Lacks(prefixes.clone()) };
-        let statement = format!("rib lacks {}", symbol.value);
+        let name = format!("{}{}", family.adjective(), symbol.value);
+        let rib = RibSpec { router: router.to_owned(), family, fact: RibFact::Lacks(prefixes.clone()) };
+        let statement = format!("rib lacks {name}");
         sheet.about(router, statement, CheckSpec::Rib(rib), expect.patience, &symbol.at);
         if expect.fib != WantedFib::Unjudged {
-            let fib = FibSpec { router: router.to_owned(), fact: FibFact::Lacks(prefixes) };
-            let statement = format!("fib lacks {}", symbol.value);
+            let fib = FibSpec { router: router.to_owned(), family, fact: FibFact::Lacks(prefixes) };
+            let statement = format!("fib lacks {name}");
             sheet.about(router, statement, CheckSpec::Fib(fib), expect.patience, &symbol.at);
         }
     }

@@ -42,6 +42,10 @@ fn facts(session: &SessionExpect) -> Vec<(String, SessionFact)> {
         let fact = SessionFact::Timers { hold: session.hold, keepalive: session.keepalive };
         facts.push((format!("negotiated {}", fact.phrase()), fact));
     }
+    if let Some(families) = &session.carries {
+        let fact = SessionFact::Families(families.clone());
+        facts.push((format!("carries {}", fact.phrase()), fact));
+    }
     for family in &session.families {
         let kind = family.family;
         let noun = |count: u64| if count == 1 { "prefix" } else { "prefixes" };

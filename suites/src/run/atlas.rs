@@ -6,14 +6,16 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use fabric_harness::lab::{Endpoint, KindCluster, NetworkMode, Topology};
 use fabric_harness::router::{Link, LinkAddress};
+use fabric_harness::runtime::keeper::AgentInfo;
 use ipnet::IpNet;
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::{Node, Pod, Service};
 
 use crate::checks::same_node;
-use crate::expect::{Named, Place, PodName, Resolver, Select, Symbol, Unresolved};
+use crate::expect::{Named, Place, PodName, Resolver, Select, ServiceAddress, Symbol, Unresolved};
 
 /// Interfaces of one box.
 #[derive(Debug, Clone, Default)]
@@ -32,15 +34,87 @@ pub(super) struct Atlas {
     /// The cluster's Node objects; `None` until they could be read.
     pub(super) nodes: Option<Vec<Node>>,
     pub(super) pods: Option<Vec<Pod>>,
+    pub(super) services: Option<Vec<Service>>,
+    /// Cilium's agents; `None` until there are any.
+    pub(super) agents: Option<Vec<AgentSeen>>,
+    /// The resourceVersion of each peering policy there is, by name, as long as they alone decide who speaks to whom.
+    pub(super) policies: Option<BTreeMap<String, String>>,
+    /// The resourceVersion each Node had when the phase's actions were done: what is older is not the newest, whatever
+    /// the watches have said so far.
+    pub(super) floors: BTreeMap<String, String>,
+}
+
+/// One of Cilium's agents.
+#[derive(Debug, Clone)]
+pub(super) struct AgentSeen {
+    pub(super) info: AgentInfo,
+    /// Since when it has acted on the newest of everything; `None` while it has not.
+    pub(super) settled: Option<Instant>,
 }
 
 impl Atlas {
+    /// Finds out which agents have acted on the newest of everything: to be called when anything has changed.
+    pub(super) fn settle(&mut self) {
+        let number = |version: &str| version.parse::<u64>().ok();
+        let Self { agents, policies, nodes, floors, .. } = self;
+        for agent in agents.iter_mut().flatten() {
+            let node =
+                nodes.iter().flatten().find(|node| node.metadata.name.as_deref() == Some(&agent.info.node));
+            let newest = node.and_then(|node| node.metadata.resource_version.clone());
+            let floor = floors.get(&agent.info.node).and_then(|floor| number(floor));
+            let new_enough = newest.as_deref().and_then(number).is_some_and(|newest| Some(newest) >= floor);
+            let all = new_enough
+                && agent.info.running
+                && agent.info.node_seen == newest
+                && policies.as_ref() == Some(&agent.info.policies_seen);
+            agent.settled = if all { agent.settled.or_else(|| Some(Instant::now())) } else { None };
+        }
+    }
+
+    /// The cluster's node that has an address.
+    pub(super) fn node_with(&self, address: IpAddr) -> Option<&str> {
+        let nodes = self.cluster.iter().flat_map(|cluster| &cluster.nodes).map(|node| node.name.as_str());
+        let mut nodes = nodes.filter(|node| {
+            let seen = self.interfaces.get(*node).into_iter().flat_map(|seen| &seen.addresses);
+            seen.into_iter().any(|own| own.address.addr() == address)
+        });
+        nodes.next()
+    }
+
     /// The pod of that name.
     pub(super) fn pod(&self, wanted: &PodName) -> Option<&Pod> {
         self.pods.iter().flatten().find(|pod| {
             pod.metadata.name.as_deref() == Some(&wanted.name)
                 && pod.metadata.namespace.as_deref().unwrap_or("default") == wanted.namespace
         })
+    }
+
+    fn service(&self, wanted: &PodName) -> Option<&Service> {
+        self.services.iter().flatten().find(|service| {
+            service.metadata.name.as_deref() == Some(&wanted.name)
+                && service.metadata.namespace.as_deref().unwrap_or("default") == wanted.namespace
+        })
+    }
+
+    /// The symbol for an address that a service has.
+    fn name_of_service(&self, address: IpAddr) -> Option<String> {
+        use ServiceAddress::{Cluster, External, LoadBalancer};
+        self.services.iter().flatten().find_map(|service| {
+            let which = [LoadBalancer, External, Cluster]
+                .into_iter()
+                .find(|which| addresses_of(service, *which).contains(&address))?;
+            let name = PodName {
+                namespace: service.metadata.namespace.clone().unwrap_or_else(|| "default".to_owned()),
+                name: service.metadata.name.clone().unwrap_or_default(),
+            };
+            Some(Symbol::Service(which, name).to_string())
+        })
+    }
+
+    /// The subnets of the management network.
+    fn management(&self) -> impl Iterator<Item = IpNet> {
+        let mgmt = &self.topology.mgmt;
+        mgmt.ipv4_subnet.map(IpNet::V4).into_iter().chain(mgmt.ipv6_subnet.map(IpNet::V6))
     }
 
     /// Full name of the cluster node that `whose` means: the node of a pod, or a node itself.
@@ -176,6 +250,33 @@ fn carries(node: &Node, (key, value): &(String, String)) -> bool {
     labels.get(key) == Some(value)
 }
 
+/// A service's addresses of one kind, as its object shows them; a headless one has none of its own.
+fn addresses_of(service: &Service, which: ServiceAddress) -> Vec<IpAddr> {
+    let spec = service.spec.as_ref();
+    let texts: Vec<String> = match which {
+        ServiceAddress::LoadBalancer => {
+            let status = service.status.as_ref().and_then(|status| status.load_balancer.as_ref());
+            let ingress = status.and_then(|balancer| balancer.ingress.clone()).unwrap_or_default();
+            ingress.into_iter().filter_map(|ingress| ingress.ip).collect()
+        }
+        ServiceAddress::Cluster => {
+            let several = spec.and_then(|spec| spec.cluster_ips.clone()).unwrap_or_default();
+            let one = spec.and_then(|spec| spec.cluster_ip.clone());
+            if several.is_empty() { one.into_iter().collect() } else { several }
+        }
+        ServiceAddress::External => spec.and_then(|spec| spec.external_ips.clone()).unwrap_or_default(),
+    };
+    texts.iter().filter_map(|text| text.parse().ok()).collect()
+}
+
+fn nothing_given(which: ServiceAddress) -> &'static str {
+    match which {
+        ServiceAddress::LoadBalancer => "no load balancer has given the service an address",
+        ServiceAddress::Cluster => "the service has no address in the cluster",
+        ServiceAddress::External => "the service names no external address",
+    }
+}
+
 fn not_yet(symbol: &Symbol, why: String) -> Unresolved {
     Unresolved::NotYet { symbol: symbol.clone(), why }
 }
@@ -193,13 +294,14 @@ impl Resolver for Atlas {
         match symbol {
             Symbol::Prefix(prefix) => Ok(vec![named(*prefix, symbol)]),
             Symbol::Address(address) => Ok(vec![named(IpNet::from(*address), symbol)]),
-            Symbol::Default => Ok(vec![named(IpNet::V4(ipnet::Ipv4Net::default()), symbol)]),
-            Symbol::Management => {
-                let subnet = self.topology.mgmt.ipv4_subnet;
-                let subnet =
-                    subnet.ok_or_else(|| never(symbol, "the lab has no IPv4 management network".into()))?;
-                Ok(vec![named(IpNet::V4(subnet), symbol)])
+            Symbol::Default => {
+                let both = [IpNet::V4(Default::default()), IpNet::V6(Default::default())];
+                Ok(both.map(|net| named(net, symbol)).into())
             }
+            Symbol::Management => match self.management().collect::<Vec<_>>() {
+                none if none.is_empty() => Err(never(symbol, "the lab has no management network".into())),
+                subnets => Ok(subnets.into_iter().map(|net| named(net, symbol)).collect()),
+            },
             Symbol::PodCidr(select) => {
                 let mut all = Vec::new();
                 for node in self.selected(symbol, select)? {
@@ -221,7 +323,7 @@ impl Resolver for Atlas {
                 let routable = addresses.into_iter().filter(|address| !is_link_local(address.addr()));
                 Ok(routable.map(|address| named(address.trunc(), symbol)).collect())
             }
-            Symbol::Pod(_) | Symbol::Node(_) | Symbol::Gateway(_) => {
+            Symbol::Pod(_) | Symbol::Node(_) | Symbol::Gateway(_) | Symbol::Service(..) => {
                 let addresses = self.addresses(symbol)?;
                 Ok(addresses
                     .into_iter()
@@ -261,6 +363,13 @@ impl Resolver for Atlas {
                 let addresses = self.interface_addresses(symbol, &router, &interface)?;
                 Ok(addresses.into_iter().map(|address| named(address.addr(), symbol)).collect())
             }
+            Symbol::Service(which, wanted) => {
+                let service =
+                    self.service(wanted).ok_or_else(|| not_yet(symbol, "there is no such service".into()))?;
+                let ips: Vec<_> =
+                    addresses_of(service, *which).into_iter().map(|ip| named(ip, symbol)).collect();
+                if ips.is_empty() { Err(not_yet(symbol, nothing_given(*which).into())) } else { Ok(ips) }
+            }
             Symbol::Interface { place, interface } => {
                 let (place, interface) = self.interface(symbol, place, interface)?;
                 let addresses = self.interface_addresses(symbol, &place, &interface)?;
@@ -280,8 +389,13 @@ impl Resolver for Atlas {
                 return Some(format!("podCIDR({})", self.short(&name)));
             }
         }
-        if self.topology.mgmt.ipv4_subnet.map(IpNet::V4) == Some(prefix) {
+        if self.management().any(|subnet| subnet == prefix) {
             return Some("mgmt".into());
+        }
+        if prefix.prefix_len() == prefix.max_prefix_len()
+            && let Some(name) = self.name_of_service(prefix.addr())
+        {
+            return Some(name);
         }
         self.interfaces.iter().find_map(|(place, seen)| {
             let found = seen.addresses.iter().find(|address| address.address.trunc() == prefix)?;
@@ -300,6 +414,9 @@ impl Resolver for Atlas {
                 name: pod.metadata.name.clone().unwrap_or_default(),
             };
             return Some(format!("pod/{}", name.short()));
+        }
+        if let Some(name) = self.name_of_service(address) {
+            return Some(name);
         }
         // A container in a cluster node's network shows the node's interfaces: the node is the better name.
         let boxes = self.interfaces.iter().map(|(place, seen)| (self.interface_name(place, ""), place, seen));
@@ -320,3 +437,7 @@ fn is_link_local(address: IpAddr) -> bool {
         IpAddr::V6(v6) => v6.is_unicast_link_local(),
     }
 }
+
+#[cfg(test)]
+#[path = "atlas_tests.rs"]
+mod tests;

@@ -11,11 +11,14 @@ use fabric_reports::recorder::{CheckGuard, WaitFor};
 use serde_json::json;
 
 use super::observe::{Context, Eye};
+use super::prospects::{self, Prospect};
 use crate::checks::{Outcome, Verdict};
 use crate::plan::{CheckKind, PlannedCheck};
 
 mod next;
 mod words;
+
+pub(super) use words::neighbor_of;
 
 /// How a check ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,10 +40,11 @@ pub(super) async fn attempt(
     let mut eye = Eye::open(context, check).await;
     let mut last: Option<Verdict> = None;
     let come =
-        tokio::time::timeout(deadline.budget, come_true(&mut eye, &mut last, check, guard.as_ref())).await;
+        tokio::time::timeout(deadline.budget, come_true(context, &mut eye, &mut last, check, guard.as_ref()))
+            .await;
     let mut failure = match come {
-        Ok(true) => None,
-        Ok(false) => Some("waiting does not help: this cannot become so by itself".to_owned()),
+        Ok(Come::So) => None,
+        Ok(Come::Never(why)) => Some(format!("waiting does not help: {why}")),
         Err(_) => Some(words::not_so(deadline)),
     };
     if failure.is_none()
@@ -55,12 +59,21 @@ pub(super) async fn attempt(
     finish(context, check, verdict, failure, guard).await
 }
 
+/// How the waiting for a check ended before its time was over.
+enum Come {
+    /// It is so.
+    So,
+    /// It never will be, and why.
+    Never(String),
+}
+
 async fn come_true(
+    context: &Context,
     eye: &mut Eye<'_>,
     last: &mut Option<Verdict>,
     check: &PlannedCheck,
     guard: Option<&CheckGuard>,
-) -> bool {
+) -> Come {
     loop {
         let verdict = eye.look().await;
         let outcome = verdict.outcome;
@@ -69,9 +82,17 @@ async fn come_true(
         }
         *last = Some(verdict);
         match outcome {
-            Outcome::Passed => return true,
-            Outcome::Failed => return false,
-            Outcome::NotYet => eye.change().await,
+            Outcome::Passed => return Come::So,
+            Outcome::Failed => return Come::Never("this cannot become so by itself".to_owned()),
+            Outcome::NotYet => {}
+        }
+        match prospects::of(context, check).await {
+            Prospect::Open => eye.change().await,
+            Prospect::After(still) => {
+                // Not a wait for anything to happen: that nothing does is the proof.
+                let _ = tokio::time::timeout(still, eye.change()).await;
+            }
+            Prospect::Never(why) => return Come::Never(why),
         }
     }
 }

@@ -13,8 +13,11 @@ use crate::plan::Timers;
 pub(super) async fn read(fabric: &Fabric, routers: &[String], cilium: Option<&str>) -> Timers {
     let version: Option<CiliumVersion> = cilium.and_then(|version| version.parse().ok());
     let row = version.and_then(|version| promises(&version).ok());
-    // The speaker that runs decides when it dials, whatever the version that was asked for embeds.
-    let runs = fabric.state().ok().and_then(|state| Generation::of(&state.spec.gobgp?));
+    // The speaker that runs decides when it dials, whatever the version that was asked for embeds; where none runs
+    // there is nobody to wait for.
+    let spec = fabric.state().ok().map(|state| state.spec);
+    let row = row.filter(|_| spec.as_ref().is_none_or(|spec| spec.bgp));
+    let runs = spec.and_then(|spec| Generation::of(&spec.gobgp?));
     let row = row.map(|row| row.with_speaker(runs.unwrap_or(row.generation)));
     let mut timers = Timers { cilium: row.as_ref().map(CiliumEnd::new), ..Timers::default() };
     for router in routers {

@@ -17,6 +17,7 @@ use super::actions::{ActionError, Actor, describe};
 use super::attempt::{Ended, attempt};
 use super::observe::Context;
 use super::probes::Probes;
+use super::prospects::Stillness;
 use super::view::View;
 use super::{deadline as timers, states};
 use crate::plan::{Action, CheckKind, PlannedCheck, PlannedPhase, Timers, deadline};
@@ -61,8 +62,14 @@ impl Engine {
     ) -> Self {
         let view = View::new(&fabric);
         let probes = Probes::new(Arc::clone(&fabric));
-        let context =
-            Arc::new(Context { fabric, view, lines: Mutex::default(), probes, losses: Mutex::default() });
+        let context = Arc::new(Context {
+            fabric,
+            view,
+            lines: Mutex::default(),
+            probes,
+            losses: Mutex::default(),
+            stillness: Mutex::default(),
+        });
         let found = reached.and_then(|reached| plan.iter().position(|phase| phase.name == reached));
         let actor = Actor::new(Arc::clone(&context), Arc::clone(&recorder), found.is_none());
         Self {
@@ -242,11 +249,15 @@ impl Engine {
         {
             view.follow_cluster(&client);
         }
+        if self.cilium.is_some() && view.now().agents.is_none() {
+            view.follow_agents(fabric).await;
+        }
     }
 
     /// Runs the checks of a phase: those that are wanted, and silently those that later phases stand on.
     async fn judge(&self, phase: &PlannedPhase, wanted: &HashSet<String>) {
         let timers = self.timers(phase).await;
+        self.still(&timers).await;
         let mut running = JoinSet::new();
         for check in &phase.checks {
             let is_wanted = wanted.contains(&check.name);
@@ -271,6 +282,19 @@ impl Engine {
                     Ended::Failed { text } => Outcome::Failed(text),
                 },
             );
+        }
+    }
+
+    /// The actions of a phase are done: from here on things are as they are. The routers are all looked at, so that what
+    /// moves on them is known.
+    async fn still(&self, timers: &Timers) {
+        let settling = Deadline::route_in_rib(timers.routers.values()).then(Deadline::fib_after_rib()).budget;
+        let stillness = Stillness { since: std::time::Instant::now(), settling };
+        *self.context.stillness.lock().unwrap_or_else(PoisonError::into_inner) = stillness;
+        if self.context.view.now().agents.is_some()
+            && let Ok(client) = self.context.fabric.client().await
+        {
+            self.context.view.expect_policies(&client).await;
         }
     }
 

@@ -7,6 +7,7 @@ mod deadline;
 mod engine;
 mod observe;
 mod probes;
+mod prospects;
 mod session;
 mod states;
 mod trials;

@@ -15,14 +15,15 @@ use serde_json::Value as Json;
 use tokio::sync::watch;
 
 use super::atlas::Atlas;
-use super::probes::{Probes, Wanted};
+use super::probes::{End, Probes, Wanted};
+use super::prospects::Stillness;
 use super::view::View;
 use crate::checks::{
-    AgreeOn, AgreeSpec, LineSeen, Outcome, ReachFact, Verdict, judge_fib, judge_interface, judge_lines,
-    judge_nodes, judge_path, judge_pings_agree, judge_pod, judge_reach, judge_rib, judge_session,
-    judge_traces_agree,
+    AgreeOn, AgreeSpec, LineSeen, Outcome, ReachFact, ReachSpec, Verdict, judge_connect, judge_fib,
+    judge_flows, judge_interface, judge_lines, judge_nodes, judge_pings_agree, judge_pod, judge_reach,
+    judge_rib, judge_session, judge_traces_agree,
 };
-use crate::expect::{Prober, Symbol};
+use crate::expect::Prober;
 use crate::plan::{CheckSpec, PlannedCheck};
 
 /// What all checks of a run share.
@@ -34,6 +35,8 @@ pub(super) struct Context {
     pub(super) probes: Arc<Probes>,
     /// How often each session had been lost when the phase began, by router and neighbor.
     pub(super) losses: Mutex<BTreeMap<(String, String), u64>>,
+    /// Since when nothing has been done to the fabric.
+    pub(super) stillness: Mutex<Stillness>,
 }
 
 impl Context {
@@ -135,49 +138,66 @@ impl<'a> Eye<'a> {
                 self.table(|s| s.fib.as_ref(), |fib| judge_fib(spec, fib, atlas.as_ref()))
             }
             CheckSpec::Reach(spec) => {
-                let silent = spec.fact == ReachFact::Silence;
-                let wanted = Wanted::ping(&spec.from, &spec.to, spec.prober, spec.count, silent, self.round);
-                match self.context.probes.ping(&atlas, wanted).await {
-                    Ok(report) => judge_reach(spec, &report),
+                self.reached(&atlas, spec).await.unwrap_or_else(|why| blind(target, &why))
+            }
+            CheckSpec::Path(spec) => {
+                let ends = End::new(&spec.from, &spec.to, spec.family, spec.prober);
+                // A program chooses its ports itself.
+                let flows = if spec.prober == Prober::Own { 1 } else { spec.flows };
+                match self.traced(&atlas, &ends, flows).await {
+                    Ok(reports) => judge_flows(spec, &reports, atlas.as_ref()),
                     Err(why) => blind(target, &why),
                 }
             }
-            CheckSpec::Path(spec) => match self.traced(&atlas, &spec.from, &spec.to, spec.prober).await {
-                Ok(report) => judge_path(spec, &report, atlas.as_ref()),
-                Err(why) => blind(target, &why),
-            },
             CheckSpec::Agree(spec) => {
                 self.agree(&atlas, spec).await.unwrap_or_else(|why| blind(target, &why))
             }
         }
     }
 
+    async fn reached(&self, atlas: &Arc<Atlas>, spec: &ReachSpec) -> Result<Verdict, String> {
+        let ends = End::new(&spec.from, &spec.to, spec.family, spec.prober);
+        let silent = spec.fact == ReachFact::Silence;
+        let probes = &self.context.probes;
+        if let Some(port) = spec.port {
+            let wanted = Wanted::connect(&ends, port, spec.count, silent, self.round);
+            return Ok(judge_connect(spec, probes.connect(atlas, wanted).await?.as_ref()));
+        }
+        let wanted = Wanted::ping(&ends, spec.count, silent, self.round);
+        Ok(judge_reach(spec, probes.ping(atlas, wanted).await?.as_ref()))
+    }
+
+    /// Traces of several flows, side by side. Each look takes others: what one set of ports does not show, another may.
     async fn traced(
         &self,
         atlas: &Arc<Atlas>,
-        from: &Symbol,
-        to: &Symbol,
-        prober: Prober,
-    ) -> Result<Arc<TraceReport>, String> {
-        self.context.probes.trace(atlas, Wanted::trace(from, to, prober, self.round)).await
+        ends: &End,
+        flows: u16,
+    ) -> Result<Vec<Arc<TraceReport>>, String> {
+        let base = if flows == 1 { 0 } else { (self.round.wrapping_sub(1) as u16).wrapping_mul(flows) };
+        let each = (0..flows).map(|flow| {
+            let wanted = Wanted::trace(ends, base.wrapping_add(flow), self.round);
+            self.context.probes.trace(atlas, wanted)
+        });
+        futures::future::try_join_all(each).await
     }
 
     /// Both ways to probe, side by side.
     async fn agree(&self, atlas: &Arc<Atlas>, spec: &AgreeSpec) -> Result<Verdict, String> {
-        let (from, to) = (&spec.from, &spec.to);
+        let by = |prober| End::new(&spec.from, &spec.to, spec.family, prober);
+        let (native, own) = (by(Prober::Native), by(Prober::Own));
         match spec.on {
             AgreeOn::Ping { count } => {
-                let by = |prober| {
-                    self.context.probes.ping(atlas, Wanted::ping(from, to, prober, count, false, self.round))
-                };
-                let (native, own) = tokio::try_join!(by(Prober::Native), by(Prober::Own))?;
+                let ping =
+                    |ends| self.context.probes.ping(atlas, Wanted::ping(ends, count, false, self.round));
+                let (native, own) = tokio::try_join!(ping(&native), ping(&own))?;
                 Ok(judge_pings_agree(spec, &native, &own))
             }
-            AgreeOn::Trace => {
-                let native = self.traced(atlas, from, to, Prober::Native);
-                let own = self.traced(atlas, from, to, Prober::Own);
-                let (native, own) = tokio::try_join!(native, own)?;
-                Ok(judge_traces_agree(spec, &native, &own, atlas.as_ref()))
+            AgreeOn::Trace { flows } => {
+                let (native, own) =
+                    tokio::try_join!(self.traced(atlas, &native, flows), self.traced(atlas, &own, 1))?;
+                let own = own.first().ok_or_else(|| "nothing was traced".to_owned())?;
+                Ok(judge_traces_agree(spec, &native, own, atlas.as_ref()))
             }
         }
     }

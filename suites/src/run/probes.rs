@@ -1,16 +1,19 @@
-//! Probes of a run: pings and traces, natively or by the sender's own programs, shared by the checks that want the same.
+//! Probes of a run: pings, traces and connections, natively or by the sender's own programs, shared by the checks that want the same.
 //!
 //! What lives here: who sends, by which way, and what came back. What does not: judging it (`checks`), when to probe
 //! again (`attempt`).
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fabric_harness::fabric::Fabric;
 use fabric_harness::node::{Command, NodeRef, Output};
-use fabric_harness::probe::{Ping, PingReport, Protocol, Trace, TraceReport, ping, text, traceroute};
+use fabric_harness::probe::{
+    Connect, ConnectReport, Ping, PingReport, ProbeError, Protocol, Trace, TraceReport, connect, ping, text,
+    traceroute,
+};
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use k8s_openapi::api::core::v1::Pod;
@@ -18,14 +21,27 @@ use kube::api::{Api, AttachParams};
 use tokio::io::AsyncReadExt;
 
 use super::atlas::Atlas;
-use crate::expect::{Place, Prober, Resolver, Symbol};
+use crate::expect::{Place, Prober, Resolver, Symbol, WantedFamily};
+
+/// Who sends to whom, in which family and by which way.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct End {
+    from: Symbol,
+    to: Symbol,
+    family: Option<WantedFamily>,
+    prober: Prober,
+}
+
+impl End {
+    pub(super) fn new(from: &Symbol, to: &Symbol, family: Option<WantedFamily>, prober: Prober) -> Self {
+        Self { from: from.clone(), to: to.clone(), family, prober }
+    }
+}
 
 /// A probe that a check wants.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Wanted {
-    from: Symbol,
-    to: Symbol,
-    prober: Prober,
+    ends: End,
     what: What,
     round: u32,
 }
@@ -33,33 +49,36 @@ pub(super) struct Wanted {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum What {
     Ping { count: u16, silent: bool },
-    Trace,
+    Trace { flow: u16 },
+    Connect { port: u16, count: u16, silent: bool },
 }
 
 impl Wanted {
     /// `count` requests; `silent` when no answer is expected. `round`: how often the check has looked.
-    pub(super) fn ping(
-        from: &Symbol,
-        to: &Symbol,
-        prober: Prober,
-        count: u32,
-        silent: bool,
-        round: u32,
-    ) -> Self {
-        let count = u16::try_from(count).unwrap_or(u16::MAX);
-        Self { from: from.clone(), to: to.clone(), prober, what: What::Ping { count, silent }, round }
+    pub(super) fn ping(ends: &End, count: u32, silent: bool, round: u32) -> Self {
+        Self { ends: ends.clone(), what: What::Ping { count: small(count), silent }, round }
     }
 
-    /// One trace.
-    pub(super) fn trace(from: &Symbol, to: &Symbol, prober: Prober, round: u32) -> Self {
-        Self { from: from.clone(), to: to.clone(), prober, what: What::Trace, round }
+    /// One trace of one flow.
+    pub(super) fn trace(ends: &End, flow: u16, round: u32) -> Self {
+        Self { ends: ends.clone(), what: What::Trace { flow }, round }
     }
+
+    /// `count` connections to a TCP port.
+    pub(super) fn connect(ends: &End, port: u16, count: u32, silent: bool, round: u32) -> Self {
+        Self { ends: ends.clone(), what: What::Connect { port, count: small(count), silent }, round }
+    }
+}
+
+fn small(count: u32) -> u16 {
+    u16::try_from(count).unwrap_or(u16::MAX)
 }
 
 #[derive(Debug, Clone)]
 enum Seen {
     Ping(Arc<PingReport>),
     Trace(Arc<TraceReport>),
+    Connect(Arc<ConnectReport>),
 }
 
 type Probe = Shared<BoxFuture<'static, Result<Seen, String>>>;
@@ -98,7 +117,7 @@ impl Probes {
     ) -> Result<Arc<PingReport>, String> {
         match self.probe(atlas, wanted).await? {
             Seen::Ping(report) => Ok(report),
-            Seen::Trace(_) => Err("a trace is no ping".into()),
+            _ => Err("another probe than a ping".into()),
         }
     }
 
@@ -110,14 +129,26 @@ impl Probes {
     ) -> Result<Arc<TraceReport>, String> {
         match self.probe(atlas, wanted).await? {
             Seen::Trace(report) => Ok(report),
-            Seen::Ping(_) => Err("a ping is no trace".into()),
+            _ => Err("another probe than a trace".into()),
+        }
+    }
+
+    /// Connects, unless another check has just done so for the same reason.
+    pub(super) async fn connect(
+        self: &Arc<Self>,
+        atlas: &Arc<Atlas>,
+        wanted: Wanted,
+    ) -> Result<Arc<ConnectReport>, String> {
+        match self.probe(atlas, wanted).await? {
+            Seen::Connect(report) => Ok(report),
+            _ => Err("another probe than a connection".into()),
         }
     }
 
     async fn probe(self: &Arc<Self>, atlas: &Arc<Atlas>, wanted: Wanted) -> Result<Seen, String> {
         // What cannot be sent yet is not kept: the next check may know more.
-        let to = target_of(atlas, &wanted.to)?;
-        let from = sender_of(atlas, &wanted.from)?;
+        let to = target_of(atlas, &wanted.ends.to, wanted.ends.family)?;
+        let from = sender_of(atlas, &wanted.ends.from)?;
         let probe = {
             let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
             let (probes, key) = (Arc::clone(self), wanted.clone());
@@ -129,58 +160,88 @@ impl Probes {
 
     async fn send(&self, wanted: &Wanted, from: &str, to: IpAddr) -> Result<Seen, String> {
         let node = self.fabric.node(from).await.map_err(|error| error.to_string())?;
-        match (&wanted.what, wanted.prober) {
+        let sender = &wanted.ends.from;
+        match (&wanted.what, wanted.ends.prober) {
             (What::Ping { count, silent }, Prober::Native) => {
-                let timeout = if *silent { self.proof_of_silence() } else { UNKNOWN };
-                let probe =
-                    Ping { count: *count, interval: Duration::from_millis(5), timeout, ..Ping::new(to) };
+                let probe = Ping {
+                    count: *count,
+                    interval: Duration::from_millis(5),
+                    timeout: self.patience(*silent),
+                    ..Ping::new(to)
+                };
                 let report = ping(node.as_ref(), &probe).await.map_err(|error| error.to_string())?;
-                self.remember(&report);
+                self.remember(report.replies.iter().filter_map(|reply| reply.rtt));
                 Ok(Seen::Ping(Arc::new(report)))
             }
             (What::Ping { count, .. }, Prober::Own) => {
-                // Quick where the program and its user may; every ping knows the second form.
-                let quick = format!("ping -n -c {count} -i 0.01 -W 1 {to}");
-                let output = self.run(&node, &wanted.from, &quick).await?;
-                let report = match text::ping(&output.text()) {
-                    Ok(report) => report,
-                    Err(_) => {
-                        let plain = format!("ping -n -c {count} -W 1 {to}");
-                        let output = self.run(&node, &wanted.from, &plain).await?;
-                        text::ping(&output.text())
-                            .map_err(|error| format!("`{plain}` in {}: {error}", wanted.from))?
-                    }
-                };
+                // Quick where the program and its user may; every ping knows the last form.
+                let lines = [
+                    format!("ping {} -n -c {count} -i 0.01 -W 1 {to}", six(to)),
+                    format!("ping -n -c {count} -W 1 {to}"),
+                ];
+                let report = self.first_read(&node, sender, &lines, text::ping).await?;
                 Ok(Seen::Ping(Arc::new(report)))
             }
-            (What::Trace, Prober::Native) => {
-                let report =
-                    traceroute(node.as_ref(), &Trace::new(to)).await.map_err(|error| error.to_string())?;
+            (What::Trace { flow }, Prober::Native) => {
+                let trace = Trace { flow: *flow, ..Trace::new(to) };
+                let report = traceroute(node.as_ref(), &trace).await.map_err(|error| error.to_string())?;
                 Ok(Seen::Trace(Arc::new(report)))
             }
-            (What::Trace, Prober::Own) => {
-                let line = format!("traceroute -n -q 1 -w 1 {to}");
-                let output = self.run(&node, &wanted.from, &line).await?;
-                let report = text::traceroute(&output.text(), Protocol::Udp);
-                let report = report.map_err(|error| format!("`{line}` in {}: {error}", wanted.from))?;
+            (What::Trace { .. }, Prober::Own) => {
+                let lines = [
+                    format!("traceroute {} -n -q 1 -w 1 {to}", six(to)),
+                    format!("traceroute -n -q 1 -w 1 {to}"),
+                ];
+                let read = |said: &str| text::traceroute(said, Protocol::Udp);
+                let report = self.first_read(&node, sender, &lines, read).await?;
                 Ok(Seen::Trace(Arc::new(report)))
+            }
+            (What::Connect { port, count, silent }, _) => {
+                let to = SocketAddr::new(to, *port);
+                let probe = Connect { to, count: *count, timeout: self.patience(*silent) };
+                let report = connect(node.as_ref(), &probe).await.map_err(|error| error.to_string())?;
+                self.remember(report.slowest.into_iter());
+                Ok(Seen::Connect(Arc::new(report)))
             }
         }
     }
 
-    fn remember(&self, report: &PingReport) {
-        let mut slowest = self.slowest.lock().unwrap_or_else(PoisonError::into_inner);
-        *slowest = report.replies.iter().filter_map(|reply| reply.rtt).chain(*slowest).max();
+    /// Runs lines until the output of one can be read; the last one's error is told.
+    async fn first_read<T>(
+        &self,
+        node: &NodeRef,
+        from: &Symbol,
+        lines: &[String],
+        read: impl Fn(&str) -> Result<T, ProbeError>,
+    ) -> Result<T, String> {
+        let mut why = String::new();
+        for line in lines {
+            let output = self.run(node, from, line).await?;
+            match read(&output.text()) {
+                Ok(report) => return Ok(report),
+                Err(error) => why = format!("`{line}` in {from}: {error}"),
+            }
+        }
+        Err(why)
     }
 
-    fn proof_of_silence(&self) -> Duration {
+    fn remember(&self, trips: impl Iterator<Item = Duration>) {
+        let mut slowest = self.slowest.lock().unwrap_or_else(PoisonError::into_inner);
+        *slowest = trips.chain(*slowest).max();
+    }
+
+    /// How long an answer may take; where none is expected, how long proves that none comes.
+    fn patience(&self, silent: bool) -> Duration {
+        if !silent {
+            return UNKNOWN;
+        }
         let slowest = *self.slowest.lock().unwrap_or_else(PoisonError::into_inner);
         slowest.map_or(UNKNOWN, |rtt| (rtt * PATIENCE).clamp(SHORTEST, UNKNOWN))
     }
 
     /// Runs a program where `from` is: in a pod through the API, as `kubectl exec` does.
     async fn run(&self, node: &NodeRef, from: &Symbol, line: &str) -> Result<Output, String> {
-        let argv: Vec<&str> = line.split(' ').collect();
+        let argv: Vec<&str> = line.split_whitespace().collect();
         let Symbol::Pod(pod) = from else {
             return node.exec(&Command::new(argv)).await.map_err(|error| error.to_string());
         };
@@ -237,7 +298,20 @@ async fn exec(api: &Api<Pod>, pod: &str, argv: &[&str]) -> Result<Output, kube::
     Ok(output)
 }
 
-fn target_of(atlas: &Atlas, to: &Symbol) -> Result<IpAddr, String> {
-    let all = atlas.addresses(to).map_err(|error| error.to_string())?;
-    all.first().map(|named| named.value).ok_or_else(|| format!("`{to}` has no address"))
+/// The address that `to` stands for: of the wanted family, else the first.
+pub(super) fn target_of(atlas: &Atlas, to: &Symbol, family: Option<WantedFamily>) -> Result<IpAddr, String> {
+    let all = match family {
+        Some(family) => family.addresses(atlas, to),
+        None => atlas.addresses(to),
+    };
+    let all = all.map_err(|error| error.to_string())?;
+    // A link-local address says nothing of the way to it.
+    let global = |address: IpAddr| !matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local());
+    let chosen = all.iter().find(|named| global(named.value)).or(all.first());
+    chosen.map(|named| named.value).ok_or_else(|| format!("`{to}` has no address"))
+}
+
+/// The option by which `ping` and `traceroute` are told to speak IPv6.
+fn six(to: IpAddr) -> &'static str {
+    if to.is_ipv6() { "-6" } else { "" }
 }

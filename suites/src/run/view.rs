@@ -8,14 +8,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use fabric_harness::fabric::Fabric;
 use fabric_harness::router::{KernelEvent, RouteEvents};
+use fabric_harness::runtime::keeper::AgentInfo;
 use futures::StreamExt;
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::{Node, Pod, Service};
 use kube::runtime::watcher::{Config, Event, watcher};
 use kube::{Api, Client, ResourceExt};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::atlas::{Atlas, Interfaces};
+use super::atlas::{AgentSeen, Atlas, Interfaces};
 
 /// The atlas as it changes. Dropping it ends the watching.
 #[derive(Debug)]
@@ -33,6 +34,10 @@ impl View {
             interfaces: BTreeMap::new(),
             nodes: None,
             pods: None,
+            services: None,
+            agents: None,
+            policies: None,
+            floors: BTreeMap::new(),
         };
         Arc::new(Self { atlas: watch::Sender::new(Arc::new(atlas)), tasks: Mutex::default() })
     }
@@ -81,11 +86,13 @@ impl View {
         });
     }
 
-    /// Begins to follow the cluster's nodes and pods.
+    /// Begins to follow the cluster's nodes, pods and services.
     pub(super) fn follow_cluster(self: &Arc<Self>, client: &Client) {
         let (nodes, pods) = (Api::<Node>::all(client.clone()), Api::<Pod>::all(client.clone()));
         self.follow(nodes, |atlas, all| atlas.nodes = Some(all));
         self.follow(pods, |atlas, all| atlas.pods = Some(all));
+        let services = Api::<Service>::all(client.clone());
+        self.follow(services, |atlas, all| atlas.services = Some(all));
     }
 
     fn follow<K>(self: &Arc<Self>, api: Api<K>, put: fn(&mut Atlas, Vec<K>))
@@ -128,11 +135,80 @@ impl View {
         self.spawn(follow);
     }
 
+    /// Begins to follow Cilium's agents, if there are any; they have been heard once when this returns.
+    pub(super) async fn follow_agents(self: &Arc<Self>, fabric: &Arc<Fabric>) {
+        let (view, fabric) = (Arc::downgrade(self), Arc::clone(fabric));
+        let (heard, first) = tokio::sync::oneshot::channel();
+        let mut heard = Some(heard);
+        let follow = async move {
+            let tell = |agents: Vec<AgentInfo>| {
+                if let Some(view) = view.upgrade()
+                    && !agents.is_empty()
+                {
+                    view.change(|atlas| put_agents(atlas, agents));
+                }
+                // Whoever waits for the first word is here, or has gone.
+                let _ = heard.take().map(|heard| heard.send(()));
+            };
+            if let Err(error) = fabric.follow_agents(tell).await {
+                tracing::debug!(%error, "the agents are not followed any more");
+            }
+        };
+        self.spawn(follow);
+        let _ = first.await;
+    }
+
+    /// Reads which nodes and peering policies there are: an agent has settled when it has acted on these. Where the second BGP API
+    /// is in use the operator and the agents have more to agree on, and nothing is known of when they have.
+    pub(super) async fn expect_policies(&self, client: &Client) {
+        let list = |version: &str, kind: &str, plural: &str| {
+            let gvk = kube::core::GroupVersionKind::gvk("cilium.io", version, kind);
+            let resource = kube::core::ApiResource::from_gvk_with_plural(&gvk, plural);
+            let api: Api<kube::core::DynamicObject> = Api::all_with(client.clone(), &resource);
+            async move { api.list(&kube::api::ListParams::default()).await.map(|list| list.items) }
+        };
+        let configs = |version| list(version, "CiliumBGPClusterConfig", "ciliumbgpclusterconfigs");
+        let nodes: Api<Node> = Api::all(client.clone());
+        let all = kube::api::ListParams::default();
+        let (nodes, policies, alpha, stable) = tokio::join!(
+            nodes.list(&all),
+            list("v2alpha1", "CiliumBGPPeeringPolicy", "ciliumbgppeeringpolicies"),
+            configs("v2alpha1"),
+            configs("v2")
+        );
+        let second = [alpha, stable].into_iter().flatten().any(|all| !all.is_empty());
+        let named = |object: kube::core::DynamicObject| {
+            let version = object.resource_version().unwrap_or_default();
+            (object.name_any(), version)
+        };
+        let policies = policies.ok().filter(|_| !second).map(|all| all.into_iter().map(named).collect());
+        let floors = nodes.into_iter().flat_map(|list| list.items);
+        let floors = floors.map(|node| (node.name_any(), node.resource_version().unwrap_or_default()));
+        self.change(|atlas| {
+            atlas.policies = policies;
+            atlas.floors = floors.collect();
+        });
+    }
+
     fn change(&self, change: impl FnOnce(&mut Atlas)) {
-        self.atlas.send_modify(|atlas| change(Arc::make_mut(atlas)));
+        self.atlas.send_modify(|atlas| {
+            let atlas = Arc::make_mut(atlas);
+            change(atlas);
+            atlas.settle();
+        });
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).spawn(task);
     }
+}
+
+/// An agent that has settled stays so if nothing of it has changed.
+fn put_agents(atlas: &mut Atlas, agents: Vec<AgentInfo>) {
+    let before = atlas.agents.take().unwrap_or_default();
+    let seen = |info: AgentInfo| {
+        let settled = before.iter().find(|agent| agent.info == info).and_then(|agent| agent.settled);
+        AgentSeen { info, settled }
+    };
+    atlas.agents = Some(agents.into_iter().map(seen).collect());
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::support::{Ground, Record, SOON, article, impatient, until};
+use super::support::{Ground, Record, SOON, article, copy, impatient, until};
 
 /// A lab that is up and was whole a moment ago.
 struct Broken {
@@ -300,4 +300,44 @@ fn pod_cidr_of_worker(ground: &Ground) -> String {
     let table =
         ground.exec("b", "tor0", &["ip", "-json", "route", "show", "proto", "bgp", "via", "10.0.2.2"]).json();
     table[0]["dst"].as_str().unwrap_or_else(|| panic!("no route through worker: {table}")).to_owned()
+}
+
+/// Runs the article's lab with its policies changed, as far as tor0's sessions and router0's routes; what the record has.
+fn with_policies(ground: &Ground, change: impl Fn(String) -> String) -> Record {
+    let lab = ground.path("lab");
+    copy(&article(), &lab);
+    let policies = lab.join("cilium-bgp-peering-policies.yaml");
+    let text = std::fs::read_to_string(&policies).unwrap();
+    let changed = change(text.clone());
+    assert_ne!(text, changed);
+    std::fs::write(&policies, changed).unwrap();
+    let only = ["--only", "policy::sessions::tor0::10.0", "--only", "policy::routes::router0::rib"];
+    let begun = std::time::Instant::now();
+    ground.run(&[&["test", lab.to_str().unwrap()][..], &only[..]].concat()).code(1);
+    // The deadline computed from Cilium's timers is over four minutes.
+    assert!(begun.elapsed() < SOON * 60, "it waited for what cannot come: {:?}", begun.elapsed());
+    Record::read(&ground.path("target/fabric/latest"))
+}
+
+#[test]
+fn a_policy_with_a_wrong_as_is_not_waited_for() {
+    let Some(ground) = Ground::new("a_policy_with_a_wrong_as_is_not_waited_for") else { return };
+    let record = with_policies(&ground, |text| text.replacen("peerASN: 65010", "peerASN: 65099", 1));
+    let text = record.failure("policy::sessions::tor0::10.0.2.2 is established with AS 65010");
+    assert!(
+        text.contains(
+            "waiting does not help: Cilium on clab-bgp-cplane-demo-worker expects AS 65099 of tor0"
+        ),
+        "{text}"
+    );
+    let text = record.failure("policy::routes::router0::rib has the 12 prefixes");
+    assert!(text.contains("no route has moved for") && text.contains("expects AS 65099"), "{text}");
+}
+
+#[test]
+fn a_policy_that_selects_nobody_is_not_waited_for() {
+    let Some(ground) = Ground::new("a_policy_that_selects_nobody_is_not_waited_for") else { return };
+    let record = with_policies(&ground, |text| text.replacen("rack: rack0", "rack: rack7", 1));
+    let text = record.failure("policy::sessions::tor0::10.0.2.2 is established with AS 65010");
+    assert!(text.contains("has acted on the newest policies and peers with nobody, not with tor0"), "{text}");
 }

@@ -5,10 +5,22 @@ use std::process::Command;
 
 use super::support::{Ground, SOON, article, until};
 
+/// The newest kubectl of the folder `FABRIC_KUBECTL_DIR` (`kubectl.1.NN`), else the one on the path.
+fn program() -> String {
+    let folder = std::env::var_os("FABRIC_KUBECTL_DIR").filter(|folder| !folder.is_empty());
+    let files = folder.and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten();
+    let minor =
+        |file: &std::path::Path| file.file_name()?.to_str()?.strip_prefix("kubectl.1.")?.parse::<u32>().ok();
+    let newest =
+        files.map(|file| file.path()).filter(|file| minor(file).is_some()).max_by_key(|file| minor(file));
+    newest.map_or_else(|| "kubectl".into(), |file| file.to_string_lossy().into_owned())
+}
+
 #[test]
 fn what_the_article_types() {
     let Some(ground) = Ground::new("what_the_article_types") else { return };
-    let Ok(version) = Command::new("kubectl").args(["version", "--client", "-o", "json"]).output() else {
+    let program = program();
+    let Ok(version) = Command::new(&program).args(["version", "--client", "-o", "json"]).output() else {
         let _ = writeln!(std::io::stderr(), "SKIPPED what_the_article_types: kubectl is not installed");
         return;
     };
@@ -23,7 +35,7 @@ fn what_the_article_types() {
     ground.run(&["up", lab.to_str().unwrap(), "--name", "k"]).code(0);
     let kubeconfig = ground.run(&["status", "--name", "k", "--format", "json"]).json()["kubeconfig"].clone();
     let kubectl = |arguments: &[&str]| {
-        let mut command = ground.command("kubectl");
+        let mut command = ground.command(&program);
         // Its caches go into the test's folder.
         command
             .env("KUBECONFIG", kubeconfig.as_str().unwrap())
@@ -54,7 +66,46 @@ fn what_the_article_types() {
     if minor >= 30 {
         let said = kubectl(&["exec", "nettool-1", "--", "sh", "-c", "hostname; exit 7"]);
         assert_eq!((said.code, said.out.trim()), (7, "nettool-1"), "{}", said.err);
+        // `script` gives kubectl a terminal, and kubectl its size to the pod's; it may come after the command has begun.
+        let inside =
+            "until [ \"$(stty size)\" = \"33 111\" ]; do sleep 0.1; done; test -t 0 && echo sized; exit 7";
+        let line = format!("stty rows 33 cols 111; exec {program} exec -it nettool-1 -- sh -c '{inside}'");
+        let mut command = ground.command("script");
+        command.env("KUBECONFIG", kubeconfig.as_str().unwrap()).env("HOME", ground.path("home")).args([
+            "--quiet",
+            "--return",
+            "--command",
+            line.as_str(),
+            "/dev/null",
+        ]);
+        let said = ground.start(command).wait();
+        assert!(said.code == 7 && said.out.contains("sized"), "{} {} {}", said.code, said.out, said.err);
+        let (there, back) = (ground.path("there"), ground.path("back"));
+        std::fs::write(&there, "there and back").unwrap();
+        kubectl(&["cp", there.to_str().unwrap(), "nettool-1:/tmp/there"]).code(0);
+        kubectl(&["cp", "nettool-1:/tmp/there", back.to_str().unwrap()]).code(0);
+        assert_eq!(std::fs::read_to_string(back).unwrap(), "there and back");
+    } else {
+        let said = kubectl(&["exec", "nettool-1", "--", "true"]);
+        assert!(
+            said.code != 0 && said.err.contains("use kubectl 1.30 or later, or `fabric exec"),
+            "{}",
+            said.err
+        );
     }
+    let script = "for i in 1 2 3; do echo line $i; sleep 0.3; done";
+    kubectl(&["run", "talks", "--image=busybox", "--restart=Never", "--command", "--", "sh", "-c", script])
+        .code(0);
+    kubectl(&["wait", "--for=jsonpath={.status.phase}=Running", "pod/talks", "--timeout=30s"]).code(0);
+    let said = kubectl(&["logs", "-f", "talks"]).code(0).out;
+    assert_eq!(said, "line 1\nline 2\nline 3\n", "followed to the end of the container");
+    assert_eq!(kubectl(&["logs", "talks", "--tail=1"]).code(0).out, "line 3\n");
+    assert_eq!(kubectl(&["logs", "talks", "--limit-bytes=6"]).code(0).out, "line 1");
+    let stamped = kubectl(&["logs", "talks", "--timestamps", "--since=1h"]).code(0).out;
+    assert!(stamped.lines().all(|line| line.starts_with("20") && line.contains("Z line ")), "{stamped}");
+    let previous = kubectl(&["logs", "talks", "--previous"]);
+    assert!(previous.code != 0 && previous.err.contains("not found"), "{}", previous.err);
+    kubectl(&["delete", "pod", "talks"]).code(0);
     // Both sides see the same: what kubectl applied, the router has.
     let routes = until(SOON * 30, || {
         let table = ground.exec("k", "router0", &["vtysh", "-c", "show bgp ipv4 unicast json"]).json();
@@ -67,7 +118,10 @@ fn what_the_article_types() {
     kubectl(&["delete", "-f", policies.to_str().unwrap()]).code(0);
     let none = kubectl(&["get", "ciliumbgppeeringpolicies"]).code(0);
     assert!(none.err.contains("No resources found"), "{} {}", none.out, none.err);
-    kubectl(&["delete", "pod", "nettool-1", "--wait=true"]).code(0);
+    let described = kubectl(&["describe", "node", "clab-bgp-cplane-demo-worker"]).code(0).out;
+    assert!(described.contains("nettool-1") && !described.contains("-9223"), "{described}");
+    kubectl(&["drain", "clab-bgp-cplane-demo-worker", "--force", "--grace-period=0", "--timeout=30s"])
+        .code(0);
     let pods = kubectl(&["get", "pods", "-o", "name"]).code(0).out;
     assert_eq!(pods.trim(), "pod/nettool-2");
 }

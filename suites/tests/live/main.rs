@@ -13,6 +13,7 @@
 )]
 
 mod broken;
+mod cilium;
 mod contract;
 mod foreign;
 mod house;
@@ -21,5 +22,6 @@ mod kubectl;
 mod leftovers;
 mod libtest;
 mod neighbors;
+mod second_api;
 mod services;
 mod support;

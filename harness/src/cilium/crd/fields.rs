@@ -51,7 +51,7 @@ const fn only(api: &'static str, kind: &'static str, path: &'static str, since: 
 
 /// Sources: git log of pkg/k8s/apis/cilium.io. Services fd508cb619 (1.13); timers 3c44393bf5, graceful restart 5596464596,
 /// multihop 7b0ae2aa26, port 6b8adacb30 (1.14); families 2183c9db97, path attributes 07d3926560, pools 660f2f26f2,
-/// passwords f50d292dcd (1.15); kinds of addresses 7e4ad4ace8, 54c01e231b (1.16); conditions (1.17); ports of instances
+/// passwords f50d292dcd (1.15); kinds of addresses 7e4ad4ace8, 54c01e231b (1.16); conditions, and peers of any AS 34fef5b8f7 (1.17); ports of instances
 /// ee59e0bfb7, AS numbers of nodes e478cf7efa, aggregation 9e1e31a9fa, discovery d0f54e5cd9 (1.18); source interface
 /// c7ae6e7e57, interfaces 9caf085e9f (1.19). The two API versions: `kubectl get crd` of 1.20-dev.
 const TABLE: &[Difference] = &[
@@ -81,6 +81,14 @@ const TABLE: &[Difference] = &[
         (1, 16),
     ),
     field(CLUSTERS, "status", (1, 17)),
+    Difference {
+        kind: CLUSTERS,
+        api: "*",
+        path: "spec.bgpInstances.[].peers.[].peerASN",
+        what: What::Default,
+        since: (1, 17),
+        until: NEVER,
+    },
     field(CLUSTERS, "spec.bgpInstances.[].localPort", (1, 18)),
     only("v2", CLUSTERS, "spec.bgpInstances.[].peers.[].autoDiscovery", (1, 18)),
     only("v2alpha1", CLUSTERS, "spec.bgpInstances.[].peers.[].peerConfigRef.group", EVER),
@@ -110,7 +118,8 @@ const TABLE: &[Difference] = &[
 pub(super) fn cut(schema: &mut JSONSchemaProps, kind: &str, api: &str, line: (u32, u32)) {
     for difference in TABLE.iter().filter(|difference| difference.kind == kind) {
         let there = (difference.since..difference.until).contains(&line);
-        if !(there && matches!(difference.api, "*") || there && difference.api == api) {
+        let here = difference.api == "*" || difference.api == api;
+        if !(there && here) {
             remove(schema, difference);
         }
     }
@@ -156,8 +165,7 @@ mod tests {
             let all = crds(&version.parse().unwrap());
             let found = all.iter().find(|crd| crd.spec.names.plural == difference.kind).unwrap();
             let mut versions = found.spec.versions.iter();
-            let version =
-                versions.find(|version| matches!(difference.api, "*") || version.name == difference.api);
+            let version = versions.find(|version| difference.api == "*" || version.name == difference.api);
             let mut schema = version.unwrap().schema.clone().unwrap().open_api_v3_schema.unwrap();
             let mut at = Some(&mut schema);
             for step in difference.path.split('.') {

@@ -96,16 +96,20 @@ fn as_cilium_writes(
     let written = if line < (1, 20) { "1.25.5" } else { "1.33.0" };
     labels.insert(SCHEMA_VERSION_LABEL.to_owned(), written.to_owned());
     let kind = definition.spec.names.plural.clone();
+    if line < (1, 13) {
+        // 1.12.1 writes none.
+        definition.spec.names.categories = None;
+    }
     let Some(made) = definition.spec.versions.pop() else { return definition };
     for (rank, api) in form.versions.iter().enumerate() {
         let mut version = made.clone();
         version.name = (*api).to_owned();
         version.storage = rank == 0;
         version.deprecated = (rank > 0).then_some(true);
-        version.subresources = (form.status != Status::None).then(|| CustomResourceSubresources {
-            status: Some(CustomResourceSubresourceStatus(serde_json::json!({}))),
-            ..CustomResourceSubresources::default()
-        });
+        let status =
+            (form.status != Status::None).then(|| CustomResourceSubresourceStatus(serde_json::json!({})));
+        version.subresources =
+            Some(CustomResourceSubresources { status, ..CustomResourceSubresources::default() });
         let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
         if let Some(schema) = schema {
             fields::cut(schema, &kind, api, line);
@@ -212,7 +216,7 @@ mod tests {
         assert_eq!(mine["additionalPrinterColumns"], theirs["additionalPrinterColumns"]);
         assert_eq!(mine["name"], theirs["name"]);
         assert_eq!(ours["spec"]["scope"], recorded["spec"]["scope"]);
-        for key in ["kind", "plural", "singular", "shortNames"] {
+        for key in ["kind", "plural", "singular", "shortNames", "categories"] {
             assert_eq!(ours["spec"]["names"][key], recorded["spec"]["names"][key], "{key}");
         }
         assert_eq!(ours["metadata"]["name"], recorded["metadata"]["name"]);

@@ -97,8 +97,9 @@ impl Network {
             Some(word) => choice(word, "an IP family", &families, ctx),
             None => Some(IpFamily::Ipv4),
         };
-        let pods = subnets(fields.node("podSubnet"), ctx);
-        let services = subnets(fields.node("serviceSubnet"), ctx);
+        let family = ip_family.unwrap_or_default();
+        let pods = subnets(fields.node("podSubnet"), family, ctx);
+        let services = subnets(fields.node("serviceSubnet"), family, ctx);
         let disable_default_cni = fields.optional("disableDefaultCNI", ctx).unwrap_or(false);
         fields.not_honoured(
             &["apiServerAddress", "apiServerPort"],
@@ -118,13 +119,29 @@ impl Network {
     }
 }
 
-/// One prefix, or one of each family after a comma.
-fn subnets(node: Option<&Node>, ctx: &mut Diagnostics) -> Option<Vec<Spanned<IpNet>>> {
+/// One prefix, or one of each family after a comma: those that the cluster has.
+fn subnets(node: Option<&Node>, family: IpFamily, ctx: &mut Diagnostics) -> Option<Vec<Spanned<IpNet>>> {
     let Some(node) = node else { return Some(Vec::new()) };
     let text = String::from_tree(node, ctx)?;
     let read: Option<Vec<IpNet>> = text.split(',').map(|part| part.trim().parse().ok()).collect();
     match read {
         Some(nets) if nets.len() <= 2 => {
+            let fours = nets.iter().filter(|net| net.addr().is_ipv4()).count();
+            let (fits, help) = match family {
+                IpFamily::Ipv4 => {
+                    (fours == 1 && nets.len() == 1, "write one IPv4 prefix, or `ipFamily: dual`")
+                }
+                IpFamily::Ipv6 => {
+                    (fours == 0 && nets.len() == 1, "write one IPv6 prefix, or `ipFamily: dual`")
+                }
+                IpFamily::Dual => {
+                    (nets.len() == 1 || fours == 1, "write one of each: `10.1.0.0/16,fd00:1::/56`")
+                }
+            };
+            if !fits {
+                ctx.error(&node.at, format!("{text:?} does not fit the cluster's IP family")).help(help);
+                return None;
+            }
             Some(nets.into_iter().map(|net| Spanned { value: net.trunc(), at: node.at.clone() }).collect())
         }
         _ => {

@@ -129,6 +129,14 @@ fn wrong_header(#[case] text: &str, #[case] message: &str) {
     "networking: {podSubnet: 10.1.0.0}\n",
     "cluster.yaml:3:25: error: \"10.1.0.0\" is not a subnet"
 )]
+#[case::family(
+    "networking: {podSubnet: 'fd00::/48'}\n",
+    "cluster.yaml:3:25: error: \"fd00::/48\" does not fit the cluster's IP family"
+)]
+#[case::two_of_one_family(
+    "networking: {ipFamily: dual, podSubnet: '10.1.0.0/16,10.2.0.0/16'}\n",
+    "cluster.yaml:3:41: error: \"10.1.0.0/16,10.2.0.0/16\" does not fit the cluster's IP family"
+)]
 #[case::small(
     "networking: {podSubnet: 10.1.0.0/25}\n",
     "cluster.yaml:3:25: error: 10.1.0.0/25 is too small: each node takes a /24 of it"

@@ -53,9 +53,13 @@ fn no_heading(program: &'static str, text: &str, heading: &str) -> ProbeError {
 
 /// An address as programs print it: in brackets or not, with a colon behind it or not, with a zone (`%eth0`) or not.
 fn address(word: &str) -> Option<IpAddr> {
-    let word = word.trim_end_matches([':', ',']).trim_start_matches('(').trim_end_matches(')');
-    let word = word.split('%').next().unwrap_or_default();
-    word.parse().ok()
+    let word = word.trim_end_matches(',').trim_start_matches('(').trim_end_matches(')');
+    let bare = |word: &str| word.split('%').next().unwrap_or_default().parse().ok();
+    // An IPv6 address may end in colons of its own.
+    bare(word.strip_suffix(':').unwrap_or(word)).or_else(|| bare(word)).or_else(|| {
+        let word = word.trim_end_matches([':', ',']).trim_end_matches(')');
+        bare(word)
+    })
 }
 
 /// Milliseconds as programs print them (`0.357`).

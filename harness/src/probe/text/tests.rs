@@ -184,6 +184,48 @@ fn a_traceroute_that_cannot_be_read_says_where(#[case] text: &str, #[case] expec
     assert!(error.contains(expected), "{error}");
 }
 
+fn debian(path: &str) -> String {
+    crate::router::testing::recorded(&format!("debian-12/{path}"))
+}
+
+#[test]
+fn a_recorded_ping_over_ipv6() {
+    let report = ping(&debian("ping-6.txt")).unwrap();
+    assert_eq!((report.to, report.sent, report.received), (ip("fd00:10:1:2::fe6"), 3, 3));
+    assert!(report.replies.iter().all(|reply| reply.ttl == Some(59) && reply.from == report.to));
+}
+
+#[rstest]
+#[case("ping-6-hop-limit.txt", "fd00:10:0:2::1", IcmpError::TimeExceeded)]
+#[case("ping-6-unreachable.txt", "fd00:10:1:1::834", IcmpError::NetUnreachable)]
+fn a_recorded_error_over_ipv6(#[case] file: &str, #[case] from: &str, #[case] error: IcmpError) {
+    let report = ping(&debian(file)).unwrap();
+    assert_eq!(report.received, 0);
+    assert_eq!((report.errors[0].from, &report.errors[0].error), (Some(ip(from)), &error));
+}
+
+#[rstest]
+#[case(
+    "traceroute-6.txt",
+    "to fd00:10:1:2::fe6: fd00:10:1:1::834 fd00:10:0:2::1 fd00:10::10 fd00:10::2 fd00:10:0:3::2 fd00:10:1:2::fe6"
+)]
+#[case(
+    "traceroute-6-unreachable.txt",
+    "to fd00:dead::1: fd00:10:1:1::834 (network unreachable) (not reached)"
+)]
+fn a_recorded_traceroute_over_ipv6(#[case] file: &str, #[case] expected: &str) {
+    assert_eq!(traceroute(&debian(file), Protocol::Udp).unwrap().to_string(), expected);
+}
+
+#[rstest]
+#[case("64 bytes from fd00:10::: icmp_seq=1 ttl=64", "fd00:10::")]
+#[case("64 bytes from fd00:10::9: icmp_seq=1 ttl=64", "fd00:10::9")]
+#[case("64 bytes from fe80::1%eth0: icmp_seq=1 ttl=64", "fe80::1")]
+fn an_address_may_end_in_colons(#[case] line: &str, #[case] from: &str) {
+    let text = format!("PING x({from}) 56 data bytes\n{line} time=1 ms\n1 packets transmitted, 1 received");
+    assert_eq!(ping(&text).unwrap().replies[0].from, ip(from));
+}
+
 proptest! {
     #[test]
     fn no_text_breaks_the_readers(text in "\\PC*") {

@@ -16,4 +16,8 @@ pub(super) use table::table;
 pub(super) use zebra::installed;
 
 #[cfg(test)]
+mod dual_tests;
+#[cfg(test)]
+mod ecmp_tests;
+#[cfg(test)]
 mod tests;

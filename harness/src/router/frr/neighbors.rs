@@ -54,6 +54,9 @@ fn session(key: &str, fields: &Object) -> Session {
         last_reset: last_reset(fields),
         peer_group: lenient::string(fields, "peerGroup"),
         shutdown: lenient::flag(fields, "adminShutDown"),
+        defers: lenient::object(fields, "gracefulRestartInfo")
+            .and_then(|restart| lenient::string(restart, "localGrMode"))
+            .is_some_and(|mode| mode.starts_with("Restart")),
         families: families(fields),
     }
 }

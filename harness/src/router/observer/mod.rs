@@ -91,6 +91,11 @@ impl Observer {
         subscription
     }
 
+    /// The latest reading, which may be old: asking for it makes nobody read.
+    pub fn latest(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.shared.latest.borrow())
+    }
+
     /// A reading that began after this call.
     pub async fn now(&self) -> Arc<Snapshot> {
         self.subscribe().next().await

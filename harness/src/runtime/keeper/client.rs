@@ -14,7 +14,7 @@ use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Interest};
 use tokio::net::UnixStream;
 
-use super::protocol::{Answer, KeeperSpec, NodeInfo, Progress, Request, StepReport};
+use super::protocol::{AgentInfo, Answer, KeeperSpec, NodeInfo, Progress, Request, StepReport};
 
 use super::state::{State, StateError, runtime_dir, states};
 use crate::lab::Step;
@@ -188,6 +188,18 @@ impl Keeper {
         match self.receive(what, &mut lines).await? {
             Answer::Nodes(nodes) => Ok(nodes),
             other => Err(self.unexpected(what, &other)),
+        }
+    }
+
+    /// Tells of Cilium's agents now, and again whenever something about them changes; returns when the keeper has gone.
+    pub async fn follow_agents(&self, mut tell: impl FnMut(Vec<AgentInfo>)) -> Result<(), KeeperError> {
+        let what = "follow the agents";
+        let mut lines = self.send(what, &Request::Agents).await?;
+        loop {
+            match self.receive(what, &mut lines).await? {
+                Answer::Agents(agents) => tell(agents),
+                other => return Err(self.unexpected(what, &other)),
+            }
         }
     }
 

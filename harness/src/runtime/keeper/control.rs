@@ -78,6 +78,23 @@ async fn converse(stream: UnixStream, world: &Arc<World>, stop: &CancellationTok
             world.reached(phase).await;
             answer(&mut stream, &Answer::Done).await
         }
+        Request::Agents => {
+            let mut agents = world.agents().await;
+            loop {
+                let now = agents.now();
+                let none = now.is_empty();
+                answer(&mut stream, &Answer::Agents(now)).await?;
+                if none {
+                    // Those that come later are not these.
+                    return Ok(());
+                }
+                tokio::select! {
+                    () = agents.changed() => {}
+                    // Nothing more is asked: what can be read is that the client has gone.
+                    _ = stream.read_line(&mut line) => return Ok(()),
+                }
+            }
+        }
         Request::Nodes => answer(&mut stream, &Answer::Nodes(world.nodes().await)).await,
         Request::Down => {
             answer(&mut stream, &Answer::Done).await?;

@@ -3,6 +3,8 @@
 //! What lives here: the messages. What does not: sending them (`client`, `control`). A descriptor may ride on an
 //! answer: that is how a client gets sockets that live in a node's network namespace, and needs no helper process.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -23,6 +25,9 @@ pub struct KeeperSpec {
     pub cluster: Option<KindCluster>,
     /// Cilium's version, if the lab installs it.
     pub cilium: Option<String>,
+    /// Whether Cilium's agents speak BGP; false where the lab's values switch it off, or leave it off.
+    #[serde(default = "yes")]
+    pub bgp: bool,
     /// The version of the GoBGP that the cluster's nodes run, if there is one and it is known.
     #[serde(default)]
     pub gobgp: Option<String>,
@@ -34,6 +39,10 @@ pub struct KeeperSpec {
     pub dir: PathBuf,
     /// Ends with the process that started it (a test run), or stays (`fabric up`).
     pub ephemeral: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// What a client may ask.
@@ -48,6 +57,8 @@ pub(super) enum Request {
     Phase(String),
     /// List the nodes, pods included.
     Nodes,
+    /// Tell of the agents now and whenever something about them changes, until the client goes.
+    Agents,
     /// End everything and the keeper itself.
     Down,
 }
@@ -66,6 +77,8 @@ pub(super) enum Answer {
     Socket,
     /// The nodes.
     Nodes(Vec<NodeInfo>),
+    /// The agents.
+    Agents(Vec<AgentInfo>),
     /// It did not work.
     Failed { why: String },
 }
@@ -117,6 +130,34 @@ pub struct StepReport {
     pub exec: Vec<ExecResult>,
     /// What did not go as asked but did not stop the step.
     pub warnings: Vec<String>,
+}
+
+/// What one of Cilium's agents has acted on, and with whom its node speaks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentInfo {
+    /// Its node, by its full name.
+    pub node: String,
+    /// Whether it has acted on what there was at least once.
+    pub running: bool,
+    /// The resourceVersion of its Node object that it last acted on.
+    pub node_seen: Option<String>,
+    /// The resourceVersion of each peering policy that it last acted on, by name.
+    pub policies_seen: BTreeMap<String, String>,
+    /// What is wrong, one sentence each.
+    pub problems: Vec<String>,
+    /// Its neighbors.
+    pub neighbors: Vec<AgentNeighbor>,
+}
+
+/// A neighbor that one of Cilium's agents speaks to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentNeighbor {
+    /// Its address.
+    pub address: IpAddr,
+    /// The AS number it must have; 0 for any.
+    pub asn: u32,
+    /// The AS number it is told.
+    pub local_asn: u32,
 }
 
 /// A node as the state file and `fabric status` show it.

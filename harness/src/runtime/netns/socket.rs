@@ -55,6 +55,8 @@ pub(crate) fn open(kind: SocketKind) -> io::Result<OwnedFd> {
         SocketKind::Icmp6 => (AddressFamily::Inet6, SockType::Raw, Some(SockProtocol::IcmpV6)),
         SocketKind::Udp4 => (AddressFamily::Inet, SockType::Datagram, None),
         SocketKind::Udp6 => (AddressFamily::Inet6, SockType::Datagram, None),
+        SocketKind::Tcp4 => (AddressFamily::Inet, SockType::Stream, None),
+        SocketKind::Tcp6 => (AddressFamily::Inet6, SockType::Stream, None),
         SocketKind::Route => (AddressFamily::Netlink, SockType::Raw, Some(SockProtocol::NetlinkRoute)),
     };
     Ok(socket(family, kind, flags, protocol)?)

@@ -5,6 +5,7 @@
 
 mod addresses;
 pub mod annotations;
+mod bystander;
 pub mod gobgp;
 mod objects;
 pub mod plan;
@@ -19,6 +20,7 @@ pub mod status;
 mod testing;
 mod watches;
 
+pub use bystander::run_without_bgp;
 pub(super) use objects::Objects;
 pub use reconcile::{AgentError, run};
 pub use records::cilium_node;

@@ -85,6 +85,8 @@ struct Agent {
     reported: Option<(Option<String>, NodeConfigStatus)>,
     /// When to ask the speakers again for what makes no events.
     look_again: Option<Instant>,
+    /// When the status last differed.
+    changed_at: Option<Instant>,
 }
 
 impl Agent {
@@ -113,6 +115,7 @@ impl Agent {
             told: BTreeSet::new(),
             reported: None,
             look_again: None,
+            changed_at: None,
         }
     }
 
@@ -202,7 +205,7 @@ impl Agent {
     /// Writes how the speakers are doing into the node's configuration, when it would differ from what was written last.
     async fn report(&mut self, plan: &Plan) {
         self.look_again = None;
-        let Some(config) = self.node_config().filter(|_| plan.node_config.is_some()).cloned() else {
+        let Some(config) = self.node_config().cloned() else {
             self.reported = None;
             return;
         };
@@ -211,9 +214,13 @@ impl Agent {
         let up = |slot: &Slot| slot.status().neighbors.iter().any(|neighbor| neighbor.up());
         let new = (config.metadata.uid.clone(), status);
         let differs = self.reported.as_ref() != Some(&new);
+        let now = Instant::now();
+        if differs {
+            self.changed_at = Some(now);
+        }
         if self.slots.values().any(up) {
-            self.look_again =
-                Some(Instant::now() + if differs { standing::SOON } else { standing::INTERVAL });
+            let lately = self.changed_at.is_some_and(|changed| now < changed + standing::INTERVAL);
+            self.look_again = Some(now + if lately { standing::SOON } else { standing::INTERVAL });
         }
         if !differs {
             return;

@@ -165,6 +165,7 @@ impl Slot {
             router_id: self.wanted.router_id,
             local_port: self.wanted.local_port,
             speaker_started_at: self.speaker.as_ref().map(Speaker::started_at),
+            api_socket: self.speaker.as_ref().map(|speaker| speaker.socket().to_owned()),
             restarts: self.restarts,
             neighbors: neighbors.collect(),
             advertised: self

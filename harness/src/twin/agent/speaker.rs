@@ -13,7 +13,7 @@ mod view;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -134,7 +134,7 @@ impl Speaker {
         let lift = |source| SpeakerError::Node { asn, source };
 
         node.write_file(&config, &config_bytes(&router), 0o600).await.map_err(lift)?;
-        let mut words = vec![
+        let command = Command::new([
             "gobgpd".to_owned(),
             "--config-file".to_owned(),
             config.display().to_string(),
@@ -142,12 +142,7 @@ impl Speaker {
             "--log-level=info".to_owned(),
             "--pprof-disable".to_owned(),
             format!("--api-hosts=unix://{}", socket.display()),
-        ];
-        if router.neighbors.iter().any(|neighbor| neighbor.graceful_restart.is_some()) {
-            // As Cilium does: its OPEN says that it comes back, so that neighbors keep the routes they have.
-            words.push("--graceful-restart".to_owned());
-        }
-        let command = Command::new(words);
+        ]);
         let started_at = SystemTime::now();
         let mut process = node.spawn(&command).await.map_err(lift)?;
         let view = view::watch_log(process.as_mut(), node.name(), asn, wake);
@@ -167,6 +162,11 @@ impl Speaker {
     /// The prefixes it has been given.
     pub fn advertised(&self) -> &BTreeSet<IpNet> {
         &self.advertised
+    }
+
+    /// The unix socket of its API, in the node.
+    pub fn socket(&self) -> &Path {
+        &self.socket
     }
 
     /// When its process was started.
@@ -207,26 +207,22 @@ impl Speaker {
             without.neighbors.retain(|old| !changed(old));
             self.reload(without).await?;
         }
-        let refiltered: Vec<IpAddr> = router
-            .neighbors
-            .iter()
-            .filter(|new| {
-                self.router
-                    .neighbors
-                    .iter()
-                    .any(|old| old.address == new.address && old.exports != new.exports)
-            })
-            .map(|new| new.address)
-            .collect();
+        let (refiltered, lost) = said_otherwise(&self.router, &router);
         if self.router.neighbors != router.neighbors {
             self.reload(VirtualRouter { export: self.router.export.clone(), ..router.clone() }).await?;
         }
         self.router = router;
-        if self.router.filtered {
-            // What is in the table already has gone by the old policies.
-            for neighbor in refiltered {
-                self.client().send_again(neighbor).await?;
-            }
+        // What is in the table has gone out by the old policies.
+        for neighbor in refiltered {
+            self.client().send_again(neighbor).await?;
+        }
+        // What a neighbor is to lose is taken away and given once more: the soft reset of GoBGP 3.10 sends no withdrawal
+        // for a route that is filtered now. What leaves the table is withdrawn below in any case.
+        let kept = lost.intersection(&self.router.export).copied();
+        let lost: Vec<IpNet> = kept.filter(|prefix| self.advertised.contains(prefix)).collect();
+        for prefix in lost {
+            self.client().withdraw(prefix).await?;
+            self.client().advertise(prefix).await?;
         }
         self.advertise().await
     }
@@ -360,6 +356,20 @@ impl Speaker {
         let (asn, node) = (self.router.local_asn, self.node.name().to_owned());
         SpeakerError::Late { asn, node, what: what.to_owned(), limit: ANSWER }
     }
+}
+
+/// The neighbors of both that are told something else, and the prefixes that one of them is to lose.
+fn said_otherwise(old: &VirtualRouter, new: &VirtualRouter) -> (Vec<IpAddr>, BTreeSet<IpNet>) {
+    let (mut refiltered, mut lost) = (Vec::new(), BTreeSet::new());
+    for new in &new.neighbors {
+        let Some(old) = old.neighbors.iter().find(|old| old.address == new.address) else { continue };
+        if old.exports != new.exports {
+            refiltered.push(new.address);
+        }
+        let (old, new) = (&old.exports.prefixes, &new.exports.prefixes);
+        lost.extend(old.keys().copied().filter(|prefix| !new.contains_key(prefix)));
+    }
+    (refiltered, lost)
 }
 
 /// The name of a speaker's folder: short, because the paths of sockets are, and not made of a name that a user chose.

@@ -19,8 +19,8 @@ use crate::cilium::bgp::{
 };
 use crate::cilium::{CiliumVersion, Promises};
 
-/// Numbers of routes make no line in gobgpd's log. They are asked for when anything else happened, once more after this
-/// (a neighbor's routes follow its session), and then as often as Cilium writes the status.
+/// Numbers of routes make no line in gobgpd's log. They are asked for when anything else happened, then at this pace for
+/// as long as they lately changed (a neighbor's routes follow its session), and after that as often as Cilium writes.
 pub(super) const SOON: Duration = Duration::from_secs(1);
 /// Cilium's own interval (`CRDStatusUpdateInterval`).
 pub(super) const INTERVAL: Duration = Duration::from_secs(5);
@@ -99,7 +99,7 @@ async fn peer_status(peer: &NodePeer, slot: Option<&Look>) -> Option<PeerStatus>
         return Some(status);
     };
     // A speaker that is just ending is looked at again when it has ended.
-    let standing = client.standing(wanted.address).await.ok()?;
+    let Ok(standing) = client.standing(wanted.address).await else { return Some(status) };
     if peer.peer_asn == Some(0) {
         status.peer_asn = standing.asn.map(i64::from);
     }

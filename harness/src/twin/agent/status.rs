@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use ipnet::IpNet;
@@ -56,6 +57,8 @@ pub struct RouterStatus {
     pub local_port: Option<u16>,
     /// When its gobgpd was started; `None` while it waits to be started again.
     pub speaker_started_at: Option<SystemTime>,
+    /// The unix socket of gobgpd's API, in the node: what [`Client`](super::speaker::Client) asks.
+    pub api_socket: Option<PathBuf>,
     /// How often gobgpd had to be started again after it ended by itself.
     pub restarts: u32,
     /// Its neighbors.

@@ -24,6 +24,7 @@ type Watched<K> = Result<Event<K>, watcher::Error>;
 type Guarded<K> = DeserializeGuard<K>;
 
 /// What a watch brought.
+#[allow(clippy::large_enum_variant, reason = "one at a time is on its way, and is taken in at once")]
 pub(super) enum News {
     Node(Watched<Node>),
     Policy(Watched<Guarded<CiliumBGPPeeringPolicy>>),

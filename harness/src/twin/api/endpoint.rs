@@ -7,35 +7,67 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderValue, Request};
+use axum::http::{HeaderValue, Request, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use nix::sys::resource::{Resource, getrlimit};
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
+use super::guard::Guarded;
 use super::http::{Shared, router};
 use super::rules::{Rules, install};
 use super::{ApiError, PodRuntime, pki};
 use crate::twin::store::Store;
 
-/// How many connections are served at once; more wait in the listener's queue.
+/// How many connections are served at once; more wait in the listener's queue. The agents need none: they are inside.
 const CONNECTIONS: usize = 1024;
+/// Of the descriptors this process may have, connections may take one in so many: the rest is for sessions and agents.
+const SHARE: usize = 4;
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// How long the head of a request may take. Longer than clients keep idle connections (kube-rs: 90 s), because an idle
+/// How long the first head on a connection may take. Whoever has not the token gets no second one.
+const FIRST_HEAD: Duration = Duration::from_secs(10);
+/// How long the head of a later request may take. Longer than clients keep idle connections (kube-rs: 90 s), because an idle
 /// connection is one whose next head has not come.
 const HEAD: Duration = Duration::from_secs(120);
+/// How long a client may take nothing of what it is sent. A Kubernetes server gives a watcher far less.
+const STALL: Duration = Duration::from_secs(30);
 /// How long to wait when the system has no descriptor left for a connection: nothing tells when it has one again.
 const EXHAUSTED: Duration = Duration::from_millis(50);
+
+/// How patient the endpoint is, and how many it serves at once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manners {
+    /// Connections served at once.
+    pub(super) connections: usize,
+    /// For a TLS handshake.
+    pub(super) handshake: Duration,
+    /// For the first head.
+    pub(super) first_head: Duration,
+    /// For a client to take something of what it is sent.
+    pub(super) stall: Duration,
+}
+
+impl Default for Manners {
+    fn default() -> Self {
+        let most = getrlimit(Resource::RLIMIT_NOFILE).ok().and_then(|(soft, _)| usize::try_from(soft).ok());
+        let connections = most.map_or(CONNECTIONS, |most| (most / SHARE).clamp(16, CONNECTIONS));
+        Self { connections, handshake: HANDSHAKE, first_head: FIRST_HEAD, stall: STALL }
+    }
+}
 
 /// Why the endpoint could not be opened or used.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +124,16 @@ pub async fn serve(
     runtime: Arc<dyn PodRuntime>,
     listener: TcpListener,
 ) -> Result<(Endpoint, kube::Client), EndpointError> {
+    serve_with(store, runtime, listener, Manners::default())
+}
+
+/// As [`serve`], with limits of its own.
+pub(super) fn serve_with(
+    store: Store,
+    runtime: Arc<dyn PodRuntime>,
+    listener: TcpListener,
+    manners: Manners,
+) -> Result<(Endpoint, kube::Client), EndpointError> {
     let address = listener.local_addr().map_err(EndpointError::Listener)?;
     for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
         install(&store, &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}))?;
@@ -109,7 +151,8 @@ pub async fn serve(
     let shared = Arc::new(Shared::new(Rules::new(store), runtime, &token));
     let router = router(shared);
     let within = within(router.clone(), &token)?;
-    tokio::spawn(accept(listener, TlsAcceptor::from(Arc::new(config)), TowerToHyperService::new(router)));
+    let tls = TlsAcceptor::from(Arc::new(config));
+    tokio::spawn(accept(listener, tls, TowerToHyperService::new(router), manners));
     Ok((Endpoint { url: format!("https://{address}"), ca_pem: identity.authority, token }, within))
 }
 
@@ -126,15 +169,20 @@ fn within(router: axum::Router, token: &str) -> Result<kube::Client, EndpointErr
     Ok(kube::Client::new(router.map_request(with_token), "default"))
 }
 
-async fn accept(listener: TcpListener, tls: TlsAcceptor, service: TowerToHyperService<axum::Router>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+async fn accept(
+    listener: TcpListener,
+    tls: TlsAcceptor,
+    service: TowerToHyperService<axum::Router>,
+    manners: Manners,
+) {
+    let places = Arc::new(Semaphore::new(manners.connections));
     // The semaphore is never closed: acquiring ends only with a place.
     while let Ok(place) = Arc::clone(&places).acquire_owned().await {
         match listener.accept().await {
             Ok((stream, _)) => {
                 let (tls, service) = (tls.clone(), service.clone());
                 tokio::spawn(async move {
-                    connection(stream, tls, service).await;
+                    connection(stream, tls, service, manners).await;
                     drop(place);
                 });
             }
@@ -146,21 +194,78 @@ async fn accept(listener: TcpListener, tls: TlsAcceptor, service: TowerToHyperSe
     }
 }
 
-async fn connection(stream: TcpStream, tls: TlsAcceptor, service: TowerToHyperService<axum::Router>) {
+async fn connection(
+    stream: TcpStream,
+    tls: TlsAcceptor,
+    service: TowerToHyperService<axum::Router>,
+    manners: Manners,
+) {
     let _ = stream.set_nodelay(true);
-    let stream = match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+    match tokio::time::timeout(manners.handshake, speaks_tls(&stream)).await {
+        Ok(true) => {}
+        Ok(false) => {
+            let _ = tokio::time::timeout(manners.handshake, plainly(stream)).await;
+            return;
+        }
+        Err(_) => return tracing::debug!("a connection said nothing"),
+    }
+    let stream = Guarded::new(stream, manners.stall);
+    let patient = stream.patient();
+    let stream = match tokio::time::timeout(manners.handshake, tls.accept(stream)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return tracing::debug!(%error, "a TLS handshake failed"),
         Err(_) => return tracing::debug!("a TLS handshake took too long"),
     };
-    let served = hyper::server::conn::http1::Builder::new()
+    let begun = Arc::new(Notify::new());
+    let asked = Arc::clone(&begun);
+    let service = service_fn(move |request: Request<Incoming>| {
+        asked.notify_one();
+        let log = request.uri().path().ends_with("/log");
+        let (answer, patient) = (service.call(request), patient.clone());
+        async move {
+            let answer = answer.await?;
+            // What a person may be paging through: the streams of a command, and a log.
+            if answer.status() == StatusCode::SWITCHING_PROTOCOLS
+                || (log && answer.status() == StatusCode::OK)
+            {
+                patient.for_ever();
+            }
+            Ok::<_, std::convert::Infallible>(answer)
+        }
+    });
+    let serving = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades()
-        .await;
+        .with_upgrades();
+    let mut serving = std::pin::pin!(serving);
+    let served = tokio::select! {
+        served = &mut serving => served,
+        asked = tokio::time::timeout(manners.first_head, begun.notified()) => match asked {
+            Ok(()) => serving.await,
+            Err(_) => return tracing::debug!("a connection asked for nothing"),
+        }
+    };
     if let Err(error) = served {
         tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// Whether the first byte is that of a TLS handshake. It is only looked at.
+async fn speaks_tls(stream: &TcpStream) -> bool {
+    const HANDSHAKE_RECORD: u8 = 22;
+    let mut first = [0];
+    matches!(stream.peek(&mut first).await, Ok(1) if first[0] == HANDSHAKE_RECORD)
+}
+
+/// Tells a client that forgot the `s` in `https` so, in the words of a Kubernetes server.
+async fn plainly(mut stream: TcpStream) {
+    const WORDS: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+    // What it has sent is taken first: closing with something unread would take the answer back.
+    let mut asked = [0; 4096];
+    if stream.read(&mut asked).await.is_ok_and(|count| asked[..count].contains(&b'/')) {
+        let _ = stream.write_all(WORDS).await;
+        let _ = stream.shutdown().await;
     }
 }
 

@@ -197,6 +197,11 @@ impl ApiError {
         Self::new(415, "UnsupportedMediaType", message)
     }
 
+    /// 429: as much of this goes on as may.
+    pub fn too_many(what: impl Into<String>) -> Self {
+        Self::new(429, "TooManyRequests", what)
+    }
+
     /// 500: something of ours went wrong.
     pub fn internal(what: impl fmt::Display) -> Self {
         Self::new(500, "InternalError", format!("Internal error occurred: {what}"))
@@ -235,7 +240,7 @@ impl ApiError {
             let causes: Vec<_> = self.details.causes.iter().map(cause_object).collect();
             details.insert("causes".into(), json!(causes));
         }
-        if self.code == 504 {
+        if matches!(self.code, 429 | 504) {
             details.insert("retryAfterSeconds".into(), json!(1));
         }
         if !details.is_empty() {
@@ -260,6 +265,11 @@ impl From<StoreError> for ApiError {
             StoreError::Missing(key) => Self::not_found(&key.collection, &key.name),
             StoreError::Exists(key) => Self::exists(&key.collection, &key.name),
             StoreError::Stale { key, .. } => Self::stale(&key.collection, &key.name),
+            error @ StoreError::TooLarge { .. } => {
+                Self::new(413, "RequestEntityTooLarge", format!("Request entity too large: {error}"))
+            }
+            // What a server says whose etcd is over its quota.
+            error @ StoreError::Full(_) => Self::internal(error),
         }
     }
 }

@@ -2,12 +2,16 @@
 //!
 //! What lives here: only re-exports. `error` says no as a Kubernetes server does, `registry` knows which resources there
 //! are, `schema`, `rules` and `patch` decide what becomes of an object, `table` prints, `http` and `exec` carry, and
-//! `endpoint` opens the door.
+//! `endpoint` opens the door, whose connections `guard` watches over. `limits` says how deep and how wide an object may be.
 
 mod endpoint;
 mod error;
 mod exec;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzz;
+mod guard;
 mod http;
+mod limits;
 mod patch;
 mod pki;
 mod registry;
@@ -23,5 +27,5 @@ mod tests;
 pub use endpoint::{Endpoint, EndpointError, serve};
 pub use error::{ApiError, Cause, Details};
 pub use http::kubernetes_version;
-pub use rules::install;
+pub use rules::{Rehearsal, Wrong, install};
 pub use runtime::{LogOptions, LogStream, PodRuntime};

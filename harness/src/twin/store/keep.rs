@@ -10,11 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Value, json};
 use tokio::sync::watch as signal;
 
-use super::object::{Collection, Key, Object};
+use super::limits::Limits;
+use super::object::{Collection, Key, Object, rendered, weight};
 use super::watch::{Event, EventKind, Watch};
-
-/// How many events a collection remembers unless said otherwise. A watcher further behind than this is cut off.
-const HISTORY: usize = 2048;
 
 /// Why the store did not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +34,19 @@ pub enum StoreError {
         /// The revision it is at.
         found: u64,
     },
+    /// The object is larger than an object may be.
+    #[error("{key} is {size} bytes of JSON, and no object may be larger than {limit}; make it smaller")]
+    TooLarge {
+        /// The object.
+        key: Key,
+        /// Its size in bytes.
+        size: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// There is no room for another object.
+    #[error("there is no room for {0}: the cluster holds as much as it may; delete what is not needed")]
+    Full(Key),
 }
 
 /// Objects in the order of namespace and name, and the revision the list stands for.
@@ -59,7 +70,11 @@ pub struct Store {
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) revision: u64,
-    history: usize,
+    limits: Limits,
+    /// What the objects that are there weigh.
+    kept: usize,
+    /// What everything that is remembered weighs.
+    remembered: usize,
     shelves: HashMap<Collection, Shelf>,
 }
 
@@ -67,6 +82,8 @@ pub(super) struct Inner {
 pub(super) struct Shelf {
     objects: BTreeMap<Position, Arc<Object>>,
     pub(super) events: VecDeque<Event>,
+    /// What the events weigh.
+    weight: usize,
     /// The revision of the last event that fell out of the history; 0 while none has.
     pub(super) forgotten: u64,
     pub(super) tip: signal::Sender<u64>,
@@ -74,7 +91,26 @@ pub(super) struct Shelf {
 
 impl Shelf {
     fn new() -> Self {
-        Self { objects: BTreeMap::new(), events: VecDeque::new(), forgotten: 0, tip: signal::Sender::new(0) }
+        Self {
+            objects: BTreeMap::new(),
+            events: VecDeque::new(),
+            weight: 0,
+            forgotten: 0,
+            tip: signal::Sender::new(0),
+        }
+    }
+}
+
+impl Shelf {
+    /// Forgets the oldest event but never the last one; the answer is what it weighed.
+    fn forget(&mut self) -> Option<usize> {
+        if self.events.len() < 2 {
+            return None;
+        }
+        let old = self.events.pop_front()?;
+        self.forgotten = old.object.revision;
+        self.weight -= old.weight();
+        Some(old.weight())
     }
 }
 
@@ -84,15 +120,33 @@ impl Inner {
     }
 
     fn record(&mut self, key: &Key, kind: EventKind, object: &Arc<Object>, previous: Option<Arc<Object>>) {
-        let limit = self.history;
+        let limits = self.limits;
+        self.kept += if kind == EventKind::Deleted { 0 } else { object.weight };
+        self.kept = self.kept.saturating_sub(previous.as_ref().map_or(0, |old| old.weight));
+        let event = Event { kind, object: Arc::clone(object), previous };
+        self.remembered += event.weight();
         let shelf = self.shelf(&key.collection);
-        shelf.events.push_back(Event { kind, object: Arc::clone(object), previous });
-        while shelf.events.len() > limit {
-            if let Some(old) = shelf.events.pop_front() {
-                shelf.forgotten = old.object.revision;
-            }
+        shelf.weight += event.weight();
+        shelf.events.push_back(event);
+        let mut forgotten = 0;
+        while shelf.events.len() > limits.events || shelf.weight > limits.collection {
+            let Some(gone) = shelf.forget() else { break };
+            forgotten += gone;
         }
         shelf.tip.send_replace(object.revision);
+        self.remembered -= forgotten;
+        while self.remembered > limits.history {
+            let oldest = self.shelves.values_mut().filter(|shelf| shelf.events.len() > 1);
+            let oldest = oldest.min_by_key(|shelf| shelf.events.front().map(|event| event.object.revision));
+            let Some(gone) = oldest.and_then(Shelf::forget) else { break };
+            self.remembered -= gone;
+        }
+    }
+
+    /// Whether an object of this weight has room where one of weight `old` is, or none.
+    fn has_room(&self, weight: usize, old: usize) -> bool {
+        // What shrinks is always welcome: it is how room is made.
+        weight <= old || self.kept - old + weight <= self.limits.objects
     }
 }
 
@@ -105,23 +159,50 @@ impl Default for Store {
 impl Store {
     /// An empty store.
     pub fn new() -> Self {
-        Self::with_history(HISTORY)
+        Self::with_limits(Limits::default())
     }
 
     /// An empty store whose collections remember `events` changes each.
     pub fn with_history(events: usize) -> Self {
-        Self {
-            inner: Arc::new(Mutex::new(Inner {
-                revision: 1,
-                history: events.max(1),
-                shelves: HashMap::new(),
-            })),
+        Self::with_limits(Limits { events: events.max(1), ..Limits::default() })
+    }
+
+    /// An empty store with bounds of its own.
+    pub fn with_limits(limits: Limits) -> Self {
+        let (kept, remembered) = (0, 0);
+        let inner = Inner { revision: 1, limits, kept, remembered, shelves: HashMap::new() };
+        Self { inner: Arc::new(Mutex::new(inner)) }
+    }
+
+    /// Whether the object is small enough to be kept; found out before the lock is taken.
+    fn fits(&self, key: &Key, value: &Value) -> Result<usize, StoreError> {
+        let limit = self.lock().limits.object;
+        let weight = weight(value);
+        // Escaping makes at most six bytes of one, so a light object need not be counted.
+        if weight > limit / 6 {
+            let size = rendered(value);
+            if size > limit {
+                return Err(StoreError::TooLarge { key: key.clone(), size, limit });
+            }
         }
+        Ok(weight)
     }
 
     /// Nothing under the lock runs foreign code, so a poisoned lock still guards whole data.
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many events each collection remembers, and what all of them weigh.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> (Vec<usize>, usize) {
+        let inner = self.lock();
+        let weighed =
+            inner.shelves.values().flat_map(|shelf| &shelf.events).map(Event::weight).sum::<usize>();
+        assert_eq!(weighed, inner.remembered, "the sum is kept");
+        let objects = inner.shelves.values().flat_map(|shelf| shelf.objects.values());
+        assert_eq!(objects.map(|object| object.weight).sum::<usize>(), inner.kept, "and that of the objects");
+        (inner.shelves.values().map(|shelf| shelf.events.len()).collect(), weighed)
     }
 
     /// The revision of the last change.
@@ -187,9 +268,10 @@ impl Store {
     /// Keeps a new object. `metadata.uid` and `metadata.creationTimestamp` are given when they are not there.
     ///
     /// # Errors
-    /// [`StoreError::Exists`] when the key is taken.
+    /// [`StoreError::Exists`] when the key is taken, [`StoreError::TooLarge`], [`StoreError::Full`].
     pub fn create(&self, key: &Key, mut value: Value) -> Result<Arc<Object>, StoreError> {
         stamp(&mut value);
+        let weight = self.fits(key, &value)?;
         let mut inner = self.lock();
         let revision = inner.revision + 1;
         let place = (key.namespace.clone(), key.name.clone());
@@ -197,8 +279,11 @@ impl Store {
         if shelf.objects.contains_key(&place) {
             return Err(StoreError::Exists(key.clone()));
         }
+        if !inner.has_room(weight, 0) {
+            return Err(StoreError::Full(key.clone()));
+        }
         let object = Object::new(value, revision);
-        shelf.objects.insert(place, Arc::clone(&object));
+        inner.shelf(&key.collection).objects.insert(place, Arc::clone(&object));
         inner.revision = revision;
         inner.record(key, EventKind::Added, &object, None);
         Ok(object)
@@ -207,15 +292,19 @@ impl Store {
     /// Replaces an object that is still at revision `expected`.
     ///
     /// # Errors
-    /// [`StoreError::Missing`] or [`StoreError::Stale`].
+    /// [`StoreError::Missing`], [`StoreError::Stale`], [`StoreError::TooLarge`], [`StoreError::Full`].
     pub fn replace(&self, key: &Key, expected: u64, value: Value) -> Result<Arc<Object>, StoreError> {
+        let weight = self.fits(key, &value)?;
         let mut inner = self.lock();
         let revision = inner.revision + 1;
         let place = (key.namespace.clone(), key.name.clone());
         let shelf = inner.shelf(&key.collection);
         let previous = current(shelf, key, &place, expected)?;
+        if !inner.has_room(weight, previous.weight) {
+            return Err(StoreError::Full(key.clone()));
+        }
         let object = Object::new(value, revision);
-        shelf.objects.insert(place, Arc::clone(&object));
+        inner.shelf(&key.collection).objects.insert(place, Arc::clone(&object));
         inner.revision = revision;
         inner.record(key, EventKind::Modified, &object, Some(previous));
         Ok(object)

@@ -33,6 +33,13 @@ pub struct Event {
     pub previous: Option<Arc<Object>>,
 }
 
+impl Event {
+    /// What keeping it costs, in bytes of memory. The object before is counted too: it may be kept by nothing else.
+    pub(super) fn weight(&self) -> usize {
+        self.object.weight + self.previous.as_ref().map_or(0, |old| old.weight)
+    }
+}
+
 /// The history no longer reaches back to where the watcher stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -47,6 +54,9 @@ pub struct TooOld {
 
 /// How many events one wait hands out at most; the rest follow with the next.
 const BATCH: usize = 256;
+/// How much they may weigh together, in bytes, so that a watcher that stops reading holds on to no more than this. The last
+/// one may be over it.
+const HEAVY: usize = 1 << 20;
 
 /// A place in a collection's history.
 #[derive(Debug)]
@@ -99,12 +109,14 @@ impl Watch {
         }
         let from = shelf.events.partition_point(|event| event.object.revision <= self.cursor);
         let mut found = Vec::new();
+        let mut weight = 0;
         for event in shelf.events.range(from..) {
-            if found.len() == BATCH {
+            if found.len() == BATCH || weight >= HEAVY {
                 break;
             }
             self.cursor = event.object.revision;
             if self.namespace.as_deref().is_none_or(|ns| event.object.meta("namespace") == ns) {
+                weight += event.weight();
                 found.push(event.clone());
             }
         }

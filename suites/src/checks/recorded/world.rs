@@ -120,7 +120,7 @@ impl World {
                 judge_pod(spec, pod, &self.nodes, self)
             }
             CheckSpec::Reach(spec) => judge_reach(spec, self.pings.get(&spec.from.short())?),
-            CheckSpec::Path(spec) => judge_path(spec, self.traces.get(&spec.from.short())?, self),
+            CheckSpec::Path(spec) => judge_flows(spec, &[self.traces.get(&spec.from.short())?], self),
             // Only one of the two was recorded.
             CheckSpec::Agree(_) => return None,
         })

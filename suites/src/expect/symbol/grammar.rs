@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{Place, PodName, Select, Symbol};
+use super::{Place, PodName, Select, ServiceAddress, Symbol};
 
 /// What is wrong with the text of a symbol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,10 +23,10 @@ pub struct SymbolError {
 }
 
 /// The words with which a symbol can begin and a parenthesis follow.
-const FUNCTIONS: [&str; 4] = ["podCIDR", "node", "tor", "gateway"];
+const FUNCTIONS: [&str; 6] = ["podCIDR", "node", "tor", "gateway", "clusterIP", "externalIP"];
 /// What a symbol can look like, for error texts.
 const EXAMPLES: &str = "write router0:lo, tor0:net1, podCIDR(*), node(nettool-1):net0, pod/nettool-1, node/worker, \
-                        gateway(nettool-1), mgmt, or a prefix or an address";
+                        gateway(nettool-1), service/web, mgmt, or a prefix or an address";
 
 /// Reads one symbol; the whole text must be it.
 pub(super) fn symbol(text: &str) -> Result<Symbol, SymbolError> {
@@ -134,14 +134,23 @@ impl<'t> Cursor<'t> {
         match self.peek() {
             Some('(') => self.function(word),
             Some(':') => self.interface(Place::Device(word.to_owned())),
-            Some('/') if word == "pod" => self.pod(),
+            Some('/') if word == "pod" => {
+                self.take('/');
+                Ok(Symbol::Pod(self.in_namespace("pod", "pod/kube-system/coredns")?))
+            }
+            Some('/') if word == "service" => {
+                self.take('/');
+                let name = self.in_namespace("service", "service/web")?;
+                Ok(Symbol::Service(ServiceAddress::LoadBalancer, name))
+            }
             Some('/') if word == "node" => {
                 self.take('/');
                 Ok(Symbol::Node(self.need_name("the node's name", "node/worker")?))
             }
             Some('/') => {
                 self.at = 0;
-                let help = "a slash follows `pod` or `node`: pod/nettool-1, node/worker";
+                let help =
+                    "a slash follows `pod`, `node` or `service`: pod/nettool-1, node/worker, service/web";
                 Err(self.error(format!("`{word}/` is no kind of thing"), help))
             }
             _ if word == "mgmt" => Ok(Symbol::Management),
@@ -163,7 +172,9 @@ impl<'t> Cursor<'t> {
                 .into_iter()
                 .max_by(|a, b| strsim::jaro(word, a).total_cmp(&strsim::jaro(word, b)))
                 .unwrap_or("podCIDR");
-            let help = format!("did you mean `{near}(...)`? There are podCIDR, node, tor and gateway");
+            let help = format!(
+                "did you mean `{near}(...)`? There are podCIDR, node, tor, gateway, clusterIP and externalIP"
+            );
             return Err(self.error(format!("there is no `{word}(...)`"), help));
         }
         self.take('(');
@@ -171,6 +182,12 @@ impl<'t> Cursor<'t> {
             let select = self.select()?;
             self.need(')', "podCIDR(...")?;
             return Ok(Symbol::PodCidr(select));
+        }
+        if let "clusterIP" | "externalIP" = word {
+            let which = if word == "clusterIP" { ServiceAddress::Cluster } else { ServiceAddress::External };
+            let name = self.in_namespace("service", &format!("{word}(web)"))?;
+            self.need(')', &format!("{word}({}", name.short()))?;
+            return Ok(Symbol::Service(which, name));
         }
         let whose = self.need_name("the name of a pod or a node", &format!("{word}(nettool-1)"))?;
         self.need(')', &format!("{word}({whose}"))?;
@@ -192,16 +209,15 @@ impl<'t> Cursor<'t> {
         Ok(Symbol::Interface { place, interface })
     }
 
-    fn pod(&mut self) -> Result<Symbol, SymbolError> {
-        self.take('/');
-        let first = self.need_name("the pod's name", "pod/nettool-1")?;
-        let pod = if self.take('/') {
-            let name = self.need_name("the pod's name", "pod/kube-system/coredns")?;
-            PodName { namespace: first, name }
-        } else {
-            PodName { namespace: "default".to_owned(), name: first }
-        };
-        Ok(Symbol::Pod(pod))
+    /// `name` or `namespace/name`.
+    fn in_namespace(&mut self, kind: &str, example: &str) -> Result<PodName, SymbolError> {
+        let what = format!("the {kind}'s name");
+        let first = self.need_name(&what, example)?;
+        if !self.take('/') {
+            return Ok(PodName { namespace: "default".to_owned(), name: first });
+        }
+        let name = self.need_name(&what, example)?;
+        Ok(PodName { namespace: first, name })
     }
 
     fn select(&mut self) -> Result<Select, SymbolError> {

@@ -2,7 +2,7 @@ use ipnet::IpNet;
 use proptest::prelude::*;
 use rstest::rstest;
 
-use super::{Place, PodName, Select, Symbol};
+use super::{Place, PodName, Select, ServiceAddress, Symbol};
 
 #[rstest]
 #[case("mgmt", Symbol::Management)]
@@ -13,6 +13,10 @@ use super::{Place, PodName, Select, Symbol};
 #[case("pod/nettool-1", Symbol::Pod(PodName { namespace: "default".into(), name: "nettool-1".into() }))]
 #[case("pod/kube-system/coredns", Symbol::Pod(PodName { namespace: "kube-system".into(), name: "coredns".into() }))]
 #[case("node/worker2", Symbol::Node("worker2".into()))]
+#[case("service/web", service(ServiceAddress::LoadBalancer, "default", "web"))]
+#[case("service/shop/web", service(ServiceAddress::LoadBalancer, "shop", "web"))]
+#[case("clusterIP(web)", service(ServiceAddress::Cluster, "default", "web"))]
+#[case("externalIP(shop/web)", service(ServiceAddress::External, "shop", "web"))]
 #[case("gateway(nettool-1)", Symbol::Gateway("nettool-1".into()))]
 #[case("router0:lo", Symbol::Interface { place: Place::Device("router0".into()), interface: "lo".into() })]
 #[case("tor(nettool-2):lo", Symbol::Interface { place: Place::TorOf("nettool-2".into()), interface: "lo".into() })]
@@ -25,8 +29,14 @@ fn reads_what_it_writes(#[case] text: &str, #[case] symbol: Symbol) {
     assert_eq!(symbol.to_string(), text);
 }
 
+fn service(which: ServiceAddress, namespace: &str, name: &str) -> Symbol {
+    Symbol::Service(which, PodName { namespace: namespace.into(), name: name.into() })
+}
+
 #[rstest]
 #[case("", 1, "nothing is written here")]
+#[case("service/", 9, "the service's name is missing")]
+#[case("clusterIP(web", 14, "the text ends where `)` is wanted")]
 #[case("router0", 8, "says which box")]
 #[case("router0:", 9, "the interface is missing")]
 #[case("podCDR(*)", 1, "there is no `podCDR(...)`")]
@@ -92,6 +102,12 @@ fn symbol() -> impl Strategy<Value = Symbol> {
         name().prop_map(|name| Symbol::Pod(PodName { namespace: "default".into(), name })),
         (name(), name()).prop_map(|(namespace, name)| Symbol::Pod(PodName { namespace, name })),
         name().prop_map(Symbol::Node),
+        (name(), name()).prop_map(|(namespace, name)| service(
+            ServiceAddress::LoadBalancer,
+            &namespace,
+            &name
+        )),
+        name().prop_map(|name| service(ServiceAddress::Cluster, "default", &name)),
         name().prop_map(Symbol::Gateway),
         (place, name()).prop_map(|(place, interface)| Symbol::Interface { place, interface }),
     ]

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use fabric_harness::runtime::keeper::State;
 
+use super::super::probes::target_of;
 use super::{Context, words};
 use crate::checks::{AgreeOn, SessionSpec};
-use crate::expect::{Place, Resolver, Symbol};
+use crate::expect::{Place, Symbol, WantedFamily};
 use crate::plan::{CheckSpec, PlannedCheck};
 
 /// The line, if there is one for this check.
@@ -19,25 +20,47 @@ pub(super) fn command(context: &Context, check: &PlannedCheck) -> Option<String>
     let exec = |node: &str, line: &str| Some(way.exec(node, line));
     match &check.spec {
         CheckSpec::Session(spec) => exec(spec.router(), &show_neighbor(context, spec)),
-        CheckSpec::Rib(spec) => exec(&spec.router, "vtysh -c 'show bgp ipv4 wide'"),
-        CheckSpec::Fib(spec) => exec(&spec.router, "ip route"),
+        CheckSpec::Rib(spec) => exec(
+            &spec.router,
+            match spec.family {
+                WantedFamily::Ipv4 => "vtysh -c 'show bgp ipv4 wide'",
+                WantedFamily::Ipv6 => "vtysh -c 'show bgp ipv6 wide'",
+            },
+        ),
+        CheckSpec::Fib(spec) => exec(&spec.router, routes(Some(spec.family))),
         CheckSpec::Interface(spec) => exec(&spec.place, "ip address"),
         CheckSpec::Lines(spec) => exec(&spec.node, "ip address"),
         CheckSpec::Nodes(_) => way.kubectl("get nodes -o wide"),
         CheckSpec::Pod(spec) => {
             way.kubectl(&format!("-n {} describe pod {}", spec.pod.namespace, spec.pod.name))
         }
-        CheckSpec::Reach(spec) => probe(context, &way, PING, &spec.from, &spec.to),
-        CheckSpec::Path(spec) => probe(context, &way, TRACEROUTE, &spec.from, &spec.to),
+        CheckSpec::Reach(spec) => {
+            let line = |to: IpAddr| match spec.port {
+                // Every bash can connect; which other program could is not known.
+                Some(port) => format!("bash -c '</dev/tcp/{to}/{port}'"),
+                None => ping(to),
+            };
+            probe(context, &way, line, (&spec.from, &spec.to), spec.family)
+        }
+        CheckSpec::Path(spec) => probe(context, &way, traceroute, (&spec.from, &spec.to), spec.family),
         CheckSpec::Agree(spec) => {
-            let line = if spec.on == AgreeOn::Trace { TRACEROUTE } else { PING };
-            probe(context, &way, line, &spec.from, &spec.to)
+            let line = if matches!(spec.on, AgreeOn::Trace { .. }) { traceroute } else { ping };
+            probe(context, &way, line, (&spec.from, &spec.to), spec.family)
         }
     }
 }
 
-const PING: &str = "ping -n -c 3";
-const TRACEROUTE: &str = "traceroute -n -q 1 -w 1";
+fn ping(to: IpAddr) -> String {
+    format!("ping -n -c 3 {to}")
+}
+
+fn traceroute(to: IpAddr) -> String {
+    format!("traceroute -n -q 1 -w 1 {to}")
+}
+
+fn routes(family: Option<WantedFamily>) -> &'static str {
+    if family == Some(WantedFamily::Ipv6) { "ip -6 route" } else { "ip route" }
+}
 
 fn show_neighbor(context: &Context, spec: &SessionSpec) -> String {
     match words::neighbor_of(context, spec) {
@@ -47,11 +70,14 @@ fn show_neighbor(context: &Context, spec: &SessionSpec) -> String {
 }
 
 /// The probe as a program of the sender; without the target's address, how to find it out.
-fn probe(context: &Context, way: &Way, line: &str, from: &Symbol, to: &Symbol) -> Option<String> {
+fn probe(
+    context: &Context,
+    way: &Way,
+    line: impl Fn(IpAddr) -> String,
+    (from, to): (&Symbol, &Symbol),
+    family: Option<WantedFamily>,
+) -> Option<String> {
     let atlas = context.view.now();
-    let address = |symbol: &Symbol| {
-        atlas.addresses(symbol).ok()?.first().map(|named| named.value).filter(IpAddr::is_ipv4)
-    };
     let from = match from {
         Symbol::Pod(pod) => format!("{}/{}", pod.namespace, pod.name),
         Symbol::Node(whose) | Symbol::Interface { place: Place::NodeOf(whose), .. } => {
@@ -60,10 +86,13 @@ fn probe(context: &Context, way: &Way, line: &str, from: &Symbol, to: &Symbol) -
         Symbol::Interface { place: Place::Device(device), .. } => device.clone(),
         _ => return None,
     };
-    match (address(to), to) {
-        (Some(address), _) => Some(way.exec(&from, &format!("{line} {address}"))),
-        (None, Symbol::Pod(_) | Symbol::Node(_)) => way.kubectl("get nodes,pods -A -o wide"),
-        (None, _) => Some(way.exec(&from, "ip route")),
+    match (target_of(&atlas, to, family), to) {
+        (Ok(address), _) => Some(way.exec(&from, &line(address))),
+        (Err(_), Symbol::Pod(_) | Symbol::Node(_)) => way.kubectl("get nodes,pods -A -o wide"),
+        (Err(_), Symbol::Service(_, service)) => {
+            way.kubectl(&format!("-n {} get service {} -o yaml", service.namespace, service.name))
+        }
+        (Err(_), _) => Some(way.exec(&from, routes(family))),
     }
 }
 

@@ -107,7 +107,7 @@ pub(super) async fn meanwhile(context: &Context, check: &PlannedCheck) -> Vec<St
         _ => return Vec::new(),
     };
     let Ok(observer) = context.fabric.observer(router).await else { return Vec::new() };
-    let snapshot = observer.subscribe().latest();
+    let snapshot = observer.latest();
     match &snapshot.sessions {
         Ok(sessions) => not_up(router, sessions, about.as_deref()),
         Err(_) => Vec::new(),
@@ -132,7 +132,7 @@ fn state(neighbor: &str, session: &Session) -> String {
 }
 
 /// The neighbor a check is about, as its router calls it.
-pub(super) fn neighbor_of(context: &Context, spec: &SessionSpec) -> Option<String> {
+pub(in crate::run) fn neighbor_of(context: &Context, spec: &SessionSpec) -> Option<String> {
     let SessionSpec::Of { neighbor, .. } = spec else { return None };
     match neighbor {
         Neighbor::Interface(interface) => Some(interface.clone()),

@@ -68,7 +68,9 @@ fn neighbor(router: &VirtualRouter, neighbor: &Neighbor) -> Value {
     }
     if let Some(time) = neighbor.graceful_restart {
         let on = json!({ "enabled": true, "restart-time": time.as_secs(), "notification-enabled": true });
-        made["graceful-restart"] = json!({ "config": on });
+        // As Cilium does: every OPEN says that the speaker comes back, so that a neighbor keeps the routes it has. (The
+        // switch `--graceful-restart` says it only to neighbors that are there at the start.)
+        made["graceful-restart"] = json!({ "config": on, "state": { "local-restarting": true } });
     }
     made
 }

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::twin::agent::testing::{NODES, Netns, POLICIES, Pretended, Server};
+use crate::twin::agent::testing::{
+    ADVERTISEMENTS, NODE_CONFIGS, NODES, Netns, PEER_CONFIGS, POLICIES, Pretended, Server,
+};
 use crate::wait::{Deadline, until};
 
 struct Bench {
@@ -227,6 +229,78 @@ async fn from_1_14_on_an_agent_leaves_without_a_word_and_from_1_19_on_it_reads_n
     assert!(status.virtual_routers.is_empty() && status.policies_seen.is_empty());
     bench19.end().await;
     assert!(node.done().is_empty());
+}
+
+fn resource(kind: &str, name: &str, labels: Value, spec: Value) -> Value {
+    let metadata = json!({ "name": name, "uid": format!("uid-{name}"), "labels": labels });
+    json!({ "apiVersion": "cilium.io/v2", "kind": kind, "metadata": metadata, "spec": spec })
+}
+
+/// What was done beside looking.
+fn deeds(node: &Pretended) -> Vec<String> {
+    node.done().into_iter().filter(|done| !done.starts_with("-j ")).collect()
+}
+
+#[tokio::test]
+async fn the_second_api_speaks_before_it_advertises_and_goes_with_its_configuration() {
+    let node = Pretended::default();
+    let mut bench = bench(node.node(), "1.20.0");
+    let families = json!([{ "afi": "ipv4", "safi": "unicast", "advertisements": { "matchLabels": { "advertise": "bgp" } } }]);
+    bench.server.put(
+        PEER_CONFIGS,
+        resource("CiliumBGPPeerConfig", "tor", json!({}), json!({ "families": families })),
+    );
+    let peer = json!({ "name": "tor0", "peerASN": 65010, "peerAddress": "10.9.0.2", "peerConfigRef": { "name": "tor" } });
+    let instance = json!({ "name": "rack0", "localASN": 65010, "peers": [peer] });
+    let config = json!({ "bgpInstances": [instance] });
+    bench.server.put(NODE_CONFIGS, resource("CiliumBGPNodeConfig", "worker", json!({}), config));
+    let status = bench.until("a speaker", one_router).await;
+    assert_eq!(status.virtual_routers[0].instance.as_deref(), Some("rack0"));
+    assert_eq!(status.virtual_routers[0].neighbors[0].name.as_deref(), Some("tor0"));
+    assert!(status.node_config_seen.is_some());
+    assert_eq!(deeds(&node), ["start"]);
+
+    // The policies first, then the route.
+    let pods = json!({ "advertisements": [{ "advertisementType": "PodCIDR" }] });
+    let labels = json!({ "advertise": "bgp" });
+    bench.server.put(ADVERTISEMENTS, resource("CiliumBGPAdvertisement", "pods", labels, pods));
+    bench.until("a route", |status| !status.virtual_routers[0].advertised.is_empty()).await;
+    assert_eq!(deeds(&node), ["SIGHUP", "neighbor 10.9.0.2 softresetout", ADVERTISE]);
+
+    bench.server.delete(ADVERTISEMENTS, "pods");
+    bench.until("no route", |status| status.virtual_routers[0].advertised.is_empty()).await;
+    let gone = "global rib del -a ipv4 10.1.1.0/24";
+    assert_eq!(deeds(&node), ["SIGHUP", "neighbor 10.9.0.2 softresetout", gone]);
+
+    let told = |written: &Vec<Value>| {
+        written.iter().any(|object| object["status"]["bgpInstances"][0]["name"] == "rack0")
+    };
+    until(&mut bench.server.written(), &Deadline::default().margin(), told).await.unwrap();
+    bench.server.delete(NODE_CONFIGS, "worker");
+    bench.until("no speaker", |status| status.virtual_routers.is_empty()).await;
+    assert_eq!(deeds(&node), ["SIGHUP", "SIGTERM"]);
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn what_the_second_api_cannot_have_is_in_the_status_of_the_node_configuration() {
+    let node = Pretended::default();
+    let mut bench = bench(node.node(), "1.20.0");
+    let config = json!({ "bgpInstances": [{ "name": "rack0", "peers": [] }] });
+    bench.server.put(NODE_CONFIGS, resource("CiliumBGPNodeConfig", "worker", json!({}), config));
+    bench.until("a problem", |status| !status.problems.is_empty()).await;
+    let told = |written: &Vec<Value>| {
+        written.iter().any(|object| {
+            let condition = &object["status"]["conditions"][0];
+            condition["type"] == "cilium.io/BGPReconcileError"
+                && condition["status"] == "True"
+                && condition["message"]
+                    .as_str()
+                    .is_some_and(|text| text.starts_with("rack0: ") && text.contains("localASN"))
+        })
+    };
+    until(&mut bench.server.written(), &Deadline::default().margin(), told).await.unwrap();
+    bench.end().await;
 }
 
 /// The whole way: an object in the API, a session with its route on the other end, and the Cease when it is deleted.

@@ -51,7 +51,7 @@ pub struct Client {
 
 impl Client {
     /// Asks the gobgpd that listens at `socket` in `node`, and waits `limit` at most for each answer.
-    pub(super) fn new(node: NodeRef, asn: u32, socket: PathBuf, limit: Duration) -> Self {
+    pub fn new(node: NodeRef, asn: u32, socket: PathBuf, limit: Duration) -> Self {
         Self { node, asn, socket, limit }
     }
 

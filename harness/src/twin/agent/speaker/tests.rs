@@ -2,6 +2,7 @@
 //! `gobgpd`, `gobgp`, `unshare` and `nsenter` on the PATH: `cargo test -p fabric-harness --lib speaker -- --ignored`.
 
 use super::*;
+use crate::twin::agent::plan::Password;
 use crate::twin::agent::testing::{self, Netns};
 
 fn router(last: u8, peer: u8, port: Option<u16>, export: &[&str]) -> VirtualRouter {
@@ -66,6 +67,59 @@ async fn a_session_its_route_a_change_and_a_farewell() {
     let view = until(&mut listening.watch(), &Deadline::default().margin(), told).await.unwrap();
     let why = view.peers[&peer].last_down.clone().unwrap();
     assert!(why.contains("cease") && why.contains("deconfigured"), "{why}");
+}
+
+#[tokio::test]
+#[ignore = "needs a real gobgpd and 5 to 10 s"]
+async fn what_goes_out_changes_while_the_session_stays() {
+    use crate::twin::agent::plan::{Attributes, Exports};
+
+    let (near, far) = Netns::pair("near", "far").await;
+    let password = || Some(Password("geheim".to_owned()));
+    let mut listener = router(2, 1, Some(179), &[]);
+    listener.neighbors[0].password = password();
+    let listening = Speaker::start(far.node(), listener, Arc::default()).await.unwrap();
+    let prefixes = ["10.1.1.0/24", "10.1.2.0/24"];
+    let said = Attributes {
+        communities: ["65010:7".to_owned()].into(),
+        local_preference: Some(150),
+        ..Attributes::default()
+    };
+    let mut wanted = router(1, 2, None, &prefixes);
+    (wanted.instance, wanted.filtered, wanted.rejects_inbound) = (Some("rack0".to_owned()), true, true);
+    wanted.neighbors[0].password = password();
+    wanted.neighbors[0].exports = Exports::default();
+    wanted.neighbors[0].exports.prefixes.insert(prefixes[0].parse().unwrap(), Attributes::default());
+    let mut dialing = Speaker::start(near.node(), wanted.clone(), Arc::default()).await.unwrap();
+    up(&dialing, 2).await;
+    up(&listening, 1).await;
+
+    // The other end has what was selected, and nothing else of the table.
+    let has = async |count: usize, preference: Option<u32>| {
+        let enough = Instant::now() + Duration::from_secs(5);
+        loop {
+            let rib = listening.client().rib(Family::Ipv4).await.unwrap();
+            let first = rib.get(&prefixes[0].parse().unwrap()).and_then(|paths| paths.first());
+            if rib.len() == count && first.and_then(|path| path.local_preference) == preference {
+                return;
+            }
+            assert!(Instant::now() < enough, "{rib:#?}");
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    has(1, Some(100)).await;
+    wanted.neighbors[0].exports.prefixes.insert(prefixes[0].parse().unwrap(), said.clone());
+    wanted.neighbors[0].exports.prefixes.insert(prefixes[1].parse().unwrap(), said);
+    dialing.update(wanted.clone()).await.unwrap();
+    has(2, Some(150)).await;
+    let peer = IpAddr::from([10, 9, 0, 2]);
+    assert_eq!(dialing.client().advertised_to(peer, Family::Ipv4).await.unwrap().len(), 2);
+    // Not selected any more, though still in the table.
+    wanted.neighbors[0].exports.prefixes.clear();
+    dialing.update(wanted).await.unwrap();
+    has(0, None).await;
+    assert_eq!(dialing.view().peers[&peer].times_up, 1);
+    dialing.stop(AgentStop::Close).await.unwrap();
 }
 
 #[tokio::test]

@@ -29,6 +29,9 @@ struct Inner {
 }
 
 pub(crate) const NODES: &str = "/api/v1/nodes";
+pub(crate) const NODE_CONFIGS: &str = "/apis/cilium.io/v2/ciliumbgpnodeconfigs";
+pub(crate) const PEER_CONFIGS: &str = "/apis/cilium.io/v2/ciliumbgppeerconfigs";
+pub(crate) const ADVERTISEMENTS: &str = "/apis/cilium.io/v2/ciliumbgpadvertisements";
 pub(crate) const POLICIES: &str = "/apis/cilium.io/v2alpha1/ciliumbgppeeringpolicies";
 const CRDS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 

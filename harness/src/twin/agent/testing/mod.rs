@@ -4,7 +4,7 @@ mod api;
 mod netns;
 mod pretended;
 
-pub(crate) use api::{NODES, POLICIES, Server};
+pub(crate) use api::{ADVERTISEMENTS, NODE_CONFIGS, NODES, PEER_CONFIGS, POLICIES, Server};
 pub(crate) use netns::Netns;
 pub(crate) use pretended::Pretended;
 

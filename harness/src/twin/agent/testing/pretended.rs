@@ -33,6 +33,7 @@ struct Inner {
 struct Daemon {
     config: PathBuf,
     neighbors: BTreeSet<String>,
+    policies: Value,
     log: Option<DuplexStream>,
 }
 
@@ -80,6 +81,12 @@ impl Inner {
                 format!("{}\n", json!({ "level": "info", "msg": msg, "Key": peer })).into_bytes()
             })
             .collect();
+        let policies = json!([config["defined-sets"], config["policy-definitions"]]);
+        let differ = !daemon.policies.is_null() && daemon.policies != policies;
+        let last = json!({ "level": "info", "msg": "Neighbor soft reset in", "Key": "" });
+        let last = if differ { format!("{last}\n").into_bytes() } else { Vec::new() };
+        let lines = [lines, last].concat();
+        daemon.policies = policies;
         daemon.neighbors = new;
         say(daemon, &lines);
     }
@@ -112,7 +119,7 @@ impl Node for Pretended {
         let mut inner = self.lock();
         inner.done.push("start".to_owned());
         let config = PathBuf::from(&command.argv[2]);
-        let mut daemon = Daemon { config, neighbors: BTreeSet::new(), log: Some(log) };
+        let mut daemon = Daemon { config, neighbors: BTreeSet::new(), policies: Value::Null, log: Some(log) };
         if let Some(why) = &inner.broken {
             let last = format!("{}\n", json!({ "level": "fatal", "msg": why }));
             say(&mut daemon, last.as_bytes());

@@ -5,11 +5,14 @@
 
 mod session;
 
+use std::time::Duration;
+
 use axum::extract::FromRequestParts;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::http::{Method, header, request};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use self::session::{Session, Version};
 use super::http::Query;
@@ -18,6 +21,11 @@ use crate::node::Command;
 
 /// The largest message taken from a client, in bytes; kubectl sends 32 KiB at a time.
 const MESSAGE: usize = 4 << 20;
+
+/// How many commands run at once; each takes a handful of descriptors.
+static SESSIONS: Semaphore = Semaphore::const_new(64);
+/// How long one more waits for another to end before it is told to come back.
+const QUEUE: Duration = Duration::from_secs(5);
 
 /// Which streams of the command the client wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,9 +110,17 @@ pub(super) async fn answer(
             return Err(ApiError::bad_request(message));
         }
     };
+    let place = tokio::time::timeout(QUEUE, SESSIONS.acquire()).await;
+    let busy = || ApiError::too_many("too many commands are running in pods; end some, or try again later");
+    // The semaphore is never closed.
+    let place = place.map_err(|_| busy())?.map_err(ApiError::internal)?;
     let node = runtime.node(namespace, name, container.as_deref()).await?;
     let session = Session { command: Command::new(argv), wanted, tty, version };
-    Ok(upgrade.on_upgrade(move |socket| session.run(node, socket)).into_response())
+    let run = async move |socket| {
+        session.run(node, socket).await;
+        drop(place);
+    };
+    Ok(upgrade.on_upgrade(run).into_response())
 }
 
 fn wanted(query: &Query) -> Result<Wanted, ApiError> {

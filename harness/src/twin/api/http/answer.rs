@@ -7,10 +7,11 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::Query;
+use super::frames::Frames;
 use crate::twin::api::ApiError;
 use crate::twin::api::registry::Resource;
 use crate::twin::api::rules::Outcome;
@@ -74,39 +75,33 @@ impl Form {
     }
 
     /// A list in this form, without rendering again what has been rendered.
-    pub(super) fn list(self, resource: &Resource, objects: &[Arc<Object>], metadata: &Value) -> Bytes {
+    pub(super) fn list(self, resource: &Resource, objects: &[Arc<Object>], metadata: &Value) -> Body {
         if let Self::Table(carry) = self {
             let values = objects.iter().map(|object| &object.value);
-            return Bytes::from(table(resource, values, metadata, carry, true).to_string());
+            return Body::from(table(resource, values, metadata, carry, true).to_string());
         }
         let (kind, api_version) = match self {
             Self::Partial => ("PartialObjectMetadataList".to_owned(), "meta.k8s.io/v1".to_owned()),
             _ => (resource.list_kind.clone(), resource.api_version()),
         };
         let head = json!({"kind": kind, "apiVersion": api_version, "metadata": metadata}).to_string();
-        let mut out = BytesMut::new();
-        out.put_slice(head.strip_suffix('}').unwrap_or_default().as_bytes());
-        out.put_slice(b",\"items\":[");
+        let mut out = Frames::default();
+        out.push(Bytes::copy_from_slice(head.strip_suffix('}').unwrap_or_default().as_bytes()));
+        out.put(",\"items\":[");
         for (at, object) in objects.iter().enumerate() {
             if at > 0 {
-                out.put_u8(b',');
+                out.put(",");
             }
-            out.put(self.one(resource, object));
+            out.push(self.one(resource, object));
         }
-        out.put_slice(b"]}");
-        out.freeze()
+        out.put("]}");
+        out.into_body()
     }
 }
 
 /// An object in its resource's version.
 fn whole(resource: &Resource, object: &Object) -> Bytes {
-    let version = resource.api_version();
-    if object.value["apiVersion"] == version.as_str() {
-        return object.bytes();
-    }
-    let mut value = object.value.clone();
-    value["apiVersion"] = json!(version);
-    Bytes::from(value.to_string())
+    object.bytes_in(&resource.api_version())
 }
 
 fn carry(query: &Query) -> Result<Carry, ApiError> {
@@ -128,6 +123,18 @@ pub(super) fn json_answer(code: StatusCode, body: impl Into<Body>) -> Response {
     response
 }
 
+/// How many warnings an answer carries: each is a header, and of those a client takes but so many.
+const WARNINGS: usize = 64;
+
+/// The warnings that fit, and how many did not.
+fn told(warnings: &[String]) -> Vec<String> {
+    let mut told: Vec<_> = warnings.iter().take(WARNINGS).cloned().collect();
+    if warnings.len() > WARNINGS {
+        told.push(format!("and {} more", warnings.len() - WARNINGS));
+    }
+    told
+}
+
 /// The answer to a write: the object as it is now, and what the client should hear.
 pub(super) fn written(resource: &Resource, form: Form, outcome: &Outcome) -> Response {
     let code = if outcome.created { StatusCode::CREATED } else { StatusCode::OK };
@@ -140,7 +147,7 @@ pub(super) fn written(resource: &Resource, form: Form, outcome: &Outcome) -> Res
         }
     };
     let mut response = json_answer(code, body);
-    for warning in &outcome.warnings {
+    for warning in told(&outcome.warnings) {
         let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"");
         if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
             response.headers_mut().append(header::WARNING, value);

@@ -4,9 +4,11 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, header};
 use serde_json::Value;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
 
 use super::protobuf;
 use crate::twin::api::ApiError;
@@ -15,6 +17,12 @@ use crate::twin::api::ApiError;
 const LIMIT: usize = 3 << 20;
 /// How long a client may take to send them.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The unit in which room for bodies is counted, in bytes.
+const KIB: usize = 1 << 10;
+/// Bodies up to this size, in bytes, are read whatever else is: nobody holds up an agent, whose bodies are small.
+const LIGHT: usize = 64 * KIB;
+/// Room for the larger bodies that are being read, in KiB. As values they take up to sixteen times of that.
+static ROOM: Semaphore = Semaphore::const_new(24 << 10);
 /// How deep YAML may nest; JSON may as deep as `serde_json` lets it.
 const DEPTH: usize = 100;
 /// The stack on which YAML is read, in bytes: a level of nesting takes some 20 KiB in a debug build, and a worker's stack holds but
@@ -37,7 +45,19 @@ pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Value, ApiEr
     if announced.is_some_and(|length| length > LIMIT) {
         return Err(ApiError::too_large(LIMIT));
     }
-    let bytes = tokio::time::timeout(PATIENCE, axum::body::to_bytes(body, LIMIT))
+    let most =
+        body.size_hint().upper().and_then(|most| usize::try_from(most).ok()).unwrap_or(LIMIT).min(LIMIT);
+    let begun = Instant::now();
+    let _room = match u32::try_from(most / KIB) {
+        Ok(kib) if most > LIGHT => {
+            let wait = timeout_at(begun + PATIENCE, ROOM.acquire_many(kib)).await;
+            let busy = || ApiError::too_many("too many large bodies are being read; send it again");
+            // The semaphore is never closed.
+            Some(wait.map_err(|_| busy())?.map_err(ApiError::internal)?)
+        }
+        _ => None,
+    };
+    let bytes = timeout_at(begun + PATIENCE, axum::body::to_bytes(body, LIMIT))
         .await
         .map_err(|_| ApiError::new(408, "Timeout", "the body did not arrive in time; send it again"))?
         .map_err(|error| unreadable(&error))?;
@@ -66,7 +86,7 @@ fn unreadable(error: &axum::Error) -> ApiError {
     }
 }
 
-fn parse(media_type: &str, bytes: &[u8]) -> Result<Value, ApiError> {
+pub(in crate::twin::api) fn parse(media_type: &str, bytes: &[u8]) -> Result<Value, ApiError> {
     let json = |bytes| {
         let decode = serde_json::from_slice::<Value>(bytes);
         decode

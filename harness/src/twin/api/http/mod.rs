@@ -1,12 +1,14 @@
 //! Kubernetes over HTTP: paths, queries, bodies, answers.
 //!
 //! What lives here: the router and who may enter. `target` reads paths, `query` and `body` the rest of a request, `verbs` does what is
-//! asked, `answer` and `follow` write, `discovery` tells what there is. What does not: TLS (`endpoint`), the rules (`rules`).
+//! asked, `answer` and `follow` write, `frames` cuts what is
+//! long into pieces, `discovery` tells what there is. What does not: TLS (`endpoint`), the rules (`rules`).
 
 mod answer;
 mod body;
 mod discovery;
 mod follow;
+mod frames;
 mod openapi;
 mod protobuf;
 mod query;
@@ -25,6 +27,8 @@ use axum::routing::{any, get};
 use sha2::{Digest, Sha256};
 
 pub(super) use answer::refusal;
+#[cfg(feature = "fuzzing")]
+pub(super) use body::parse as parse_body;
 pub use discovery::kubernetes_version;
 pub(super) use query::Query;
 
@@ -76,18 +80,26 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/openapi/v3/{*path}", get(openapi::document))
         .fallback(async || refusal(&ApiError::no_resource()))
         .method_not_allowed_fallback(async || refusal(&ApiError::method_not_allowed()))
-        .layer(from_fn_with_state(Arc::clone(&shared), enter))
         .route("/healthz", health())
         .route("/readyz", health())
         .route("/livez", health())
+        .layer(from_fn_with_state(Arc::clone(&shared), enter))
         .with_state(shared)
 }
 
+/// Lets in who brings the token. Others get health, or their refusal, and their connection is closed: who is not known may
+/// not hold a place.
 async fn enter(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     if shared.knows(&request) {
         return next.run(request).await;
     }
-    let mut response = refusal(&ApiError::unauthorized()).into_response();
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    let mut response = if matches!(request.uri().path(), "/healthz" | "/readyz" | "/livez") {
+        next.run(request).await
+    } else {
+        let mut response = refusal(&ApiError::unauthorized()).into_response();
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        response
+    };
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }

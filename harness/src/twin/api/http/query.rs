@@ -11,9 +11,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use crate::twin::api::ApiError;
 use crate::twin::api::registry::Resource;
 use crate::twin::api::rules::{DeleteOptions, Unknown, WriteOptions};
+use crate::twin::api::{ApiError, Cause};
 use crate::twin::store::{FieldSelector, LabelSelector, Position};
 
 /// A query as pairs, in their order; a key may be there more than once.
@@ -131,6 +131,53 @@ impl Query {
         Ok(Selection { labels, fields })
     }
 
+    /// Whether the options of a list or a watch go together.
+    ///
+    /// # Errors
+    /// 422 by option when they do not, 400 for a revision beside a page's token.
+    pub(super) fn coherent(&self, watch: bool) -> Result<(), ApiError> {
+        let said = |key: &str| self.get(key).filter(|text| !text.is_empty());
+        let (revision, how) = (said("resourceVersion"), said("resourceVersionMatch"));
+        let initial = said("sendInitialEvents");
+        let mut causes = Vec::new();
+        let mut forbid = |field: &str, why: &str| causes.push(Cause::forbidden(field, why));
+        match (watch, initial, how) {
+            (true, Some(_), how) if how != Some("NotOlderThan") => {
+                let why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+                forbid("resourceVersionMatch", why);
+            }
+            (true, None, Some(_)) => {
+                let why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
+                forbid("resourceVersionMatch", why);
+            }
+            (false, Some(_), _) => forbid("sendInitialEvents", "sendInitialEvents is forbidden for list"),
+            (false, None, Some(_)) if revision.is_none() => {
+                let why = "resourceVersionMatch is forbidden unless resourceVersion is provided";
+                forbid("resourceVersionMatch", why);
+            }
+            (false, None, Some(_)) if said("continue").is_some() => {
+                forbid("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided");
+            }
+            (false, None, Some("Exact")) if revision == Some("0") => {
+                let why = "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"";
+                forbid("resourceVersionMatch", why);
+            }
+            (false, None, Some(other)) if !matches!(other, "Exact" | "NotOlderThan") => {
+                let allowed = ["Exact", "NotOlderThan", ""];
+                causes.push(Cause::unsupported("resourceVersionMatch", &Value::from(other), &allowed));
+            }
+            _ => {}
+        }
+        if !causes.is_empty() {
+            return Err(ApiError::invalid("meta.k8s.io", "ListOptions", "", causes));
+        }
+        if !watch && said("continue").is_some() && revision.is_some_and(|revision| revision != "0") {
+            let message = "specifying resource version is not allowed when using continue";
+            return Err(ApiError::bad_request(message));
+        }
+        Ok(())
+    }
+
     /// How many objects at most, and where to go on.
     ///
     /// # Errors
@@ -198,7 +245,9 @@ impl Query {
         if let Some(seconds) = self.number::<i64>("sinceSeconds")? {
             let ago = TimeDelta::try_seconds(seconds).filter(|_| seconds > 0);
             let wrong = || ApiError::bad_request("sinceSeconds: must be greater than 0");
-            return ago.map(|ago| Some(Utc::now() - ago)).ok_or_else(wrong);
+            // Longer ago than there are dates is from the beginning.
+            let moment = |ago| Utc::now().checked_sub_signed(ago).unwrap_or(DateTime::<Utc>::MIN_UTC);
+            return ago.map(|ago| Some(moment(ago))).ok_or_else(wrong);
         }
         let Some(text) = self.get("sinceTime").filter(|text| !text.is_empty()) else { return Ok(None) };
         let wrong = |error| ApiError::bad_request(format!("sinceTime: `{text}`: {error}"));
@@ -228,6 +277,12 @@ impl Query {
                 value.as_i64().ok_or_else(|| ApiError::bad_request("gracePeriodSeconds must be a number"))?,
             ),
         };
+        let policy = body["propagationPolicy"].as_str().or(self.get("propagationPolicy")).unwrap_or_default();
+        if !matches!(policy, "" | "Orphan" | "Background" | "Foreground") {
+            let allowed = ["Foreground", "Background", "Orphan", ""];
+            let cause = Cause::unsupported("propagationPolicy", &Value::from(policy), &allowed);
+            return Err(ApiError::invalid("meta.k8s.io", "DeleteOptions", "", vec![cause]));
+        }
         let dry = body["dryRun"].as_array().is_some_and(|list| list.iter().any(|word| word == "All"));
         Ok(DeleteOptions {
             grace,
@@ -240,6 +295,8 @@ impl Query {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     fn query(text: &str) -> Query {
@@ -257,6 +314,21 @@ mod tests {
         assert_eq!(query.revision().unwrap(), Some(7));
         let options = query.write(&HeaderMap::new()).unwrap();
         assert!(options.dry_run && options.manager == "me");
+    }
+
+    #[rstest]
+    #[case("", false, true)]
+    #[case("resourceVersion=7&resourceVersionMatch=Exact", false, true)]
+    #[case("resourceVersionMatch=Exact", false, false)]
+    #[case("resourceVersion=0&resourceVersionMatch=Exact", false, false)]
+    #[case("resourceVersion=7&resourceVersionMatch=Newest", false, false)]
+    #[case("sendInitialEvents=true", false, false)]
+    #[case("continue=x&resourceVersion=7", false, false)]
+    #[case("sendInitialEvents=true&resourceVersionMatch=NotOlderThan", true, true)]
+    #[case("sendInitialEvents=true", true, false)]
+    #[case("resourceVersionMatch=NotOlderThan", true, false)]
+    fn options_of_lists_go_together_or_not(#[case] text: &str, #[case] watch: bool, #[case] expected: bool) {
+        assert_eq!(query(text).coherent(watch).is_ok(), expected);
     }
 
     #[test]

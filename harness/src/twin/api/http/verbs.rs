@@ -102,6 +102,7 @@ async fn act(shared: Arc<Shared>, target: Target, request: Request) -> Result<Re
         (Some(name), Some(door)) if act.resource.subresources.contains(&door) => {
             act.enter(name, door, body).await
         }
+        (Some(name), Some(door)) if act.resource.is("", "pods") => Err(act.shut(name, door)?),
         (_, Some(_)) => Err(ApiError::no_resource()),
         _ => Err(ApiError::method_not_allowed()),
     }
@@ -121,7 +122,9 @@ impl Act {
     fn many(&self) -> Result<Response, ApiError> {
         let form = self.form()?;
         let namespace = (!self.namespace.is_empty()).then_some(self.namespace.as_str());
-        if self.query.flag("watch") {
+        let watch = self.query.flag("watch");
+        self.query.coherent(watch)?;
+        if watch {
             return follow::watch(&self.shared.rules, &self.resource, namespace, form, &self.query);
         }
         let selection = self.query.selection(&self.resource)?;
@@ -231,6 +234,21 @@ impl Act {
         }
         let metadata = json!({"resourceVersion": rules.store.revision().to_string()});
         Ok(json_answer(StatusCode::OK, form.list(resource, &chosen, &metadata)))
+    }
+
+    /// What to say at a door that pods have elsewhere and not here.
+    fn shut(&self, name: &str, door: &str) -> Result<ApiError, ApiError> {
+        let pod = self.shared.rules.get(&self.resource, &self.namespace, name)?;
+        let instead = match door {
+            "attach" => "see what it says with `kubectl logs -f`",
+            "portforward" => "reach its port from inside the fabric",
+            "ephemeralcontainers" => "run a program of this machine in it",
+            _ => return Ok(ApiError::no_resource()),
+        };
+        let place = format!("{}/{name}", pod.meta("namespace"));
+        let message =
+            format!("pods of the twin have no {door}: {instead}, as with `fabric exec {place} -- COMMAND`");
+        Ok(ApiError::new(404, "NotFound", message))
     }
 
     /// The doors only pods have.

@@ -1,15 +1,19 @@
 //! Who owns which field: `metadata.managedFields`.
 //!
 //! What lives here: sets of fields, reading and writing them as `FieldsV1`, and following ordinary writes. Ownership is of
-//! leaves: a scalar, an empty map, or a list as a whole. What does not: server-side apply itself (`apply`).
+//! leaves (a scalar, an empty map, a map or list that is one value) and of the items of lists with keys. What does not:
+//! server-side apply itself (`apply`), which lists have keys (`lists`).
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use serde_json::{Map, Value, json};
 
+use super::lists::{Lists, is_item, position, steps};
 use crate::twin::api::time;
 
-/// A path to a field, from the top of the object.
+/// A path to a field, from the top of the object, in the steps of `FieldsV1`: `f:` and a field's name, `k:` and an item's key, `v:` and
+/// an item's value.
 pub(super) type Path = Vec<String>;
 
 /// A set of leaves.
@@ -33,7 +37,7 @@ const SYSTEM: [&str; 11] = [
 
 impl FieldSet {
     /// Every leaf of an object that can be owned.
-    pub(in crate::twin::api) fn of(object: &Value) -> Self {
+    pub(in crate::twin::api) fn of(object: &Value, lists: Lists<'_>) -> Self {
         let mut set = BTreeSet::new();
         for (key, value) in object.as_object().into_iter().flatten() {
             match key.as_str() {
@@ -45,16 +49,17 @@ impl FieldSet {
                         .flatten()
                         .filter(|(k, _)| !SYSTEM.contains(&k.as_str()));
                     for (field, value) in own {
-                        leaves(value, &mut vec![key.clone(), field.clone()], &mut set);
+                        let mut path = vec![format!("f:{key}"), format!("f:{field}")];
+                        leaves(value, &mut path, lists, &mut set);
                     }
                 }
-                _ => leaves(value, &mut vec![key.clone()], &mut set),
+                _ => leaves(value, &mut vec![format!("f:{key}")], lists, &mut set),
             }
         }
         Self(set)
     }
 
-    /// Reads `FieldsV1`. Ownership inside a list, which other servers keep, becomes ownership of the list.
+    /// Reads `FieldsV1`. Ownership by index, which no server writes, becomes ownership of the list.
     fn read(fields: &Value) -> Self {
         let mut set = BTreeSet::new();
         read_into(fields, &mut Vec::new(), &mut set);
@@ -65,28 +70,50 @@ impl FieldSet {
     fn write(&self) -> Value {
         let mut root = Map::new();
         for path in &self.0 {
-            let mut at = &mut root;
-            for step in path {
-                let next = at.entry(format!("f:{step}")).or_insert_with(|| Value::Object(Map::new()));
-                // Every value in the tree is a map: only this function makes them.
-                let Value::Object(map) = next else { break };
-                at = map;
+            // A path comes before those below it. An item is owned beside what is in it.
+            let next = self.0.range::<Path, _>((Bound::Excluded(path), Bound::Unbounded)).next();
+            let more = next.is_some_and(|next| next.starts_with(path));
+            if let (Some(map), true) = (place(&mut root, path), more) {
+                map.insert(".".into(), Value::Object(Map::new()));
             }
         }
         Value::Object(root)
     }
 }
 
-fn leaves(value: &Value, path: &mut Path, set: &mut BTreeSet<Path>) {
+/// The map at a path, made where it is not there yet.
+fn place<'a>(root: &'a mut Map<String, Value>, path: &[String]) -> Option<&'a mut Map<String, Value>> {
+    let Some((step, rest)) = path.split_first() else { return Some(root) };
+    let next = root.entry(step.clone()).or_insert_with(|| Value::Object(Map::new()));
+    // Every value in the tree is a map: only this function makes them.
+    place(next.as_object_mut()?, rest)
+}
+
+fn leaves(value: &Value, path: &mut Path, lists: Lists<'_>, set: &mut BTreeSet<Path>) {
     match value {
         Value::Null => {}
-        Value::Object(map) if !map.is_empty() => {
+        Value::Object(map) if !map.is_empty() && !lists.atomic(path) => {
             for (key, value) in map {
-                path.push(key.clone());
-                leaves(value, path, set);
+                path.push(format!("f:{key}"));
+                leaves(value, path, lists, set);
                 path.pop();
             }
         }
+        Value::Array(list) if !list.is_empty() => match steps(&lists.items(path), list) {
+            None => {
+                set.insert(path.clone());
+            }
+            Some(steps) => {
+                for (step, item) in steps.into_iter().zip(list) {
+                    path.push(step);
+                    set.insert(path.clone());
+                    if item.is_object() {
+                        leaves(item, path, lists, set);
+                    }
+                    path.pop();
+                }
+            }
+        },
         _ => {
             set.insert(path.clone());
         }
@@ -94,24 +121,36 @@ fn leaves(value: &Value, path: &mut Path, set: &mut BTreeSet<Path>) {
 }
 
 fn read_into(fields: &Value, path: &mut Path, set: &mut BTreeSet<Path>) {
-    let steps: Vec<_> = fields.as_object().into_iter().flatten().filter(|(key, _)| *key != ".").collect();
-    let inside_list = steps.iter().any(|(key, _)| !key.starts_with("f:"));
-    if (steps.is_empty() || inside_list) && !path.is_empty() {
+    let steps: Vec<_> = fields.as_object().into_iter().flatten().collect();
+    let by_index = steps.iter().any(|(key, _)| key.starts_with("i:"));
+    // A dot in a map of fields, which real servers write for maps that are not of a type, owns nothing that can change.
+    let own = steps.iter().any(|(key, _)| *key == ".") && is_item(path);
+    if (steps.is_empty() || by_index || own) && !path.is_empty() {
         set.insert(path.clone());
-        return;
     }
-    for (key, below) in steps {
-        if let Some(step) = key.strip_prefix("f:") {
-            path.push(step.to_owned());
-            read_into(below, path, set);
-            path.pop();
-        }
+    for (step, below) in steps.into_iter().filter(|(step, _)| *step != "." && !by_index) {
+        path.push(step.clone());
+        read_into(below, path, set);
+        path.pop();
     }
 }
 
 /// The value at a path.
 pub(super) fn at<'a>(object: &'a Value, path: &[String]) -> Option<&'a Value> {
-    path.iter().try_fold(object, |value, step| value.as_object()?.get(step))
+    path.iter().try_fold(object, |value, step| match (step.strip_prefix("f:"), value) {
+        (Some(field), Value::Object(map)) => map.get(field),
+        (None, Value::Array(list)) => list.get(position(list, step)?),
+        _ => None,
+    })
+}
+
+/// Whether what is at a path differs between two objects. An item of a list differs in being there or not; what is in it is told by
+/// paths of its own.
+pub(super) fn differs(path: &[String], one: &Value, other: &Value) -> bool {
+    match (at(one, path), at(other, path)) {
+        (Some(_), Some(_)) if is_item(path) => false,
+        (one, other) => one != other,
+    }
 }
 
 /// Who writes, and through which door.
@@ -174,12 +213,14 @@ impl Owners {
         manager: Manager,
         old: &Value,
         new: &Value,
+        lists: Lists<'_>,
         counts: impl Fn(&str) -> bool,
     ) {
-        let fields = FieldSet::of(new).0;
+        let fields = FieldSet::of(new, lists).0;
         let changed: BTreeSet<Path> = fields
             .iter()
-            .filter(|path| path.first().is_some_and(|top| counts(top)) && at(new, path) != at(old, path))
+            .filter(|path| path.first().is_some_and(|top| counts(top.trim_start_matches("f:"))))
+            .filter(|path| differs(path, new, old))
             .cloned()
             .collect();
         for owned in &mut self.0 {

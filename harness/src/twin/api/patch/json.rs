@@ -6,7 +6,7 @@ use json_patch::{Patch, PatchOperation};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::twin::api::ApiError;
+use crate::twin::api::{ApiError, limits};
 
 /// As many operations as a Kubernetes server takes in one patch.
 const OPERATIONS: usize = 10_000;
@@ -29,6 +29,9 @@ pub(super) fn patch(object: &mut Value, patch: &Value) -> Result<(), ApiError> {
     }
     let mut copied = 0;
     for operation in operations {
+        if !within(object, &operation) {
+            return Err(limits::too_deep());
+        }
         if let PatchOperation::Copy(copy) = &operation {
             copied += object.pointer(copy.from.as_str()).map_or(0, |value| value.to_string().len());
             if copied > COPIED {
@@ -44,4 +47,18 @@ pub(super) fn patch(object: &mut Value, patch: &Value) -> Result<(), ApiError> {
         })?;
     }
     Ok(())
+}
+
+/// Whether what the operation writes stays within the levels an object may have. Each one must: a path can reach into what
+/// the one before has written, so that a thousand of them would make an object that no stack can hold.
+fn within(object: &Value, operation: &PatchOperation) -> bool {
+    let at = |pointer: &str| object.pointer(pointer).unwrap_or(&Value::Null);
+    let (path, value) = match operation {
+        PatchOperation::Add(add) => (add.path.as_str(), &add.value),
+        PatchOperation::Replace(replace) => (replace.path.as_str(), &replace.value),
+        PatchOperation::Copy(copy) => (copy.path.as_str(), at(copy.from.as_str())),
+        PatchOperation::Move(moved) => (moved.path.as_str(), at(moved.from.as_str())),
+        PatchOperation::Remove(_) | PatchOperation::Test(_) => return true,
+    };
+    limits::DEPTH.checked_sub(path.matches('/').count()).is_some_and(|left| limits::shallow(value, left))
 }

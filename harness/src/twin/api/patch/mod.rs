@@ -6,10 +6,12 @@
 mod apply;
 mod fields;
 mod json;
+mod lists;
 mod strategic;
 
 pub(super) use apply::apply;
 pub(super) use fields::{Manager, Owners};
+pub(super) use lists::Lists;
 
 use serde_json::Value;
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::{Manager, Owners, PatchKind, apply, patched};
+use super::{Lists, Manager, Owners, PatchKind, apply, patched};
 
 fn strategic(object: Value, patch: Value) -> Value {
     patched(PatchKind::Strategic, &object, &patch).unwrap()
@@ -65,6 +65,21 @@ fn copying_in_circles_is_stopped() {
     assert_eq!(patched(PatchKind::Json, &json!({}), &json!(operations)).unwrap_err().code, 413);
 }
 
+#[test]
+fn a_patch_that_digs_ever_deeper_is_stopped() {
+    let mut path = String::new();
+    let deep = |levels: usize| (0..levels).fold(json!({}), |inner, _| json!({"a": inner}));
+    let mut operations = Vec::new();
+    for _ in 0..1000 {
+        path += &"/a".repeat(100);
+        operations.push(json!({"op": "add", "path": path, "value": deep(99)}));
+    }
+    operations[0]["path"] = json!("/a");
+    assert_eq!(patched(PatchKind::Json, &json!({}), &json!(operations)).unwrap_err().code, 413);
+    let copies: Vec<_> = (0..200).map(|_| json!({"op": "copy", "from": "/a", "path": "/a/a"})).collect();
+    assert_eq!(patched(PatchKind::Json, &json!({"a": {}}), &json!(copies)).unwrap_err().code, 413);
+}
+
 fn manager(name: &str) -> Manager {
     Manager { name: name.into(), applies: true, subresource: String::new(), api_version: "v1".into() }
 }
@@ -72,11 +87,11 @@ fn manager(name: &str) -> Manager {
 /// Applies and settles, with nothing in between that fills defaults in.
 fn applied(live: &Value, config: &Value, by: &str, force: bool) -> Result<Value, Vec<String>> {
     let manager = manager(by);
-    let step = apply(live, config, &manager);
+    let step = apply(live, config, &manager, Lists::BuiltIn);
     let mut object = step.object.clone();
     let causes =
         |causes: Vec<super::super::Cause>| causes.iter().map(ToString::to_string).collect::<Vec<_>>();
-    step.settle(live, &object.clone(), &manager, force).map_err(causes)?.write(&mut object);
+    step.settle(live, &object.clone(), &manager, Lists::BuiltIn, force).map_err(causes)?.write(&mut object);
     Ok(object)
 }
 
@@ -97,7 +112,7 @@ fn a_field_of_another_manager_is_a_conflict_until_forced() {
     let config = |rack: &str| json!({"metadata": {"name": "n", "labels": {"rack": rack}}});
     let live = applied(&json!({"metadata": {"name": "n"}}), &config("rack0"), "a", false).unwrap();
     let error = applied(&live, &config("rack1"), "b", false).unwrap_err();
-    assert_eq!(error, [".metadata.labels.rack: conflict with \"a\" using v1"]);
+    assert_eq!(error, [".metadata.labels.rack: conflict with \"a\""]);
     let same = applied(&live, &config("rack0"), "b", false).unwrap();
     assert_eq!(Owners::read(&same).0.len(), 2, "agreeing is sharing");
     let forced = applied(&live, &config("rack1"), "b", true).unwrap();
@@ -110,16 +125,49 @@ fn a_field_of_another_manager_is_a_conflict_until_forced() {
 fn a_leaf_in_place_of_a_map_takes_the_map_from_its_owner() {
     let live = applied(&json!({"metadata": {}}), &json!({"spec": {"a": {"b": 1}}}), "a", false).unwrap();
     let error = applied(&live, &json!({"spec": {"a": [1]}}), "b", false).unwrap_err();
-    assert_eq!(error, [".spec.a.b: conflict with \"a\" using v1"]);
+    assert_eq!(error, [".spec.a.b: conflict with \"a\""]);
 }
 
 #[test]
-fn ownership_inside_lists_is_read_as_ownership_of_the_list() {
-    let object = json!({"metadata": {"managedFields": [{"manager": "kubelet", "operation": "Update", "apiVersion": "v1",
-        "fieldsV1": {"f:status": {"f:conditions": {".": {}, "k:{\"type\":\"Ready\"}": {"f:status": {}}}}}}]}});
+fn items_of_a_list_with_keys_are_owned_one_by_one() {
+    let pod = |containers: Value| json!({"metadata": {"name": "p"}, "spec": {"containers": containers}});
+    let live = applied(&pod(json!([])), &pod(json!([{"name": "a", "image": "x"}])), "a", false).unwrap();
+    let both = applied(&live, &pod(json!([{"name": "b", "image": "y"}])), "b", false).unwrap();
+    let containers = &both["spec"]["containers"];
+    assert_eq!(*containers, json!([{"name": "a", "image": "x"}, {"name": "b", "image": "y"}]));
+    let fields = &both["metadata"]["managedFields"][1]["fieldsV1"]["f:spec"]["f:containers"];
+    assert_eq!(*fields, json!({r#"k:{"name":"b"}"#: {".": {}, "f:image": {}, "f:name": {}}}));
+    let error = applied(&both, &pod(json!([{"name": "a", "image": "z"}])), "b", false).unwrap_err();
+    assert_eq!(error, [r#".spec.containers[name="a"].image: conflict with "a""#]);
+    let gone = applied(&both, &json!({"metadata": {"name": "p"}}), "a", false).unwrap();
+    assert_eq!(gone["spec"]["containers"], json!([{"name": "b", "image": "y"}]));
+}
+
+#[test]
+fn ports_are_told_apart_by_number_and_protocol() {
+    let service = |ports: Value| json!({"metadata": {"name": "s"}, "spec": {"ports": ports}});
+    let live = service(json!([{"port": 53, "protocol": "TCP"}]));
+    let end = applied(
+        &live,
+        &service(json!([{"port": 53, "name": "dns"}, {"port": 53, "protocol": "UDP"}])),
+        "a",
+        false,
+    );
+    let ports = json!([{"port": 53, "protocol": "TCP", "name": "dns"}, {"port": 53, "protocol": "UDP"}]);
+    assert_eq!(end.unwrap()["spec"]["ports"], ports);
+}
+
+#[test]
+fn what_a_real_server_wrote_of_owners_is_kept() {
+    let fields = json!({"f:metadata": {"f:finalizers": {".": {}, "v:\"a\"": {}}},
+        "f:status": {"f:conditions": {"k:{\"type\":\"Ready\"}": {".": {}, "f:status": {}, "f:type": {}}}}});
+    let object = json!({"metadata": {"managedFields": [
+        {"manager": "kubelet", "operation": "Update", "apiVersion": "v1", "fieldsV1": fields}]}});
     let mut again = json!({"metadata": {}});
     Owners::read(&object).write(&mut again);
-    assert_eq!(again["metadata"]["managedFields"][0]["fieldsV1"], json!({"f:status": {"f:conditions": {}}}));
+    let mut expected = fields;
+    expected["f:metadata"]["f:finalizers"].as_object_mut().unwrap().shift_remove(".");
+    assert_eq!(again["metadata"]["managedFields"][0]["fieldsV1"], expected);
 }
 
 fn any_value() -> impl Strategy<Value = Value> {
@@ -182,7 +230,7 @@ proptest! {
     fn what_is_owned_survives_writing_and_reading(live in any_map()) {
         let mut object = json!({"metadata": {}});
         let mut owners = Owners::default();
-        owners.give(manager("a"), super::fields::FieldSet::of(&live).0);
+        owners.give(manager("a"), super::fields::FieldSet::of(&live, Lists::BuiltIn).0);
         owners.write(&mut object);
         let again = Owners::read(&object);
         prop_assert_eq!(again.0.first().map(|o| &o.fields), owners.0.first().map(|o| &o.fields));

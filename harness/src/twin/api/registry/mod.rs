@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub(super) use custom::{check as check_definition, complete as complete_definition, rank};
-pub(super) use resource::{Column, Flavor, Resource};
+pub(super) use resource::{Check, Column, Flavor, Resource};
 
 use crate::twin::store::{Collection, Store};
 
@@ -84,6 +84,8 @@ impl Registry {
             Some((revision, resources)) if *revision == definition.revision => resources.clone(),
             _ => {
                 let resources = custom::compile(&definition.value);
+                // What is no longer defined is no longer kept.
+                compiled.retain(|name, _| self.store.get(&definitions().key("", name)).is_some());
                 compiled.insert(name.to_owned(), (definition.revision, resources.clone()));
                 resources
             }

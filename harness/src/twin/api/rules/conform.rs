@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Rules, Unknown, refuse};
-use crate::twin::api::ApiError;
-use crate::twin::api::registry::{Flavor, Resource};
+use crate::twin::api::registry::{Check, Flavor, Resource};
+use crate::twin::api::{ApiError, limits};
 
 impl Rules {
     /// Reads an object as its resource; the answer is what the client should be warned of.
@@ -21,6 +21,7 @@ impl Rules {
         value: &mut Value,
         unknown: Unknown,
     ) -> Result<Vec<String>, ApiError> {
+        limits::judge(value)?;
         named_right(resource, value)?;
         let cannot = |why: &str| {
             let (kind, version) = (&resource.kind, &resource.version);
@@ -32,7 +33,8 @@ impl Rules {
         let fields = match &resource.flavor {
             Flavor::Builtin(of) => {
                 quantities(value);
-                let (fields, known) = (of.check)(value).map_err(|error| cannot(&error))?;
+                let (fields, known) =
+                    (of.check)(value).map_err(|error| cannot(&placed(of.check, value, &error)))?;
                 if !fields.is_empty() {
                     *value = known;
                 }
@@ -40,7 +42,10 @@ impl Rules {
             }
             Flavor::Custom { schema, .. } => {
                 let fields = schema.prune(value);
-                schema.fill(value);
+                if !schema.fill(value) {
+                    let message = "Request entity too large: its schema's defaults make it larger than an object may be";
+                    return Err(ApiError::new(413, "RequestEntityTooLarge", message));
+                }
                 fields
             }
         };
@@ -62,6 +67,42 @@ impl Rules {
 /// 400 when it is none.
 pub(in crate::twin::api) fn review(resource: &Resource, value: &mut Value) -> Result<(), ApiError> {
     Rules::conform(resource, value, Unknown::Warn).map(drop)
+}
+
+/// Each try reads the object once more: in larger ones, and after so many, the field is not looked for.
+const LARGE: usize = 64 << 10;
+const TRIES: usize = 200;
+
+/// The error of a value of the wrong type with the field it is in, found by taking fields out until the error is another.
+fn placed(check: Check, value: &Value, error: &str) -> String {
+    let mut pointer = String::new();
+    let mut path = String::new();
+    let mut tries = if value.to_string().len() > LARGE { 0 } else { TRIES };
+    let wrong = |value: &Value| check(value).err().is_some_and(|now| now == error);
+    while let Some(inside) = value.pointer(&pointer).cloned() {
+        let steps: Vec<(String, String)> = match &inside {
+            Value::Object(map) => map.keys().map(|key| (key.clone(), format!(".{key}"))).collect(),
+            Value::Array(list) => (0..list.len()).map(|at| (at.to_string(), format!("[{at}]"))).collect(),
+            _ => break,
+        };
+        let culprit = steps.into_iter().take(tries).find(|(step, _)| {
+            tries -= 1;
+            let mut without = value.clone();
+            match without.pointer_mut(&pointer) {
+                Some(Value::Object(map)) => drop(map.shift_remove(step)),
+                Some(Value::Array(list)) => {
+                    drop(step.parse().ok().filter(|at| *at < list.len()).map(|at: usize| list.remove(at)))
+                }
+                _ => {}
+            }
+            !wrong(&without)
+        });
+        let Some((step, written)) = culprit else { break };
+        pointer = format!("{pointer}/{}", step.replace('~', "~0").replace('/', "~1"));
+        path += &written;
+    }
+    let path = path.trim_start_matches('.');
+    if path.is_empty() { error.to_owned() } else { format!("{path}: {error}") }
 }
 
 /// Makes sure that the object says it is what the path says it is, and that it has metadata.

@@ -5,7 +5,7 @@
 use rand::seq::IndexedRandom;
 use serde_json::{Value, json};
 
-use super::{Outcome, Rules, WriteOptions, check, defaults, drain, refuse};
+use super::{Outcome, Rules, WriteOptions, check, defaults, drain, lists, refuse};
 use crate::twin::api::ApiError;
 use crate::twin::api::patch::Owners;
 use crate::twin::api::registry::Resource;
@@ -30,7 +30,9 @@ impl Rules {
         let mut owners = Owners::default();
         self.make(resource, namespace, &mut value, options, |value| {
             let manager = Self::manager(resource, options, false, "");
-            owners.follow(manager, &Value::Null, value, |top| top != "status" || !resource.status);
+            owners.follow(manager, &Value::Null, value, lists(resource), |top| {
+                top != "status" || !resource.status
+            });
             owners.write(value);
             Ok(())
         })

@@ -2,7 +2,7 @@
 //!
 //! What lives here: the rules' owner, the options of a write, and the loop that makes a change stick. `create`, `update` and
 //! `delete` are the verbs; `conform` reads an object as its resource, `defaults` adds, `check` forbids, `drain` empties what is
-//! being deleted, `services` gives Services their addresses. What does not: HTTP.
+//! being deleted, `services` gives Services their addresses, `rehearse` judges before there is a server. What does not: HTTP.
 
 mod check;
 mod conform;
@@ -11,9 +11,12 @@ mod defaults;
 mod delete;
 mod drain;
 mod names;
+mod rehearse;
 mod services;
 mod update;
 
+#[cfg(test)]
+mod laws;
 #[cfg(test)]
 mod tests;
 
@@ -24,10 +27,11 @@ use serde_json::Value;
 
 pub(super) use conform::review;
 pub(super) use delete::{DeleteOptions, Deleted};
+pub use rehearse::{Rehearsal, Wrong};
 pub(super) use update::Part;
 
-use super::patch::Manager;
-use super::registry::{Registry, Resource};
+use super::patch::{Lists, Manager};
+use super::registry::{Flavor, Registry, Resource};
 use super::{ApiError, Cause};
 use crate::twin::store::{Key, Object, Store, StoreError};
 
@@ -148,6 +152,14 @@ impl Rules {
             subresource: subresource.to_owned(),
             api_version: resource.api_version(),
         }
+    }
+}
+
+/// Who knows how the lists of a resource's objects are owned.
+fn lists(resource: &Resource) -> Lists<'_> {
+    match &resource.flavor {
+        Flavor::Builtin(_) => Lists::BuiltIn,
+        Flavor::Custom { schema, .. } => Lists::Custom(schema),
     }
 }
 

@@ -10,14 +10,14 @@ use crate::twin::api::registry::Resource;
 use crate::twin::api::tests::policy_crd;
 use crate::twin::store::Store;
 
-fn rules() -> Rules {
+pub(super) fn rules() -> Rules {
     let store = Store::new();
     install(&store, &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}}))
         .unwrap();
     Rules::new(store)
 }
 
-fn resource(rules: &Rules, kind: &str) -> std::sync::Arc<Resource> {
+pub(super) fn resource(rules: &Rules, kind: &str) -> std::sync::Arc<Resource> {
     rules.registry.all().into_iter().find(|r| r.kind == kind).unwrap()
 }
 
@@ -236,7 +236,8 @@ fn applying_what_the_server_completed_is_no_conflict_and_no_change() {
     let error = rules.patch(&pods, "default", "p", Part::Whole, PatchKind::Apply, &config, &options("third"));
     let error = error.unwrap_err();
     assert_eq!((error.code, error.details.causes.len()), (409, 2), "{error}");
-    assert!(error.message.starts_with("Apply failed with 2 conflicts: conflict with \"test\""), "{error}");
+    assert!(error.message.starts_with("Apply failed with 2 conflicts: conflicts with \""), "{error}");
+    assert!(error.message.contains("\"test\":\n- .spec.containers[name=\"c\"].image"), "{error}");
 }
 
 #[test]
@@ -255,4 +256,27 @@ fn a_name_can_be_generated() {
     let made = create(&rules(), "Pod", value).unwrap().value;
     let name = made["metadata"]["name"].as_str().unwrap();
     assert!(name.starts_with("probe-") && name.len() == 11, "{name}");
+}
+
+#[test]
+fn a_value_of_the_wrong_type_is_told_with_its_field() {
+    let rules = rules();
+    let mut wrong = pod("p");
+    wrong["spec"]["containers"][0]["image"] = json!(true);
+    let error = create(&rules, "Pod", wrong.clone()).unwrap_err();
+    assert_eq!(error.code, 400);
+    assert!(
+        error.message.contains("spec.containers[0].image: invalid type: boolean `true`"),
+        "{}",
+        error.message
+    );
+    wrong["spec"]["containers"][0]["image"] = json!("x");
+    wrong["metadata"]["annotations"] = json!({"large": "x".repeat(70_000)});
+    wrong["spec"]["hostNetwork"] = json!("yes");
+    let error = create(&rules, "Pod", wrong).unwrap_err();
+    assert!(
+        error.message.ends_with("as a Pod: invalid type: string \"yes\", expected a boolean"),
+        "{}",
+        error.message
+    );
 }

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::create::place;
-use super::{Outcome, Rules, Step, WriteOptions, check, defaults, drain, refuse, services};
+use super::{Outcome, Rules, Step, WriteOptions, check, defaults, drain, lists, refuse, services};
 use crate::twin::api::patch::{Manager, Owners, PatchKind, apply, patched};
 use crate::twin::api::registry::Resource;
 use crate::twin::api::{ApiError, Cause, time};
@@ -98,20 +98,21 @@ impl Rules {
             if part == Part::Status {
                 return Err(ApiError::not_found(&resource.collection, name));
             }
-            let step = apply(&json!({}), &config, &manager);
+            let step = apply(&json!({}), &config, &manager, lists(resource));
             let mut value = step.object.clone();
             return self.make(resource, namespace, &mut value, options, |value| {
-                let owners = step.settle(&json!({}), value, &manager, true).unwrap_or_default();
+                let owners =
+                    step.settle(&json!({}), value, &manager, lists(resource), true).unwrap_or_default();
                 owners.write(value);
                 Ok(())
             });
         }
         self.evolve(resource, &key, part, options, |old| {
-            let step = apply(old, &config, &manager);
+            let step = apply(old, &config, &manager, lists(resource));
             let object = step.object.clone();
             let (old, manager) = (old.clone(), manager.clone());
             let settle = move |end: &Value| {
-                let settled = step.settle(&old, end, &manager, options.force);
+                let settled = step.settle(&old, end, &manager, lists(resource), options.force);
                 settled.map_err(|causes| ownership_conflict(resource, name, causes))
             };
             Ok((object, Ownership::Settle(Box::new(settle))))
@@ -215,7 +216,7 @@ impl Rules {
                 Ownership::Settle(settle) => settle(&new)?,
                 Ownership::Follow(manager) => {
                     let mut owners = Owners::read(&new);
-                    owners.follow(manager, &old, &new, |top| counts(resource, part, top));
+                    owners.follow(manager, &old, &new, lists(resource), |top| counts(resource, part, top));
                     owners
                 }
             };
@@ -255,11 +256,22 @@ fn wrong_name(given: &str, expected: &str) -> ApiError {
 }
 
 fn ownership_conflict(resource: &Resource, name: &str, causes: Vec<Cause>) -> ApiError {
-    let count = causes.len();
-    let plural = if count == 1 { "" } else { "s" };
-    let listed: Vec<_> = causes.iter().map(|cause| format!("{}: {}", cause.message, cause.field)).collect();
     let mut error = ApiError::conflict(&resource.collection, name, "");
-    error.message = format!("Apply failed with {count} conflict{plural}: {}", listed.join("\n"));
+    error.message = match causes.as_slice() {
+        [one] => format!("Apply failed with 1 conflict: {}: {}", one.message, one.field),
+        many => {
+            let mut managers: Vec<_> = many.iter().map(|cause| cause.message.as_str()).collect();
+            managers.sort_unstable();
+            managers.dedup();
+            let mut lines = Vec::new();
+            for manager in managers {
+                lines.push(format!("{}:", manager.replacen("conflict", "conflicts", 1)));
+                let theirs = many.iter().filter(|cause| cause.message == manager);
+                lines.extend(theirs.map(|cause| format!("- {}", cause.field)));
+            }
+            format!("Apply failed with {} conflicts: {}", many.len(), lines.join("\n"))
+        }
+    };
     error.details.causes = causes;
     error
 }

@@ -8,7 +8,7 @@ mod format;
 mod read;
 mod shape;
 
-pub(super) use read::Schema;
+pub(super) use read::{ListKeys, Schema};
 
 /// A path of one more field: `spec` + `a` is `spec.a`; a key with a dot in it stands in brackets.
 fn field(path: &str, key: &str) -> String {

@@ -9,9 +9,49 @@ use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
 use crate::twin::api::Cause;
+use crate::twin::store::weight;
 
-/// The largest program a pattern may compile to, in bytes: a schema is input like any other.
-const PATTERN_LIMIT: usize = 1 << 20;
+/// The sizes of the programs patterns compile to, in bytes: the smallest that is large enough is what a pattern costs.
+const PATTERN_SIZES: [usize; 3] = [8 << 10, 64 << 10, 1 << 20];
+/// What the different patterns of one schema may cost together, in bytes: a schema is input like any other, and thirty bytes
+/// of it can ask for a megabyte.
+const PATTERNS: usize = 8 << 20;
+
+/// The patterns of one schema, each compiled once.
+struct Patterns {
+    compiled: HashMap<String, Regex>,
+    left: usize,
+}
+
+impl Patterns {
+    fn compile(&mut self, text: &str, path: &str) -> Result<Regex, Cause> {
+        if let Some(known) = self.compiled.get(text) {
+            return Ok(known.clone());
+        }
+        let wrong = |why: &str| {
+            let why = format!("must be a valid regular expression, but isn't: {why}");
+            Cause::invalid(format!("{path}.pattern"), &Value::String(text.to_owned()), &why)
+        };
+        let mut why = "the patterns of this schema are too large together".to_owned();
+        for size in PATTERN_SIZES.into_iter().filter(|size| *size <= self.left) {
+            match RegexBuilder::new(text).size_limit(size).build() {
+                Ok(pattern) => {
+                    self.left -= size;
+                    self.compiled.insert(text.to_owned(), pattern.clone());
+                    return Ok(pattern);
+                }
+                Err(regex::Error::CompiledTooBig(_)) => {
+                    let most = PATTERN_SIZES[PATTERN_SIZES.len() - 1];
+                    if size == most {
+                        why = format!("it takes more than {most} bytes when compiled");
+                    }
+                }
+                Err(error) => return Err(wrong(&error.to_string())),
+            }
+        }
+        Err(wrong(&why))
+    }
+}
 
 /// What a value may be. Fields are those of OpenAPI v3 and of Kubernetes' extensions to it.
 #[derive(Debug, Clone, Default)]
@@ -38,10 +78,13 @@ pub(in crate::twin::api) struct Schema {
     pub(super) max_properties: Option<u64>,
     pub(super) nullable: bool,
     pub(super) default: Option<Value>,
+    /// What the default weighs, in bytes of memory.
+    pub(super) default_weight: usize,
     pub(super) int_or_string: bool,
     pub(super) preserve_unknown: bool,
     pub(super) embedded: bool,
     pub(super) list_keys: ListKeys,
+    pub(super) atomic: bool,
     pub(super) all_of: Vec<Schema>,
     pub(super) any_of: Vec<Schema>,
     pub(super) one_of: Vec<Schema>,
@@ -62,7 +105,7 @@ pub(super) enum Additional {
 
 /// What must be unique in a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) enum ListKeys {
+pub(in crate::twin::api) enum ListKeys {
     /// Nothing.
     #[default]
     Free,
@@ -78,6 +121,11 @@ impl Schema {
     /// # Errors
     /// The field of the schema that cannot be used.
     pub(in crate::twin::api) fn read(value: &Value, path: &str) -> Result<Self, Cause> {
+        let mut patterns = Patterns { compiled: HashMap::new(), left: PATTERNS };
+        Self::read_with(value, path, &mut patterns)
+    }
+
+    fn read_with(value: &Value, path: &str, patterns: &mut Patterns) -> Result<Self, Cause> {
         let Some(map) = value.as_object() else {
             return Err(Cause::invalid(path, value, "a schema must be an object"));
         };
@@ -85,25 +133,32 @@ impl Schema {
         let flag = |key: &str| map.get(key).and_then(Value::as_bool).unwrap_or(false);
         let float = |key: &str| map.get(key).and_then(Value::as_f64);
         let count = |key: &str| map.get(key).and_then(Value::as_u64);
-        let one = |key: &str| -> Result<Option<Box<Self>>, Cause> {
-            map.get(key).map(|v| Self::read(v, &format!("{path}.{key}")).map(Box::new)).transpose()
-        };
-        let many = |key: &str| -> Result<Vec<Self>, Cause> {
-            let list = map.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-            list.iter().enumerate().map(|(i, v)| Self::read(v, &format!("{path}.{key}[{i}]"))).collect()
-        };
         let mut properties = Vec::new();
         for (name, value) in map.get("properties").and_then(Value::as_object).into_iter().flatten() {
-            properties.push((name.clone(), Self::read(value, &format!("{path}.properties[{name}]"))?));
+            let schema = Self::read_with(value, &format!("{path}.properties[{name}]"), patterns)?;
+            properties.push((name.clone(), schema));
         }
         let index = properties.iter().enumerate().map(|(i, (name, _))| (name.clone(), i)).collect();
         let additional = match map.get("additionalProperties") {
             Some(Value::Bool(true)) => Additional::Any,
             Some(schema @ Value::Object(_)) => {
-                Additional::Each(Box::new(Self::read(schema, &format!("{path}.additionalProperties"))?))
+                let path = format!("{path}.additionalProperties");
+                Additional::Each(Box::new(Self::read_with(schema, &path, patterns)?))
             }
             _ => Additional::Unsaid,
         };
+        let mut one = |key: &str| -> Result<Option<Box<Self>>, Cause> {
+            let Some(value) = map.get(key) else { return Ok(None) };
+            Self::read_with(value, &format!("{path}.{key}"), patterns).map(|schema| Some(Box::new(schema)))
+        };
+        let (items, not) = (one("items")?, one("not")?);
+        let mut many = |key: &str| -> Result<Vec<Self>, Cause> {
+            let list = map.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            let each = list.iter().enumerate();
+            each.map(|(i, v)| Self::read_with(v, &format!("{path}.{key}[{i}]"), patterns)).collect()
+        };
+        let (all_of, any_of, one_of) = (many("allOf")?, many("anyOf")?, many("oneOf")?);
+        let default = map.get("default").filter(|v| !v.is_null()).cloned();
         let kind = text("type");
         if let Some(kind) = &kind
             && !matches!(
@@ -119,10 +174,10 @@ impl Schema {
             properties,
             index,
             additional,
-            items: one("items")?,
+            items,
             required: strings(map.get("required")),
             values: map.get("enum").and_then(Value::as_array).cloned().unwrap_or_default(),
-            pattern: text("pattern").map(|p| pattern(&p, path)).transpose()?,
+            pattern: text("pattern").map(|p| patterns.compile(&p, path)).transpose()?,
             format: text("format"),
             minimum: float("minimum"),
             maximum: float("maximum"),
@@ -136,7 +191,8 @@ impl Schema {
             min_properties: count("minProperties"),
             max_properties: count("maxProperties"),
             nullable: flag("nullable"),
-            default: map.get("default").filter(|v| !v.is_null()).cloned(),
+            default_weight: default.as_ref().map_or(0, weight),
+            default,
             int_or_string: flag("x-kubernetes-int-or-string"),
             preserve_unknown: flag("x-kubernetes-preserve-unknown-fields"),
             embedded: flag("x-kubernetes-embedded-resource"),
@@ -145,31 +201,57 @@ impl Schema {
                 Some("map") => ListKeys::Fields(strings(map.get("x-kubernetes-list-map-keys"))),
                 _ => ListKeys::Free,
             },
-            all_of: many("allOf")?,
-            any_of: many("anyOf")?,
-            one_of: many("oneOf")?,
-            not: one("not")?,
+            atomic: text("x-kubernetes-map-type").as_deref() == Some("atomic"),
+            all_of,
+            any_of,
+            one_of,
+            not,
         })
     }
 
+    /// What tells the items of a list apart.
+    pub(in crate::twin::api) fn list_keys(&self) -> &ListKeys {
+        &self.list_keys
+    }
+
+    /// Whether a map is one value to server-side apply.
+    pub(in crate::twin::api) fn atomic(&self) -> bool {
+        self.atomic
+    }
+
+    /// The schema of a list's items.
+    pub(in crate::twin::api) fn item(&self) -> Option<&Self> {
+        self.items.as_deref()
+    }
+
+    /// What a field of a list's items is when it is not said.
+    pub(in crate::twin::api) fn item_default(&self, field: &str) -> Option<Value> {
+        self.item()?.property(field)?.default.clone()
+    }
+
     /// The schema of one field of a map, when the schema speaks of it.
-    pub(super) fn property(&self, key: &str) -> Option<&Self> {
+    pub(in crate::twin::api) fn property(&self, key: &str) -> Option<&Self> {
         match (self.index.get(key), &self.additional) {
             (Some(at), _) => self.properties.get(*at).map(|(_, schema)| schema),
             (None, Additional::Each(schema)) => Some(schema),
             (None, _) => None,
         }
     }
+
+    /// The names of the fields at a path such as `spec.virtualRouters[0]`; none where the path leads nowhere.
+    pub(in crate::twin::api) fn names_at(&self, path: &str) -> Vec<String> {
+        let found = path.split('.').filter(|step| !step.is_empty()).try_fold(self, |schema, step| {
+            let (name, indexes) =
+                step.split_once('[').map_or((step, 0), |(name, rest)| (name, rest.matches(']').count()));
+            (0..indexes).try_fold(schema.property(name)?, |schema, _| schema.items.as_deref())
+        });
+        found
+            .map(|schema| schema.properties.iter().map(|(name, _)| name.clone()).collect())
+            .unwrap_or_default()
+    }
 }
 
 fn strings(value: Option<&Value>) -> Vec<String> {
     let list = value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     list.iter().filter_map(Value::as_str).map(str::to_owned).collect()
-}
-
-fn pattern(text: &str, path: &str) -> Result<Regex, Cause> {
-    RegexBuilder::new(text).size_limit(PATTERN_LIMIT).build().map_err(|error| {
-        let why = format!("must be a valid regular expression, but isn't: {error}");
-        Cause::invalid(format!("{path}.pattern"), &Value::String(text.to_owned()), &why)
-    })
 }

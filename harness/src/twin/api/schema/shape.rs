@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 use super::field;
 use super::read::Schema;
 
+/// What the defaults filled into one object may weigh, in bytes of memory.
+const FILLED: usize = 16 << 20;
+
 impl Schema {
     /// Takes fields out that no property names, and says which they were (`spec.virtualRouters[0].localAsn`).
     pub(in crate::twin::api) fn prune(&self, object: &mut Value) -> Vec<String> {
@@ -27,12 +30,13 @@ impl Schema {
             Value::Object(map) => {
                 let own = |key: &str| whole && matches!(key, "apiVersion" | "kind" | "metadata");
                 if !self.open() {
-                    let unknown: Vec<_> =
-                        map.keys().filter(|key| !own(key) && self.property(key).is_none()).cloned().collect();
-                    for key in unknown {
-                        map.shift_remove(&key);
-                        dropped.push(field(path, &key));
-                    }
+                    map.retain(|key, _| {
+                        let known = own(key) || self.property(key).is_some();
+                        if !known {
+                            dropped.push(field(path, key));
+                        }
+                        known
+                    });
                 }
                 for (key, value) in map.iter_mut().filter(|(key, _)| !own(key)) {
                     if let Some(schema) = self.property(key) {
@@ -44,20 +48,25 @@ impl Schema {
         }
     }
 
-    /// Fills in what is not there and has a default; a null where null is not allowed counts as not there.
-    pub(in crate::twin::api) fn fill(&self, object: &mut Value) {
+    /// Fills in what is not there and has a default; a null where null is not allowed counts as not there. False when the
+    /// defaults are more than an object can hold, as those of a long list's items can be: it is not filled in whole then.
+    pub(in crate::twin::api) fn fill(&self, object: &mut Value) -> bool {
+        let mut left = FILLED;
+        self.fill_value(object, &mut left)
+    }
+
+    fn fill_value(&self, object: &mut Value, left: &mut usize) -> bool {
         match object {
             Value::Array(items) => {
-                if let Some(schema) = &self.items {
-                    items.iter_mut().for_each(|item| schema.fill(item));
-                }
+                let Some(schema) = &self.items else { return true };
+                items.iter_mut().all(|item| schema.fill_value(item, left))
             }
-            Value::Object(map) => self.fill_map(map),
-            _ => {}
+            Value::Object(map) => self.fill_map(map, left),
+            _ => true,
         }
     }
 
-    fn fill_map(&self, map: &mut Map<String, Value>) {
+    fn fill_map(&self, map: &mut Map<String, Value>, left: &mut usize) -> bool {
         for (key, schema) in &self.properties {
             let Some(default) = &schema.default else { continue };
             let missing = match map.get(key) {
@@ -66,13 +75,12 @@ impl Schema {
                 Some(_) => false,
             };
             if missing {
+                let Some(less) = left.checked_sub(schema.default_weight + key.len()) else { return false };
+                *left = less;
                 map.insert(key.clone(), default.clone());
             }
         }
-        for (key, value) in map.iter_mut() {
-            if let Some(schema) = self.property(key) {
-                schema.fill(value);
-            }
-        }
+        map.iter_mut()
+            .all(|(key, value)| self.property(key).is_none_or(|schema| schema.fill_value(value, left)))
     }
 }

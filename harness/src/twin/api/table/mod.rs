@@ -76,9 +76,12 @@ pub(super) fn table<'a>(
     let now = Utc::now();
     let rows: Vec<_> = objects.map(|object| row(&printer, object, now, carry)).collect();
     let columns = if headed { printer.headings.iter().map(heading).collect() } else { Vec::new() };
-    json!({
-        "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "columnDefinitions": columns, "rows": rows,
-    })
+    let mut table = json!({
+        "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "columnDefinitions": columns, "rows": [],
+    });
+    // Moved in: inside `json!` every row would be written out and read again.
+    table["rows"] = Value::Array(rows);
+    table
 }
 
 fn heading(heading: &Heading) -> Value {
@@ -89,7 +92,8 @@ fn heading(heading: &Heading) -> Value {
 }
 
 fn row(printer: &Printer, object: &Value, now: DateTime<Utc>, carry: Carry) -> Value {
-    let mut row = json!({"cells": (printer.cells)(object, now)});
+    let mut row = json!({"cells": []});
+    row["cells"] = Value::Array((printer.cells)(object, now));
     match carry {
         Carry::Nothing => {}
         Carry::Metadata => row["object"] = partial(object),
@@ -100,7 +104,10 @@ fn row(printer: &Printer, object: &Value, now: DateTime<Utc>, carry: Carry) -> V
 
 /// The metadata of an object as an object of its own.
 pub(super) fn partial(object: &Value) -> Value {
-    json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"]})
+    let mut partial =
+        json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": {}});
+    partial["metadata"] = object["metadata"].clone();
+    partial
 }
 
 /// A text, or what kubectl prints in its place.

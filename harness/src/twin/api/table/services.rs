@@ -71,6 +71,9 @@ mod tests {
         assert_eq!(cells[1], "10.1.1.1:80,10.1.1.2:80,10.1.1.3:80 + 2 more...");
         assert_eq!(endpoints(&json!({"metadata": {"name": "web"}}), Utc::now())[1], "<none>");
         let empty = json!({"metadata": {"name": "web-1"}, "addressType": "IPv4", "endpoints": []});
-        assert_eq!(slice(&empty, Utc::now())[..4], [json!("web-1"), json!("IPv4"), json!("<unset>"), json!("<unset>")]);
+        assert_eq!(
+            slice(&empty, Utc::now())[..4],
+            [json!("web-1"), json!("IPv4"), json!("<unset>"), json!("<unset>")]
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! Commands in pods, over WebSocket, through kube-rs.
 
+use futures::SinkExt;
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{AttachParams, LogParams, PostParams};
+use kube::api::{AttachParams, LogParams, PostParams, TerminalSize};
 use kube::{Api, Client};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -67,24 +68,23 @@ async fn much_output_arrives_whole_and_a_child_left_behind_does_not_hold_the_ses
 }
 
 #[tokio::test]
-async fn a_terminal_is_a_terminal() {
-    if !std::path::Path::new("/usr/bin/script").exists() {
-        return eprintln!("skipped: script (package bsdutils) is not on this machine");
-    }
+async fn a_terminal_is_a_terminal_of_the_size_it_is_given() {
     let (_, endpoint) = served().await;
     let pods = bound(&endpoint.client().unwrap()).await;
     let params = AttachParams::interactive_tty();
-    let mut process = pods
-        .exec("p", ["sh", "-c", "test -t 0 && test -t 1 && echo terminal; exit 3"], &params)
-        .await
-        .unwrap();
+    let script = "test -t 1 && trap 'stty size; exit 3' WINCH && echo ready && while :; do sleep 0.05; done";
+    let mut process = pods.exec("p", ["sh", "-c", script], &params).await.unwrap();
     let status = process.take_status().unwrap();
     let mut out = process.stdout().unwrap();
-    let _open = process.stdin();
+    let mut size = process.terminal_size().unwrap();
+    let mut text = vec![0; 7];
+    out.read_exact(&mut text).await.unwrap();
+    assert_eq!(text, b"ready\r\n");
+    size.send(TerminalSize { width: 111, height: 33 }).await.unwrap();
     let mut text = String::new();
     let (read, status) = tokio::join!(out.read_to_string(&mut text), status);
     read.unwrap();
-    assert!(text.contains("terminal"), "{text}");
+    assert_eq!(text, "33 111\r\n");
     assert_eq!(serde_json::to_value(status).unwrap()["details"]["causes"][0]["message"], "3");
 }
 

@@ -10,7 +10,8 @@ use futures::StreamExt;
 use tokio::net::UnixStream;
 use tokio::process::Child;
 
-use crate::node::{Command, Node, NodeError, NodeRef, Output, Process, Reader, SocketKind, Writer};
+use crate::node::{Command, Node, NodeError, NodeRef, Output, Process, Reader, SocketKind, Terminal, Writer};
+use crate::runtime::netns::terminal::{Ours, Pty};
 use crate::twin::api::{ApiError, LogOptions, LogStream, PodRuntime};
 
 #[derive(Debug)]
@@ -28,7 +29,7 @@ impl PodRuntime for ThisMachine {
     }
 }
 
-struct Running(Child);
+struct Running(Child, Option<Ours>);
 
 fn unsupported(what: &str) -> NodeError {
     NodeError::Unsupported { node: "this".into(), what: what.into(), why: "no test needs it".into() }
@@ -41,15 +42,25 @@ fn io(what: &str, source: std::io::Error) -> NodeError {
 #[async_trait]
 impl Process for Running {
     fn stdin(&mut self) -> Option<Writer> {
+        if let Some(ours) = &mut self.1 {
+            return ours.input.take();
+        }
         self.0.stdin.take().map(|stream| Box::new(stream) as Writer)
     }
 
     fn stdout(&mut self) -> Option<Reader> {
+        if let Some(ours) = &mut self.1 {
+            return ours.output.take();
+        }
         self.0.stdout.take().map(|stream| Box::new(stream) as Reader)
     }
 
     fn stderr(&mut self) -> Option<Reader> {
         self.0.stderr.take().map(|stream| Box::new(stream) as Reader)
+    }
+
+    fn terminal(&mut self) -> Option<Box<dyn Terminal>> {
+        self.1.as_mut()?.size.take()
     }
 
     async fn wait(&mut self) -> Result<i32, NodeError> {
@@ -81,12 +92,29 @@ impl Node for ThisMachine {
             .kill_on_drop(true)
             .spawn();
         match spawned {
-            Ok(child) => Ok(Box::new(Running(child))),
+            Ok(child) => Ok(Box::new(Running(child, None))),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 Err(NodeError::NotFound { node: "this".into(), program })
             }
             Err(error) => Err(io("spawn", error)),
         }
+    }
+
+    async fn spawn_on_terminal(&self, command: &Command) -> Result<Box<dyn Process>, NodeError> {
+        let tried = |error| io("make a terminal", error);
+        let pty = Pty::open().map_err(tried)?;
+        let [stdin, stdout, stderr] = pty.streams().map_err(tried)?;
+        // What `enter` does for a node, done by util-linux: a session whose terminal is standard input.
+        let child = tokio::process::Command::new("setsid")
+            .args(["--ctty", "--wait"])
+            .args(&command.argv)
+            .stdin(stdin)
+            .stdout(stdout)
+            .stderr(stderr)
+            .kill_on_drop(true)
+            .spawn();
+        let child = child.map_err(|error| io("spawn", error))?;
+        Ok(Box::new(Running(child, Some(pty.ours().map_err(tried)?))))
     }
 
     async fn socket(&self, _: SocketKind) -> Result<OwnedFd, NodeError> {

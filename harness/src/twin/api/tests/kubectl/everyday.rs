@@ -1,136 +1,9 @@
-//! The endpoint through kubectl, where there is one on this machine.
-//!
-//! Every `kubectl` on the path is tried, and every `kubectl.1.<minor>` that lies beside one. Without any, the tests say so and pass.
+//! The commands of every day, and the article's own.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use serde_json::json;
 
-use serde_json::{Value, json};
-use tokio::process::Command;
-
-use super::{nettool, served};
-use crate::twin::api::Endpoint;
-
-/// The kubectls of this machine with their minor versions; a dispatcher that picks one by the server counts as none.
-fn kubectls() -> Vec<(PathBuf, u32)> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).map(|folder| folder.join("kubectl")).find(|file| file.exists());
-    let Some(first) = found.and_then(|file| file.canonicalize().ok()) else { return Vec::new() };
-    let folder = first.parent().unwrap_or(Path::new("/")).to_owned();
-    let beside = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut all: Vec<_> = beside
-        .filter(|file| file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("kubectl.1.")))
-        .collect();
-    all.push(first);
-    let mut all: Vec<_> =
-        all.into_iter().filter_map(|file| version(&file).map(|minor| (file, minor))).collect();
-    all.sort_by_key(|(_, minor)| *minor);
-    all.dedup_by_key(|(_, minor)| *minor);
-    all
-}
-
-fn version(kubectl: &Path) -> Option<u32> {
-    let output =
-        std::process::Command::new(kubectl).args(["version", "--client", "-o", "json"]).output().ok()?;
-    let version: Value = serde_json::from_slice(&output.stdout).ok()?;
-    let version = &version["clientVersion"];
-    if version["gitVersion"].as_str()?.contains("dispatcher") {
-        return None;
-    }
-    version["minor"].as_str()?.trim_end_matches('+').parse().ok()
-}
-
-/// One kubectl with a folder of its own.
-struct Kubectl {
-    program: PathBuf,
-    folder: tempfile::TempDir,
-}
-
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Kubectl {
-    fn new(program: &Path, endpoint: &Endpoint) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("config"), endpoint.kubeconfig("demo")).unwrap();
-        Self { program: program.to_owned(), folder }
-    }
-
-    fn file(&self, name: &str, objects: &[Value]) -> String {
-        let path = self.folder.path().join(name);
-        let mut file = std::fs::File::create(&path).unwrap();
-        for object in objects {
-            writeln!(file, "---\n{object}").unwrap();
-        }
-        path.to_string_lossy().into_owned()
-    }
-
-    async fn run(&self, arguments: &str) -> Said {
-        self.argv(&shell_words::split(arguments).unwrap(), Stdio::null()).await
-    }
-
-    async fn argv(&self, arguments: &[String], stdin: Stdio) -> Said {
-        let output = Command::new(&self.program)
-            .arg("--kubeconfig")
-            .arg(self.folder.path().join("config"))
-            .arg("--cache-dir")
-            .arg(self.folder.path().join("cache"))
-            .args(arguments)
-            .stdin(stdin)
-            .kill_on_drop(true)
-            .output()
-            .await
-            .unwrap();
-        Said {
-            code: output.status.code().unwrap_or(-1),
-            out: String::from_utf8_lossy(&output.stdout).into_owned(),
-            err: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
-    }
-
-    /// Runs and expects success; the output with runs of blanks made one.
-    async fn good(&self, arguments: &str) -> String {
-        let said = self.run(arguments).await;
-        assert_eq!(said.code, 0, "kubectl {arguments}: {}{}", said.out, said.err);
-        let squeezed = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
-        said.out.lines().map(squeezed).collect::<Vec<_>>().join("\n")
-    }
-
-    /// Runs and expects a refusal; what was said.
-    async fn bad(&self, arguments: &str) -> String {
-        let said = self.run(arguments).await;
-        assert_ne!(said.code, 0, "kubectl {arguments}: {}", said.out);
-        said.err
-    }
-}
-
-fn policy(name: &str, asn: &Value) -> Value {
-    json!({
-        "apiVersion": "cilium.io/v2alpha1", "kind": "CiliumBGPPeeringPolicy", "metadata": {"name": name},
-        "spec": {
-            "nodeSelector": {"matchLabels": {"rack": name}},
-            "virtualRouters": [{
-                "localASN": asn, "exportPodCIDR": true,
-                "neighbors": [{"peerAddress": "10.0.0.1/32", "peerASN": 65010}],
-            }],
-        },
-    })
-}
-
-/// The newest kubectl there is, on an endpoint of its own.
-async fn newest() -> Option<(Kubectl, u32, crate::twin::store::Store)> {
-    let Some((program, minor)) = kubectls().pop() else {
-        eprintln!("skipped: no kubectl on this machine; `apt-get install kubectl` or put one on the path");
-        return None;
-    };
-    eprintln!("kubectl 1.{minor}: {}", program.display());
-    let (store, endpoint) = served().await;
-    Some((Kubectl::new(&program, &endpoint), minor, store))
-}
+use super::super::{nettool, served};
+use super::run::{Kubectl, kubectls, newest, policy};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_articles_commands_work_with_every_kubectl() {
@@ -267,7 +140,7 @@ async fn commands_run_in_pods() {
     }
     let mut pod = nettool("p");
     pod["spec"]["nodeName"] = json!("worker");
-    super::install(&store, &pod).unwrap();
+    super::super::install(&store, &pod).unwrap();
     assert_eq!(kubectl.good("exec p -- echo hello").await, "hello");
     let said = kubectl.run("exec p -- sh -c 'echo no >&2; exit 7'").await;
     assert_eq!((said.code, said.err.as_str()), (7, "no\ncommand terminated with exit code 7\n"));

@@ -1,52 +1,11 @@
-//! Clients that mean no good, or know no better: everything is answered, nothing panics.
-
-use std::sync::Arc;
+//! Requests that make no sense: each is answered with a `Status`.
 
 use rstest::rstest;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
-use super::{Endpoint, nettool, served};
-
-/// Sends bytes as they are and reads the answer: its code and its body.
-async fn raw(endpoint: &Endpoint, request: &[u8]) -> (u16, String) {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(endpoint.ca_pem.as_bytes()).unwrap()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let config = config.with_root_certificates(roots).with_no_client_auth();
-    let address = endpoint.url.strip_prefix("https://").unwrap();
-    let stream = TcpStream::connect(address).await.unwrap();
-    let name = ServerName::try_from("localhost").unwrap();
-    let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
-    // A server that has read enough may close before everything is written.
-    let _ = stream.write_all(request).await;
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer).await;
-    let answer = String::from_utf8_lossy(&answer).into_owned();
-    let code = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
-    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
-    (code, body)
-}
-
-async fn ask(endpoint: &Endpoint, method: &str, path: &str, headers: &str, body: &[u8]) -> (u16, Value) {
-    let token = &endpoint.token;
-    let length = body.len();
-    let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\
-         Content-Length: {length}\r\n{headers}\r\n"
-    );
-    let (code, text) = raw(endpoint, &[head.as_bytes(), body].concat()).await;
-    (code, serde_json::from_str(&text).unwrap_or(Value::String(text)))
-}
-
-const PODS: &str = "/api/v1/namespaces/default/pods";
-const JSON: &str = "Content-Type: application/json\r\n";
+use super::{JSON, PODS, ask, raw};
+use crate::twin::api::install;
+use crate::twin::api::tests::{nettool, policy_crd, served};
 
 #[rstest]
 #[case::not_json("POST", PODS, JSON, b"{".to_vec(), 400, "BadRequest")]
@@ -70,7 +29,7 @@ const JSON: &str = "Content-Type: application/json\r\n";
 #[case::bad_path("GET", "/api/v1/namespaces/%ff/pods", "", vec![], 400, "BadRequest")]
 #[case::bad_selector("GET", "/api/v1/pods?labelSelector=a+of+(b)", "", vec![], 400, "BadRequest")]
 #[case::bad_revision("GET", "/api/v1/pods?watch=1&resourceVersion=new", "", vec![], 400, "BadRequest")]
-#[case::openapi_v3("GET", "/openapi/v3", "", vec![], 404, "NotFound")]
+#[case::openapi_of_the_future("GET", "/openapi/v4", "", vec![], 404, "NotFound")]
 #[case::accepts_none("GET", "/api/v1/pods", "Accept: text/html\r\n", vec![], 406, "NotAcceptable")]
 #[case::cluster_scoped("GET", "/api/v1/namespaces/default/nodes", "", vec![], 404, "NotFound")]
 #[case::exec_without("GET", "/api/v1/namespaces/default/pods/none/exec?command=ls", "", vec![], 404, "NotFound")]
@@ -112,23 +71,12 @@ async fn old_kubectls_are_told_what_to_use() {
     let (store, endpoint) = served().await;
     let mut pod = nettool("p");
     pod["spec"]["nodeName"] = json!("worker");
-    super::install(&store, &pod).unwrap();
+    install(&store, &pod).unwrap();
     let headers = "Upgrade: SPDY/3.1\r\n";
     let path = format!("{PODS}/p/exec?command=ls&stdout=true");
     let (code, status) = ask(&endpoint, "POST", &path, headers, b"").await;
     assert_eq!(code, 400);
-    assert!(status["message"].as_str().unwrap().contains("use kubectl >= 1.30"), "{status}");
-}
-
-#[tokio::test]
-async fn a_half_open_connection_holds_up_nobody() {
-    let (_, endpoint) = served().await;
-    let address = endpoint.url.strip_prefix("https://").unwrap().to_owned();
-    let mut silent = Vec::new();
-    for _ in 0..50 {
-        silent.push(TcpStream::connect(&address).await.unwrap());
-    }
-    assert_eq!(ask(&endpoint, "GET", "/api/v1/nodes", "", b"").await.0, 200);
+    assert!(status["message"].as_str().unwrap().contains("use kubectl 1.30 or later"), "{status}");
 }
 
 /// As deep as JSON may be: every rule that walks an object must stand it.
@@ -149,7 +97,7 @@ async fn a_deep_object_is_judged_like_any_other() {
         let path = format!("{maps}/m?fieldManager=a&force=true");
         assert_eq!(ask(&endpoint, "PATCH", &path, &headers, body.as_bytes()).await.0, 200, "{media_type}");
     }
-    let mut crd = super::policy_crd();
+    let mut crd = policy_crd();
     let schema =
         deep(55, "{\"type\":\"object\",\"properties\":{\"a\":", "{\"type\":\"object\"}") + &"}".repeat(55);
     crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["deep"] =

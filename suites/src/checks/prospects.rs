@@ -1,0 +1,213 @@
+//! Whether more time can help a session that is not up: reasons why it cannot come up, as things are.
+//!
+//! What lives here: proofs, from what both ends say. What proves nothing is no reason: then there is still hope, and the
+//! deadline decides. What does not: gathering what is looked at (`run::prospects`).
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use fabric_harness::router::{Session, SessionType};
+use fabric_harness::runtime::keeper::AgentNeighbor;
+
+use super::verdict::listed;
+
+/// Cilium on the node that has a neighbor's address.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FarEnd<'a> {
+    /// The node.
+    pub node: &'a str,
+    /// How long ago it has acted on the newest of everything; `None` while it has not.
+    pub settled: Option<Duration>,
+    /// With whom it speaks.
+    pub neighbors: &'a [AgentNeighbor],
+    /// What is wrong with it, in its own words.
+    pub problems: &'a [String],
+}
+
+/// FRR counts the age of its last reset in whole seconds.
+const RESOLUTION: Duration = Duration::from_secs(1);
+
+/// Why a session cannot come up as things are; `None` when it is up, or may come up.
+///
+/// `own` are the router's addresses, `far` is Cilium at the other end, if it is one of its nodes, and `still` is for how
+/// long nothing has been done to the fabric.
+pub fn never_up(
+    router: &str,
+    session: &Session,
+    own: &[IpAddr],
+    far: Option<&FarEnd<'_>>,
+    still: Duration,
+) -> Option<String> {
+    if session.is_up() {
+        return None;
+    }
+    if session.shutdown {
+        return Some(format!("{router} has shut the session down by configuration"));
+    }
+    let Some(far) = far else { return refused(router, session, still) };
+    let settled = far.settled?;
+    let node = far.node;
+    match far.neighbors.iter().find(|neighbor| own.contains(&neighbor.address)) {
+        None => {
+            let others = far.neighbors.iter().map(|neighbor| neighbor.address.to_string());
+            let whom = if far.neighbors.is_empty() { "nobody".to_owned() } else { listed(others) };
+            let problems: String =
+                far.problems.iter().map(|problem| format!("; it says: {problem}")).collect();
+            Some(format!(
+                "Cilium on {node} has acted on the newest policies and peers with {whom}, not with {router}{problems}"
+            ))
+        }
+        Some(AgentNeighbor { asn, local_asn, .. }) => {
+            let router_asn = session.local_as;
+            if *asn != 0 && *asn != router_asn {
+                return Some(format!(
+                    "Cilium on {node} expects AS {asn} of {router}, which is AS {router_asn}: each OPEN is refused"
+                ));
+            }
+            let same = *local_asn == router_asn;
+            match session.kind {
+                SessionType::Internal if !same => Some(format!(
+                    "{router} takes only its own AS {router_asn} for {node}, and Cilium there is AS {local_asn}: each OPEN is refused"
+                )),
+                SessionType::External if same => Some(format!(
+                    "{router} takes only another AS than its own for {node}, and Cilium there is AS {local_asn} too: each OPEN is refused"
+                )),
+                _ => refused(router, session, settled.min(still)),
+            }
+        }
+    }
+}
+
+/// An OPEN that was refused for its AS number (RFC 4271, section 6.2) since things are as they are: the next one will be.
+fn refused(router: &str, session: &Session, since: Duration) -> Option<String> {
+    const BAD_PEER_AS: (u8, u8) = (2, 2);
+    let reset = session.last_reset.as_ref().filter(|reset| reset.code == Some(BAD_PEER_AS))?;
+    let ago = reset.ago?;
+    (ago + RESOLUTION < since).then(|| {
+        format!(
+            "the OPEN between {router} and {} was refused, and the next will be: {reset}",
+            session.neighbor
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use fabric_harness::router::{Reset, SessionState};
+    use rstest::rstest;
+
+    use super::super::tests::session;
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn down() -> Session {
+        Session {
+            state: SessionState::Active,
+            local_as: 65010,
+            kind: SessionType::Internal,
+            last_reset: None,
+            ..session()
+        }
+    }
+
+    fn far(neighbors: &[AgentNeighbor]) -> FarEnd<'_> {
+        FarEnd { node: "worker", settled: Some(LONG), neighbors, problems: &[] }
+    }
+
+    fn own() -> Vec<IpAddr> {
+        vec!["10.0.0.1".parse().unwrap(), "10.0.2.1".parse().unwrap()]
+    }
+
+    fn cilium(address: &str, asn: u32, local_asn: u32) -> Vec<AgentNeighbor> {
+        vec![AgentNeighbor { address: address.parse().unwrap(), asn, local_asn }]
+    }
+
+    #[rstest]
+    #[case::all_fits("10.0.0.1", 65010, 65010, SessionType::Internal, None)]
+    #[case::any_as("10.0.0.1", 0, 65010, SessionType::Internal, None)]
+    #[case::somebody_else(
+        "10.9.9.9",
+        65010,
+        65010,
+        SessionType::Internal,
+        Some("peers with 10.9.9.9, not with tor0")
+    )]
+    #[case::wrong_peer_as(
+        "10.0.0.1",
+        65999,
+        65010,
+        SessionType::Internal,
+        Some("expects AS 65999 of tor0, which is AS 65010")
+    )]
+    #[case::wrong_own_as("10.0.0.1", 65010, 65999, SessionType::Internal, Some("Cilium there is AS 65999"))]
+    #[case::internal_where_external_is_wanted(
+        "10.0.0.1",
+        65010,
+        65010,
+        SessionType::External,
+        Some("is AS 65010 too")
+    )]
+    fn what_both_ends_are_told_decides(
+        #[case] address: &str,
+        #[case] asn: u32,
+        #[case] local_asn: u32,
+        #[case] kind: SessionType,
+        #[case] wanted: Option<&str>,
+    ) {
+        let neighbors = cilium(address, asn, local_asn);
+        let session = Session { kind, ..down() };
+        let why = never_up("tor0", &session, &own(), Some(&far(&neighbors)), LONG);
+        match wanted {
+            None => assert_eq!(why, None),
+            Some(wanted) => assert!(why.as_ref().is_some_and(|why| why.contains(wanted)), "{why:?}"),
+        }
+        let unsettled = FarEnd { settled: None, ..far(&neighbors) };
+        assert_eq!(
+            never_up("tor0", &session, &own(), Some(&unsettled), LONG),
+            None,
+            "it may still change its mind"
+        );
+        let up = Session { state: SessionState::Established, ..session };
+        assert_eq!(never_up("tor0", &up, &own(), Some(&far(&neighbors)), LONG), None);
+    }
+
+    #[test]
+    fn a_node_that_peers_with_nobody_says_why() {
+        let problems = vec!["policies a, b all select node worker".to_owned()];
+        let far = FarEnd { problems: &problems, ..far(&[]) };
+        let why = never_up("tor0", &down(), &own(), Some(&far), LONG).unwrap();
+        assert!(why.contains("peers with nobody") && why.contains("it says: policies a, b"), "{why}");
+    }
+
+    #[rstest]
+    #[case::since_things_are_so((2, 2), 10, 60, true)]
+    #[case::before_they_were_so((2, 2), 59, 60, false)]
+    #[case::another_error((6, 3), 10, 60, false)]
+    fn an_open_that_was_refused_will_be_again(
+        #[case] code: (u8, u8),
+        #[case] ago: u64,
+        #[case] still: u64,
+        #[case] proven: bool,
+    ) {
+        let reset = Reset {
+            reason: "BGP Notification send".into(),
+            notification: Some("OPEN Message Error/Bad Peer AS".into()),
+            code: Some(code),
+            ago: Some(Duration::from_secs(ago)),
+        };
+        let session = Session { last_reset: Some(reset), ..down() };
+        let why = never_up("router0", &session, &own(), None, Duration::from_secs(still));
+        assert_eq!(why.is_some(), proven, "{why:?}");
+    }
+
+    #[test]
+    fn what_is_shut_down_stays_down() {
+        let session = Session { shutdown: true, ..down() };
+        assert!(
+            never_up("tor0", &session, &own(), None, Duration::ZERO)
+                .unwrap()
+                .contains("shut the session down")
+        );
+    }
+}
