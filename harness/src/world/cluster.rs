@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 
 use super::nodes::Births;
 use super::pods::Pods;
-use super::services::NodeFronts;
+use super::services::{NodeFronts, gate};
 use super::underlay::plug;
 use super::whole::{Reporter, WorldError};
 use crate::lab::{IpFamily, KindCluster, KindNode, Role};
@@ -67,6 +67,9 @@ pub(super) async fn bring_up(
     let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await.map_err(|source| {
         WorldError::Io { what: "listen on 127.0.0.1 for the API endpoint".into(), source }
     })?;
+    let door = listener
+        .local_addr()
+        .map_err(|source| WorldError::Io { what: "find the API endpoint's port".into(), source })?;
     let runtime: Arc<dyn PodRuntime> = Arc::clone(pods) as _;
     let store = Store::new();
     install(&store, &service_subnets(cluster))
@@ -101,6 +104,9 @@ pub(super) async fn bring_up(
         install(&store, &object).map_err(|error| failed("make the Service of the API", error.to_string()))?;
     }
     let fronts: Arc<dyn Fronts> = Arc::new(NodeFronts::new(Arc::clone(births)));
+    for plane in cluster.nodes.iter().filter(|node| node.role == Role::ControlPlane) {
+        pods.keep(gate(Arc::clone(births), plane.name.clone(), door));
+    }
     pods.keep(run_leases(client.clone()));
     pods.keep(run_endpoints(client.clone()));
     pods.keep(run_proxy(client.clone(), fronts));

@@ -2,11 +2,11 @@
 //!
 //! What lives here: writing them, the same one again as a count. What does not: when there is something to say.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use k8s_openapi::api::core::v1::{Event, Pod};
-use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
 use serde_json::json;
 
@@ -14,6 +14,8 @@ use super::status::now;
 
 /// How many events are remembered for counting: enough for any pod that is in trouble now.
 const REMEMBERED: usize = 4096;
+/// How many events there are at most; the oldest goes for a new one. A real server forgets them after an hour.
+const MOST: usize = 10_000;
 
 /// Who says it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -54,11 +56,12 @@ type Known = HashMap<(String, Saying), (String, i32)>;
 pub(super) struct Events {
     client: Client,
     known: Arc<Mutex<Known>>,
+    written: Arc<Mutex<VecDeque<(String, String)>>>,
 }
 
 impl Events {
     pub(super) fn new(client: Client) -> Self {
-        Self { client, known: Arc::default() }
+        Self { client, known: Arc::default(), written: Arc::default() }
     }
 
     /// Says it. An event that cannot be written (its namespace is going) is not worth an error.
@@ -100,13 +103,29 @@ impl Events {
         let Ok(event) = serde_json::from_value::<Event>(event) else { return };
         match api.create(&PostParams::default(), &event).await {
             Ok(_) => {
-                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-                if known.len() >= REMEMBERED {
-                    known.clear();
+                {
+                    let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+                    if known.len() >= REMEMBERED {
+                        known.clear();
+                    }
+                    known.insert(key, (name.clone(), 1));
                 }
-                known.insert(key, (name, 1));
+                self.forget_oldest(namespace, name).await;
             }
             Err(error) => tracing::debug!(%error, reason = saying.reason, "an event was not written"),
+        }
+    }
+
+    async fn forget_oldest(&self, namespace: String, name: String) {
+        let oldest = {
+            let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+            written.push_back((namespace, name));
+            if written.len() > MOST { written.pop_front() } else { None }
+        };
+        if let Some((namespace, name)) = oldest {
+            let api: Api<Event> = Api::namespaced(self.client.clone(), &namespace);
+            // Gone already is as good as forgotten.
+            let _ = api.delete(&name, &DeleteParams::default()).await;
         }
     }
 }

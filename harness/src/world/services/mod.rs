@@ -135,6 +135,27 @@ async fn open(live: &Arc<Live>, door: Door, way: Way) -> io::Result<Open> {
     Ok(Open { way: sender, task: task.abort_handle() })
 }
 
+/// Where the API answers on a control plane.
+const API: u16 = 6443;
+
+/// Lets the fabric's nodes and pods reach the API at a control plane, where the Service `kubernetes` leads: whoever connects
+/// there is carried to the endpoint, which listens on the loopback of the machine alone and asks for its token as always.
+pub(super) async fn gate(births: Arc<Births>, node: String, endpoint: SocketAddr) {
+    let Ok(live) = births.get(&node).await else { return };
+    let both = || {
+        let v6 = std::net::TcpListener::bind((std::net::Ipv6Addr::UNSPECIFIED, API));
+        v6.or_else(|_| std::net::TcpListener::bind((std::net::Ipv4Addr::UNSPECIFIED, API)))
+    };
+    let opened = bound(&live, both).await.and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        tokio::net::TcpListener::from_std(listener)
+    });
+    match opened {
+        Ok(listener) => tcp::gate(listener, endpoint).await,
+        Err(error) => tracing::warn!(node, %error, "the API does not answer on the control plane"),
+    }
+}
+
 /// Opens a socket in the node's network namespace.
 async fn bound<T: Send + 'static>(
     live: &Arc<Live>,

@@ -37,6 +37,24 @@ pub(super) async fn serve(live: Arc<Live>, listener: TcpListener, way: watch::Re
     }
 }
 
+/// Carries everything to one place outside the fabric, until the task is dropped.
+pub(super) async fn gate(listener: TcpListener, to: SocketAddr) {
+    let mut talks = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((mut client, _)) => drop(talks.spawn(async move {
+                    if let Ok(mut server) = TcpStream::connect(to).await {
+                        let _ = copy_bidirectional(&mut client, &mut server).await;
+                    }
+                })),
+                Err(_) => tokio::time::sleep(EXHAUSTED).await,
+            },
+            Some(_) = talks.join_next(), if !talks.is_empty() => {}
+        }
+    }
+}
+
 async fn talk(live: Arc<Live>, mut client: TcpStream, backend: Option<SocketAddr>) {
     let reached = match backend {
         Some(backend) => connect(&live, backend).await,

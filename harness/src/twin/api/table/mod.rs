@@ -8,6 +8,7 @@ mod node;
 mod other;
 mod path;
 mod pod;
+mod services;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};

@@ -34,6 +34,11 @@ pub(super) fn printer(plural: &str) -> Printer {
         "services" => {
             (&["Name", "Type", "Cluster-IP", "External-IP", "Port(s)", "Age"], &["Selector"], service)
         }
+        "endpoints" => (&["Name", "Endpoints", "Age"], &[], super::services::endpoints),
+        "endpointslices" => {
+            (&["Name", "AddressType", "Ports", "Endpoints", "Age"], &[], super::services::slice)
+        }
+        "servicecidrs" => (&["Name", "CIDRs", "Age"], &[], super::services::subnets),
         "events" => (
             &["Last Seen", "Type", "Reason", "Object", "Message"],
             &["Subobject", "Source", "First Seen", "Count", "Name"],
