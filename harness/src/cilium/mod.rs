@@ -1,7 +1,7 @@
 //! What Cilium promises, as data: its custom resources, its versions, and what each version does.
 //!
-//! What lives here: types, schemas and tables. What does not: anything that acts (the agent of the twin is in
-//! `twin::agent`; the deadlines computed from these tables are in `wait`).
+//! What lives here: types, schemas and tables, the chart's values among them (`helm`). What does not: anything that
+//! acts (the agent of the twin is in `twin::agent`; the deadlines computed from these tables are in `wait`).
 
 pub mod bgp;
 mod crd;

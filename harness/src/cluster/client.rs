@@ -53,8 +53,8 @@ impl ClusterError {
     }
 }
 
-/// The sentence of a refusal. kube's own text for one is the whole Status as Rust prints it, and its causes the same again.
-fn words(error: kube::Error) -> String {
+/// The sentence of an error of the API. kube's own text for one is the whole Status as Rust prints it, and its causes the same again.
+pub fn words(error: kube::Error) -> String {
     match error {
         kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
         other => other.to_string(),

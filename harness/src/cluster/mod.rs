@@ -3,5 +3,5 @@
 mod client;
 mod objects;
 
-pub use client::{ClusterError, connect};
+pub use client::{ClusterError, connect, words};
 pub use objects::Objects;

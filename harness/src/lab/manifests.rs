@@ -1,5 +1,6 @@
 //! Kubernetes manifests: files of any number of documents, each an object with its place.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,46 @@ pub struct Manifest {
     pub name: String,
     /// Where it starts.
     pub at: Location,
+    /// Where its fields stand. Known to whoever reads the lab, and not handed on.
+    #[serde(skip)]
+    pub places: Places,
+}
+
+/// Where the fields of an object stand, by their paths (`spec.containers[0].image`).
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Places(BTreeMap<String, Location>);
+
+impl Places {
+    fn of(node: &Node) -> Self {
+        let mut places = Self::default();
+        places.note(node, "");
+        places
+    }
+
+    fn note(&mut self, node: &Node, path: &str) {
+        for entry in node.as_mapping().iter().flat_map(|mapping| &mapping.entries) {
+            let key = &entry.key;
+            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            self.note(&entry.value, &path);
+            self.0.insert(path, entry.key_at.clone());
+        }
+        for (at, item) in node.as_sequence().iter().flat_map(|list| list.iter()).enumerate() {
+            let path = format!("{path}[{at}]");
+            self.note(item, &path);
+            self.0.insert(path, item.at.clone());
+        }
+    }
+
+    /// Where a field stands, or the nearest thing around it that is written down.
+    pub fn nearest(&self, path: &str) -> Option<&Location> {
+        let mut path = path;
+        loop {
+            if let Some(found) = self.0.get(path) {
+                return Some(found);
+            }
+            path = &path[..path.rfind(['.', '['])?];
+        }
+    }
 }
 
 impl std::fmt::Display for Manifest {
@@ -71,6 +112,7 @@ fn object(node: &Node, into: &mut Vec<Manifest>, ctx: &mut Diagnostics) -> Optio
         namespace,
         name: name?,
         at: node.at.clone(),
+        places: Places::of(node),
     });
     Some(())
 }
@@ -108,6 +150,18 @@ mod tests {
         let said: Vec<String> =
             manifests.expect("sound").iter().map(|m| format!("{m} {:?} {}", m.namespace, m.at)).collect();
         assert_eq!(said, ["pod/a Some(\"x\") m.yaml:2:1", "node/b None m.yaml:11:3"]);
+    }
+
+    #[test]
+    fn fields_know_their_places() {
+        let (manifests, _) =
+            noted("apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - name: b\n");
+        let places = &manifests.expect("sound")[0].places;
+        let at = |path: &str| places.nearest(path).map(ToString::to_string);
+        assert_eq!(at("spec.containers[0].name").as_deref(), Some("m.yaml:6:5"));
+        assert_eq!(at("spec.containers[0].image").as_deref(), Some("m.yaml:6:5"));
+        assert_eq!(at("spec.nodeName").as_deref(), Some("m.yaml:4:1"));
+        assert_eq!(at("status"), None);
     }
 
     #[rstest]

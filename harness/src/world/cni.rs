@@ -31,9 +31,10 @@ use crate::wire::{End, LinkSpec, RouteSpec, Wire, WireError};
 /// A part of Cilium at work: the agent of a node, or the operator.
 #[derive(Debug)]
 pub(super) struct Agent {
+    /// The node; empty for the operator.
     pub(super) node: String,
     pub(super) task: tokio::task::JoinHandle<()>,
-    /// What it says of itself; the operator says it in objects.
+    /// What the agent tells; the operator tells nothing.
     pub(super) status: Option<watch::Receiver<AgentStatus>>,
 }
 
@@ -84,7 +85,9 @@ pub(super) async fn bring_up(
     for (live, _) in &lives {
         agents.push(start_agent(client, live, &version, bgp));
     }
-    agents.push(start_operator(client, &version));
+    if bgp {
+        agents.push(start_operator(client, &version));
+    }
     let ready = listed.iter().map(|node| ready(&nodes, node));
     futures::future::try_join_all(ready)
         .await
@@ -116,7 +119,7 @@ fn start_operator(client: &Client, version: &CiliumVersion) -> Agent {
             tracing::error!(%error, "the operator ended");
         }
     });
-    Agent { node: "cilium-operator".to_owned(), task, status: None }
+    Agent { node: String::new(), task, status: None }
 }
 
 fn cidrs(node: &Node) -> Vec<IpNet> {

@@ -101,8 +101,20 @@ fn own_addresses(
             let all = family.prefixes(resolver, symbol)?.into_iter().map(|named| named.value);
             own.extend(all.filter(|prefix| prefix.prefix_len() == prefix.max_prefix_len()));
         }
+        // The same written out: the fabric knows whose it is.
+        if let Symbol::Prefix(prefix) = symbol
+            && prefix.prefix_len() == prefix.max_prefix_len()
+            && resolver.name_of_address(prefix.addr()).is_some_and(|name| is_of(router, &name))
+        {
+            own.insert(*prefix);
+        }
     }
     Ok(own)
+}
+
+/// Whether a name such as `router0:lo` is of an interface of this router.
+fn is_of(router: &str, name: &str) -> bool {
+    name.split_once(':').is_some_and(|(device, _)| device == router)
 }
 
 fn number_of_routes(count: usize, family: WantedFamily) -> String {

@@ -5,6 +5,7 @@
 
 mod deadline;
 mod fabric;
+mod manifests;
 mod packets;
 mod phases;
 mod planned;
@@ -16,6 +17,7 @@ mod sessions;
 mod tests;
 
 pub use deadline::{Timers, deadline};
+pub use manifests::judge_manifests;
 pub use phases::{Action, PlannedPhase, plan};
 pub use planned::{CheckKind, CheckSpec, PlannedCheck};
 pub use review::review;

@@ -5,6 +5,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use fabric_harness::cluster::words;
 use fabric_harness::fabric::FabricError;
 use fabric_harness::lab::{NodeLabels, Step};
 use fabric_harness::node::Command;
@@ -115,8 +116,7 @@ impl Actor {
         patch.extend(labels.remove.iter().map(|key| (key.clone(), serde_json::Value::Null)));
         let patch = json!({"metadata": {"labels": patch}});
         let done = api.patch(&labels.node, &PatchParams::default(), &Patch::Merge(patch)).await;
-        done.map(drop)
-            .map_err(|error| ActionError::Label { node: labels.node.clone(), source: Box::new(error) })
+        done.map(drop).map_err(|error| ActionError::Label { node: labels.node.clone(), said: words(error) })
     }
 }
 
@@ -143,12 +143,12 @@ pub enum ActionError {
         said: String,
     },
     /// A node could not be labelled.
-    #[error("label {node}: {source}")]
+    #[error("label {node}: {said}")]
     Label {
         /// The node.
         node: String,
-        /// The API's word.
-        source: Box<kube::Error>,
+        /// The API's word, for people.
+        said: String,
     },
 }
 

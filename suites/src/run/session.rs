@@ -19,7 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::actions::ActionError;
 use super::engine::{self, Engine, Selection};
 use crate::expect::Expect;
-use crate::plan::{PlannedPhase, plan, review};
+use crate::plan::{PlannedPhase, judge_manifests, plan, review};
 
 /// A lab that was read, and what is to be done with it.
 #[derive(Debug, Clone)]
@@ -46,7 +46,11 @@ pub fn prepare(path: &Path) -> Result<Prepared, LoadError> {
             std::fs::read_to_string(file).or_else(|_| std::fs::read_to_string(lab.dir.join("lab.yaml")));
         noted.add_source(file, &text.unwrap_or_default());
     }
-    review(&lab, &mut noted);
+    // First: a pod that is not read as one is no pod to the expectations.
+    judge_manifests(&lab, &mut noted);
+    if !noted.has_errors() {
+        review(&lab, &mut noted);
+    }
     if noted.has_errors() {
         return Err(LoadError::Invalid { diagnostics: noted.into_sorted() });
     }

@@ -80,9 +80,11 @@ fn what_the_article_types() {
         ]);
         let said = ground.start(command).wait();
         assert!(said.code == 7 && said.out.contains("sized"), "{} {} {}", said.code, said.out, said.err);
-        let copied = ground.path("hostname");
-        kubectl(&["cp", "nettool-1:/etc/hostname", copied.to_str().unwrap()]).code(0);
-        assert_eq!(std::fs::read_to_string(copied).unwrap().trim(), "nettool-1");
+        let (there, back) = (ground.path("there"), ground.path("back"));
+        std::fs::write(&there, "there and back").unwrap();
+        kubectl(&["cp", there.to_str().unwrap(), "nettool-1:/tmp/there"]).code(0);
+        kubectl(&["cp", "nettool-1:/tmp/there", back.to_str().unwrap()]).code(0);
+        assert_eq!(std::fs::read_to_string(back).unwrap(), "there and back");
     } else {
         let said = kubectl(&["exec", "nettool-1", "--", "true"]);
         assert!(

@@ -27,5 +27,5 @@ mod tests;
 pub use endpoint::{Endpoint, EndpointError, serve};
 pub use error::{ApiError, Cause, Details};
 pub use http::kubernetes_version;
-pub use rules::install;
+pub use rules::{Rehearsal, Wrong, install};
 pub use runtime::{LogOptions, LogStream, PodRuntime};

@@ -112,7 +112,9 @@ fn conflict(path: &Path, manager: &Manager) -> Cause {
     } else {
         format!(" with subresource \"{}\"", manager.subresource)
     };
-    let message = format!("conflict with \"{}\"{verb} using {}", manager.name, manager.api_version);
+    // A real server names the version only of those who did not apply.
+    let using = if manager.applies { String::new() } else { format!(" using {}", manager.api_version) };
+    let message = format!("conflict with \"{}\"{verb}{using}", manager.name);
     Cause { field: written(path), reason: "FieldManagerConflict", message }
 }
 

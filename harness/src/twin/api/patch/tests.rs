@@ -112,7 +112,7 @@ fn a_field_of_another_manager_is_a_conflict_until_forced() {
     let config = |rack: &str| json!({"metadata": {"name": "n", "labels": {"rack": rack}}});
     let live = applied(&json!({"metadata": {"name": "n"}}), &config("rack0"), "a", false).unwrap();
     let error = applied(&live, &config("rack1"), "b", false).unwrap_err();
-    assert_eq!(error, [".metadata.labels.rack: conflict with \"a\" using v1"]);
+    assert_eq!(error, [".metadata.labels.rack: conflict with \"a\""]);
     let same = applied(&live, &config("rack0"), "b", false).unwrap();
     assert_eq!(Owners::read(&same).0.len(), 2, "agreeing is sharing");
     let forced = applied(&live, &config("rack1"), "b", true).unwrap();
@@ -125,7 +125,7 @@ fn a_field_of_another_manager_is_a_conflict_until_forced() {
 fn a_leaf_in_place_of_a_map_takes_the_map_from_its_owner() {
     let live = applied(&json!({"metadata": {}}), &json!({"spec": {"a": {"b": 1}}}), "a", false).unwrap();
     let error = applied(&live, &json!({"spec": {"a": [1]}}), "b", false).unwrap_err();
-    assert_eq!(error, [".spec.a.b: conflict with \"a\" using v1"]);
+    assert_eq!(error, [".spec.a.b: conflict with \"a\""]);
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn items_of_a_list_with_keys_are_owned_one_by_one() {
     let fields = &both["metadata"]["managedFields"][1]["fieldsV1"]["f:spec"]["f:containers"];
     assert_eq!(*fields, json!({r#"k:{"name":"b"}"#: {".": {}, "f:image": {}, "f:name": {}}}));
     let error = applied(&both, &pod(json!([{"name": "a", "image": "z"}])), "b", false).unwrap_err();
-    assert_eq!(error, [r#".spec.containers[name="a"].image: conflict with "a" using v1"#]);
+    assert_eq!(error, [r#".spec.containers[name="a"].image: conflict with "a""#]);
     let gone = applied(&both, &json!({"metadata": {"name": "p"}}), "a", false).unwrap();
     assert_eq!(gone["spec"]["containers"], json!([{"name": "b", "image": "y"}]));
 }

@@ -2,7 +2,7 @@
 //!
 //! What lives here: the rules' owner, the options of a write, and the loop that makes a change stick. `create`, `update` and
 //! `delete` are the verbs; `conform` reads an object as its resource, `defaults` adds, `check` forbids, `drain` empties what is
-//! being deleted, `services` gives Services their addresses. What does not: HTTP.
+//! being deleted, `services` gives Services their addresses, `rehearse` judges before there is a server. What does not: HTTP.
 
 mod check;
 mod conform;
@@ -11,6 +11,7 @@ mod defaults;
 mod delete;
 mod drain;
 mod names;
+mod rehearse;
 mod services;
 mod update;
 
@@ -26,6 +27,7 @@ use serde_json::Value;
 
 pub(super) use conform::review;
 pub(super) use delete::{DeleteOptions, Deleted};
+pub use rehearse::{Rehearsal, Wrong};
 pub(super) use update::Part;
 
 use super::patch::{Lists, Manager};

@@ -236,7 +236,8 @@ fn applying_what_the_server_completed_is_no_conflict_and_no_change() {
     let error = rules.patch(&pods, "default", "p", Part::Whole, PatchKind::Apply, &config, &options("third"));
     let error = error.unwrap_err();
     assert_eq!((error.code, error.details.causes.len()), (409, 2), "{error}");
-    assert!(error.message.starts_with("Apply failed with 2 conflicts: conflict with \"test\""), "{error}");
+    assert!(error.message.starts_with("Apply failed with 2 conflicts: conflicts with \""), "{error}");
+    assert!(error.message.contains("\"test\":\n- .spec.containers[name=\"c\"].image"), "{error}");
 }
 
 #[test]

@@ -256,11 +256,22 @@ fn wrong_name(given: &str, expected: &str) -> ApiError {
 }
 
 fn ownership_conflict(resource: &Resource, name: &str, causes: Vec<Cause>) -> ApiError {
-    let count = causes.len();
-    let plural = if count == 1 { "" } else { "s" };
-    let listed: Vec<_> = causes.iter().map(|cause| format!("{}: {}", cause.message, cause.field)).collect();
     let mut error = ApiError::conflict(&resource.collection, name, "");
-    error.message = format!("Apply failed with {count} conflict{plural}: {}", listed.join("\n"));
+    error.message = match causes.as_slice() {
+        [one] => format!("Apply failed with 1 conflict: {}: {}", one.message, one.field),
+        many => {
+            let mut managers: Vec<_> = many.iter().map(|cause| cause.message.as_str()).collect();
+            managers.sort_unstable();
+            managers.dedup();
+            let mut lines = Vec::new();
+            for manager in managers {
+                lines.push(format!("{}:", manager.replacen("conflict", "conflicts", 1)));
+                let theirs = many.iter().filter(|cause| cause.message == manager);
+                lines.extend(theirs.map(|cause| format!("- {}", cause.field)));
+            }
+            format!("Apply failed with {} conflicts: {}", many.len(), lines.join("\n"))
+        }
+    };
     error.details.causes = causes;
     error
 }

@@ -237,6 +237,18 @@ impl Schema {
             (None, _) => None,
         }
     }
+
+    /// The names of the fields at a path such as `spec.virtualRouters[0]`; none where the path leads nowhere.
+    pub(in crate::twin::api) fn names_at(&self, path: &str) -> Vec<String> {
+        let found = path.split('.').filter(|step| !step.is_empty()).try_fold(self, |schema, step| {
+            let (name, indexes) =
+                step.split_once('[').map_or((step, 0), |(name, rest)| (name, rest.matches(']').count()));
+            (0..indexes).try_fold(schema.property(name)?, |schema, _| schema.items.as_deref())
+        });
+        found
+            .map(|schema| schema.properties.iter().map(|(name, _)| name.clone()).collect())
+            .unwrap_or_default()
+    }
 }
 
 fn strings(value: Option<&Value>) -> Vec<String> {

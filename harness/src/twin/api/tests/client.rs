@@ -74,7 +74,7 @@ async fn a_policy_lives_from_apply_to_delete() {
     let other = PatchParams::apply("someone");
     let conflict = refused(policies.patch("rack0", &other, &Patch::Apply(policy(&json!(65099)))).await);
     assert_eq!((conflict.code, conflict.reason.as_str()), (409, "Conflict"));
-    let expected = "Apply failed with 1 conflict: conflict with \"fabric\" using cilium.io/v2alpha1: .spec.virtualRouters";
+    let expected = "Apply failed with 1 conflict: conflict with \"fabric\": .spec.virtualRouters";
     assert_eq!(conflict.message, expected);
     let forced = policies.patch("rack0", &other.force(), &Patch::Apply(policy(&json!(65099)))).await.unwrap();
     assert_eq!(forced.data["spec"]["virtualRouters"][0]["localASN"], 65099);
