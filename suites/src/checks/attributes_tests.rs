@@ -70,7 +70,7 @@ fn wanted(path: &str) -> WantedPath {
 }
 
 fn judge(path: &str) -> Verdict {
-    let fact = RibFact::Path { prefix: Symbol::parse("192.0.2.1/32").unwrap(), path: wanted(path) };
+    let fact = RibFact::Path { prefix: Symbol::parse("192.0.2.1/32").unwrap(), path: Box::new(wanted(path)) };
     let spec = RibSpec { router: "router0".into(), family: WantedFamily::Ipv4, fact };
     judge_rib(&spec, &rib(), &Literal)
 }

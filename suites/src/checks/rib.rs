@@ -43,7 +43,7 @@ pub enum RibFact {
         /// The prefixes.
         prefix: Symbol,
         /// The path.
-        path: WantedPath,
+        path: Box<WantedPath>,
     },
 }
 

@@ -113,7 +113,7 @@ fn by_prefix(
             Some(rest) => format!("{name} has {rest}"),
             None => format!("{name} comes {phrase}"),
         };
-        let fact = RibFact::Path { prefix: expect.prefix.clone(), path: expect.path.clone() };
+        let fact = RibFact::Path { prefix: expect.prefix.clone(), path: Box::new(expect.path.clone()) };
         let spec = CheckSpec::Rib(RibSpec { router: router.to_owned(), family, fact });
         sheet.about(router, statement, spec, patience, &expect.at);
     }

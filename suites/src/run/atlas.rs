@@ -162,6 +162,11 @@ impl Atlas {
         far.ok_or_else(|| never(symbol, format!("no link of the topology ends at {node}")))
     }
 
+    /// The router at the other end of the link of the node that `whose` means.
+    pub(super) fn tor(&self, symbol: &Symbol, whose: &str) -> Result<String, Unresolved> {
+        Ok(self.uplink(symbol, &self.cluster_node(symbol, whose)?)?.0)
+    }
+
     /// The box and interface that a symbol names.
     fn interface(
         &self,
@@ -183,7 +188,7 @@ impl Atlas {
                 device.clone()
             }
             Place::NodeOf(whose) => self.cluster_node(symbol, whose)?,
-            Place::TorOf(whose) => self.uplink(symbol, &self.cluster_node(symbol, whose)?)?.0,
+            Place::TorOf(whose) => self.tor(symbol, whose)?,
         };
         Ok((place, interface.to_owned()))
     }

@@ -101,3 +101,10 @@ fn addresses_of_services_have_names(#[case] address: IpAddr, #[case] name: &str)
     assert_eq!(atlas.name_of_address(address).as_deref(), Some(name));
     assert_eq!(atlas.name_of_prefix(IpNet::from(address)).as_deref(), Some(name));
 }
+
+#[test]
+fn the_router_of_a_node_is_at_the_other_end_of_its_link() {
+    let symbol = Symbol::parse("tor(worker):lo").unwrap();
+    assert_eq!(atlas().tor(&symbol, "worker").unwrap(), "tor0");
+    assert_eq!(atlas().addresses(&symbol).unwrap().len(), 2);
+}

@@ -263,6 +263,9 @@ fn sender_of(atlas: &Atlas, from: &Symbol) -> Result<String, String> {
             atlas.cluster_node(from, whose).map_err(|error| error.to_string())
         }
         Symbol::Interface { place: Place::Device(device), .. } => Ok(device.clone()),
+        Symbol::Interface { place: Place::TorOf(whose), .. } => {
+            atlas.tor(from, whose).map_err(|error| error.to_string())
+        }
         other => Err(format!("nothing can be sent from `{other}`: write a pod, a node or an interface")),
     }
 }

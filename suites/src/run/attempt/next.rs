@@ -84,6 +84,7 @@ fn probe(
             atlas.cluster_node(from, whose).ok()?
         }
         Symbol::Interface { place: Place::Device(device), .. } => device.clone(),
+        Symbol::Interface { place: Place::TorOf(whose), .. } => atlas.tor(from, whose).ok()?,
         _ => return None,
     };
     match (target_of(&atlas, to, family), to) {
