@@ -213,8 +213,7 @@ mod tests {
         let topology = topology(nodes);
         let scribe = Scribe::default();
         go(&topology.nodes, &topology.links, &scribe).await.unwrap();
-        let story = scribe.0.lock().unwrap().clone();
-        story
+        scribe.0.lock().unwrap().clone()
     }
 
     #[track_caller]

@@ -6,8 +6,11 @@ use super::{JSON, JSON_PATCH, MAPS, PODS, YAML, ask};
 use crate::twin::api::Endpoint;
 use crate::twin::api::tests::{nettool, served};
 
+/// What it is, the method, the path, the headers, the body, and the status it is answered with.
+pub(super) type Bomb = (&'static str, &'static str, String, &'static str, Vec<u8>, u16);
+
 /// Bombs, where they are thrown, and what they are answered.
-pub(super) fn bombs() -> Vec<(&'static str, &'static str, String, &'static str, Vec<u8>, u16)> {
+pub(super) fn bombs() -> Vec<Bomb> {
     let deep = |levels: usize| "{\"a\":".repeat(levels) + "1" + &"}".repeat(levels);
     let laughs = (1..10).fold("a0: &a0 [x,x,x,x,x,x,x,x,x]\n".to_owned(), |text, n| {
         let many = vec![format!("*a{}", n - 1); 9].join(",");
@@ -76,10 +79,7 @@ pub(super) fn bombs() -> Vec<(&'static str, &'static str, String, &'static str, 
 }
 
 /// What is answered must be a `Status` where it is a refusal, and the endpoint must still be there.
-pub(super) async fn throw(
-    endpoint: &Endpoint,
-    bombs: &[(&'static str, &'static str, String, &'static str, Vec<u8>, u16)],
-) {
+pub(super) async fn throw(endpoint: &Endpoint, bombs: &[Bomb]) {
     for (what, method, path, headers, body, code) in bombs {
         let begun = std::time::Instant::now();
         let (found, status) = ask(endpoint, method, path, headers, body).await;
