@@ -27,7 +27,7 @@ use super::plan::{ClusterConfig, Input, Outcome, Override, SECRETS, plan};
 use crate::cilium::bgp::Condition;
 use crate::cilium::{CiliumNode, CiliumVersion, Promises, Unsupported, crds, promises};
 use crate::twin::agent::plan::{NodeConfig, PeerConfig};
-use crate::twin::agent::{Objects, kind};
+use crate::twin::agent::{Objects, kind, warn};
 
 /// How long to wait before what the server did not take is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -132,12 +132,16 @@ impl Operator {
 
     /// Does what is to be done; whether the server took all of it.
     async fn reconcile(&mut self) -> bool {
-        let Outcome { write, delete, clusters, peers, problems } =
+        let Outcome { write, delete, clusters, peers, problems, overrides } =
             plan(&self.seen.input(), &self.kinds.node_configs);
         for problem in problems.iter().filter(|problem| !self.told.contains(problem)) {
             tracing::warn!("{problem}");
         }
+        for (node, problem) in overrides.iter().filter(|(_, problem)| !self.told.contains(problem)) {
+            warn(&self.client, node, "BGPProblem", problem);
+        }
         self.told = problems;
+        self.told.extend(overrides.into_iter().map(|(_, problem)| problem));
         let configs = Api::<NodeConfig>::all_with(self.client.clone(), &self.kinds.node_configs);
         let mut failed = Vec::new();
         for config in write {
