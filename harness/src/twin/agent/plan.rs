@@ -16,7 +16,7 @@ use std::net::Ipv4Addr;
 use ipnet::IpNet;
 use k8s_openapi::api::core::v1::Node;
 
-pub use input::{Addresses, Advertisement, Input, NodeConfig, PeerConfig, SECRETS_NAMESPACE};
+pub use input::{Addresses, Advertisement, Input, NodeConfig, PeerConfig};
 pub use types::{Attributes, Exports, Family, Neighbor, Password, Plan, SessionKey, VirtualRouter};
 
 /// What the node must speak.

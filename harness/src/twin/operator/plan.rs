@@ -13,7 +13,7 @@ use crate::cilium::bgp::{
     CiliumBGPPeerConfigSpec, ClusterInstance, Condition, Conditions, InstanceOverride, NodeInstance,
     NodePeer,
 };
-use crate::twin::agent::plan::{NodeConfig, PeerConfig, SECRETS_NAMESPACE};
+use crate::twin::agent::plan::{NodeConfig, PeerConfig};
 use crate::twin::agent::selector::selects;
 
 /// A CiliumBGPClusterConfig, in whichever version it is served.
@@ -258,9 +258,6 @@ fn peer_conditions(peer: &PeerConfig, secrets: &BTreeSet<&str>) -> Vec<Condition
         .put(&mut conditions);
     conditions
 }
-
-/// The namespace of the Secrets in [`Input::secrets`].
-pub const SECRETS: &str = SECRETS_NAMESPACE;
 
 #[cfg(test)]
 mod tests;

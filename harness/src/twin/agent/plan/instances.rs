@@ -132,8 +132,11 @@ fn neighbor(
             }
         },
     };
-    let ignored = refusals::ignored(&input.version, peer, config, local_asn);
-    problems.errors.extend(ignored.into_iter().map(|why| format!("peer {}: {why}", peer.name)));
+    let of_peer = |why: String| format!("peer {}: {why}", peer.name);
+    let ignored = refusals::ignored(&input.version, peer, config);
+    problems.errors.extend(ignored.into_iter().map(of_peer));
+    let overruled = refusals::overruled(peer, config, local_asn);
+    problems.warnings.extend(overruled.into_iter().map(of_peer));
     let timers = config.timers.clone().unwrap_or_default();
     refusals::timers(&timers)?;
     let transport = config.transport.clone().unwrap_or_default();
@@ -146,7 +149,7 @@ fn neighbor(
         Some(secret) => {
             let found = input.password(secret)?;
             if found.is_none() {
-                problems.warnings.push(missing_secret(&peer.name, secret));
+                problems.warnings.push(missing_secret(input.secrets_namespace, &peer.name, secret));
             }
             found.map(Password)
         }

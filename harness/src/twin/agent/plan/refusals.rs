@@ -11,11 +11,9 @@ pub(super) fn ignored(
     version: &CiliumVersion,
     peer: &NodePeer,
     config: &CiliumBGPPeerConfigSpec,
-    local_asn: i64,
 ) -> Vec<String> {
     let mut found = Vec::new();
-    let transport = config.transport.clone().unwrap_or_default();
-    if let Some(port) = transport.local_port {
+    if let Some(port) = config.transport.as_ref().and_then(|transport| transport.local_port) {
         // From 1.18 on Cilium does not read it; before, it hands it to GoBGP, which does not.
         let why = if version.line() >= (1, 18) {
             "Cilium ignores it from 1.18 on"
@@ -37,8 +35,16 @@ pub(super) fn ignored(
     if peer.peer_address.is_some() && peer.auto_discovery.is_some() {
         found.push("autoDiscovery is not acted on: peerAddress says already whom to dial".to_owned());
     }
+    found
+}
+
+/// The fields of a peer's configuration that something else takes the place of, as Cilium documents it: worth an event, and
+/// no error.
+pub(super) fn overruled(peer: &NodePeer, config: &CiliumBGPPeerConfigSpec, local_asn: i64) -> Vec<String> {
+    let mut found = Vec::new();
     let local = peer.local_address.as_deref().is_some_and(|text| !text.is_empty());
-    if local && transport.source_interface.is_some_and(|name| !name.is_empty()) {
+    let interface = config.transport.as_ref().and_then(|transport| transport.source_interface.as_deref());
+    if local && interface.is_some_and(|name| !name.is_empty()) {
         found.push("transport.sourceInterface is not acted on: localAddress of the node's override says already where connections come from".to_owned());
     }
     if let Some(ttl) = config.ebgp_multihop.filter(|ttl| *ttl > 1 && peer.peer_asn == Some(local_asn)) {
