@@ -62,8 +62,8 @@ pub(super) fn give(pools: &[Pool], asked: &[Asked]) -> Vec<Answer> {
     for at in 0..asked.len() {
         giver.keep(at);
     }
-    for at in 0..asked.len() {
-        if asked[at].requested.is_empty() {
+    for (at, wants) in asked.iter().enumerate() {
+        if wants.requested.is_empty() {
             giver.any(at);
         } else {
             giver.named(at);

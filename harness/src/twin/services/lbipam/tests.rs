@@ -101,7 +101,7 @@ fn what_a_service_has_it_keeps_while_it_may() {
     let had = json!({"status": {"loadBalancer": {"ingress": [{"ip": "10.0.10.9"}]}}});
     let open = json!({"blocks": [{"cidr": "10.0.10.0/24"}]});
     let off = json!({"blocks": [{"cidr": "10.0.10.0/24"}], "disabled": true});
-    assert_eq!(one(&pools("1.18.0", &[open.clone()]), had.clone()).ips, [ip("10.0.10.9")]);
+    assert_eq!(one(&pools("1.18.0", std::slice::from_ref(&open)), had.clone()).ips, [ip("10.0.10.9")]);
     assert_eq!(one(&pools("1.18.0", &[off]), had.clone()).ips, [ip("10.0.10.9")]);
     let moved = json!({"blocks": [{"cidr": "10.0.20.0/24"}]});
     assert_eq!(one(&pools("1.18.0", &[moved]), had.clone()).ips, [ip("10.0.20.0")]);
