@@ -21,7 +21,6 @@
 //! | overlapping selectors; aggregation; DefaultGateway | 1.18 | f520d9ed7b; 9e1e31a9fa; d0f54e5cd9 |
 //! | the policy is gone | 1.19 | b74e51b715, 6e4f3dc47c |
 //! | sourceInterface; type Interface | 1.19 | c7ae6e7e57; 9caf085e9f |
-//! | a service without endpoints stays advertised | 1.19 | 77737c18d1 |
 //! | `tunnel` gone from the chart | 1.15 | 39324b279c, 835183f484 |
 //! | GoBGP's line | each | go.mod |
 
