@@ -108,7 +108,7 @@ pub struct LbIpam {
 ///
 /// Sources: LB-IPAM itself c278055efc (1.13). `blocks`, `allowFirstLastIPs` and sharing with 1.15, `cidrs` gone and ends given
 /// away with 1.16 (its upgrade notes). `cilium.io/v2` with 1.18 (cilium/cilium#39090), v2alpha1 deprecated then (#39134), and
-/// served no more by 1.20 (recorded). The names of conditions: of the source of 1.14 and of 1.20.
+/// served still by 1.20-dev (recorded). The names of conditions: of the source of 1.14 and of 1.20.
 pub fn lb_ipam(version: &CiliumVersion) -> Option<LbIpam> {
     let v1_13 = LbIpam {
         versions: &["v2alpha1"],
@@ -134,14 +134,12 @@ pub fn lb_ipam(version: &CiliumVersion) -> Option<LbIpam> {
         ..v1_15
     };
     let v1_18 = LbIpam { versions: &["v2", "v2alpha1"], ..v1_16 };
-    let v1_20 = LbIpam { versions: &["v2"], ..v1_18 };
     match version.line() {
         line if line < (1, 13) => None,
         line if line < (1, 15) => Some(v1_13),
         line if line < (1, 16) => Some(v1_15),
         line if line < (1, 18) => Some(v1_16),
-        line if line < (1, 20) => Some(v1_18),
-        _ => Some(v1_20),
+        _ => Some(v1_18),
     }
 }
 
@@ -269,10 +267,14 @@ mod tests {
     fn a_pool_is_defined_as_cilium_1_20_defines_it() {
         let recorded: Value = serde_json::from_str(RECORDED).unwrap();
         let ours = definition("1.20-dev");
-        let (theirs, mine) = (&recorded["spec"]["versions"][0], &ours["spec"]["versions"][0]);
-        assert_eq!(bare(&mine["schema"]), bare(&theirs["schema"]));
-        assert_eq!(mine["additionalPrinterColumns"], theirs["additionalPrinterColumns"]);
-        assert_eq!(mine["name"], theirs["name"]);
+        let versions = |definition: &Value| definition["spec"]["versions"].as_array().unwrap().clone();
+        assert_eq!(versions(&ours).len(), versions(&recorded).len());
+        for (theirs, mine) in versions(&recorded).iter().zip(versions(&ours)) {
+            assert_eq!(bare(&mine["schema"]), bare(&theirs["schema"]));
+            for field in ["additionalPrinterColumns", "name", "served", "storage", "deprecated"] {
+                assert_eq!(mine[field], theirs[field], "{field} of {}", theirs["name"]);
+            }
+        }
         assert_eq!(bare(&ours["spec"]["names"]), bare(&recorded["spec"]["names"]));
         assert_eq!(ours["spec"]["scope"], recorded["spec"]["scope"]);
     }

@@ -54,15 +54,10 @@ pub struct Promises {
     pub v2: V2Fields,
     /// Which of the two APIs a node follows.
     pub winner: Winner,
-    /// The versions in which CiliumLoadBalancerIPPool (`cilium.io`) is served; none before there is one.
-    pub load_balancer_pools: &'static [&'static str],
     /// What an agent that is asked to stop says to its neighbors.
     pub stop: AgentStop,
     /// Whether routes that neighbors send are refused, so that none is accepted.
     pub rejects_inbound: bool,
-    /// Whether the addresses of a service without endpoints are withdrawn (before, always; later a switch of the agent
-    /// that is off unless set).
-    pub withdraws_without_endpoints: bool,
     /// Whether `cilium bgp peers` is there.
     pub peers_command: bool,
     /// Whether `cilium bgp routes` is there.
@@ -109,10 +104,8 @@ impl Promises {
             bgp_v2: BgpV2::Absent,
             v2: V2Fields::FIRST,
             winner: Winner::OnlyPolicy,
-            load_balancer_pools: &[],
             stop: AgentStop::Cease,
             rejects_inbound: false,
-            withdraws_without_endpoints: true,
             peers_command: false,
             routes_command: false,
             status_report_switch: false,

@@ -25,13 +25,13 @@ pub(super) async fn run(args: UpArgs) -> Result<ExitCode> {
     let started = std::time::Instant::now();
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let fabric = tokio::select! {
+    let (fabric, unsettled) = tokio::select! {
         up = run::bring_up(&prepared, &id, last.as_deref(), on_stderr(Screen::Ours)) => up?,
         _ = interrupt.recv() => return interrupted(&id).await,
         _ = terminate.recv() => return interrupted(&id).await,
     };
     let state = fabric.state()?;
-    print(&prepared, &shown, &state, started.elapsed().as_secs_f64());
+    print(&prepared, &shown, &state, &unsettled, started.elapsed().as_secs_f64());
     Ok(ExitCode::from(exit::OK))
 }
 
@@ -58,7 +58,7 @@ async fn interrupted(id: &str) -> Result<ExitCode> {
     Ok(ExitCode::from(130))
 }
 
-fn print(prepared: &Prepared, shown: &Path, state: &State, seconds: f64) {
+fn print(prepared: &Prepared, shown: &Path, state: &State, unsettled: &[String], seconds: f64) {
     let id = &state.spec.id;
     let fabric = pick::program();
     // A fabric that goes by the lab's own name is found without it.
@@ -66,6 +66,15 @@ fn print(prepared: &Prepared, shown: &Path, state: &State, seconds: f64) {
     let name = given.map(|id| format!("--name {id} ")).unwrap_or_default();
     let phase = state.phase.as_deref().unwrap_or("started");
     say!("{id} is up: {} nodes, phase {phase}, {seconds:.1} s.", state.nodes.len());
+    if let Some(first) = unsettled.first() {
+        let more = match unsettled.len() - 1 {
+            0 => String::new(),
+            more => format!("\n  and {more} more"),
+        };
+        say!(
+            "\nNot as the lab expects, and no longer waited for (`{fabric} test` says why):\n  {first}{more}"
+        );
+    }
     say!("\nTry next:");
     if let Some(kubeconfig) = &state.kubeconfig {
         say!("  export KUBECONFIG={}", kubeconfig.display());

@@ -43,6 +43,8 @@ pub struct Engine {
     plan: Vec<PlannedPhase>,
     recorder: Arc<Recorder>,
     selection: Mutex<Selection>,
+    /// What later phases stand on and was waited for in vain, by the names of its checks.
+    unsettled: Mutex<Vec<String>>,
     cilium: Option<String>,
     /// Phases before this one have been done already: the fabric was found in it.
     first: usize,
@@ -78,10 +80,18 @@ impl Engine {
             plan,
             recorder,
             selection: Mutex::new(selection),
+            unsettled: Mutex::default(),
             cilium,
             first: found.unwrap_or(0),
             found: found.is_some(),
         }
+    }
+
+    /// The checks that nobody asked for, that later phases stand on, and that did not come to pass.
+    pub(super) fn unsettled(&self) -> Vec<String> {
+        let mut names = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        names.sort();
+        names
     }
 
     fn wanted(&self) -> HashSet<String> {
@@ -275,6 +285,9 @@ impl Engine {
         while let Some(ended) = running.join_next().await {
             // A check that panicked has told the recorder; its teller is dropped, and that is noticed too.
             let Ok((name, ended)) = ended else { continue };
+            if matches!(ended, Ended::Failed { .. }) && !wanted.contains(&name) {
+                self.unsettled.lock().unwrap_or_else(PoisonError::into_inner).push(name.clone());
+            }
             self.tell(
                 &name,
                 match ended {

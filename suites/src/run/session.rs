@@ -378,13 +378,14 @@ pub fn find(prepared: &Prepared, name: Option<&str>) -> Result<Option<String>, F
     Ok(found.map(|state| state.spec.id))
 }
 
-/// Brings a lab up to a phase and leaves it up; without phases, everything the lab has. On an error nothing is left.
+/// Brings a lab up to a phase and leaves it up; without phases, everything the lab has. On an error nothing is left. With
+/// the fabric come the names of the checks whose subject was waited for in vain.
 pub async fn bring_up(
     prepared: &Prepared,
     id: &str,
     last: Option<&str>,
     progress: Arc<dyn Progress>,
-) -> Result<Arc<Fabric>, RunError> {
+) -> Result<(Arc<Fabric>, Vec<String>), RunError> {
     let recorder = recorder(prepared, progress);
     let settings = RunSettings {
         begin: Begin::KeepOnFailure,
@@ -408,7 +409,7 @@ pub async fn bring_up(
         () = fabric.gone() => return Err(RunError::Killed { id: id.to_owned() }),
     };
     match walked {
-        Ok(()) => Ok(fabric),
+        Ok(()) => Ok((fabric, engine.unsettled())),
         Err(why) => {
             // Half a fabric is no fabric; why it is none matters more than how it ended.
             let _ = fabric.end().await;

@@ -121,3 +121,20 @@ fn nodes_come_up_in_the_order_a_lab_gives() {
     assert!(!std::fs::read_to_string("/etc/hosts").unwrap().contains("first.example"));
     ground.run(&["down", "--name", "order"]).code(0);
 }
+
+#[test]
+fn what_was_waited_for_in_vain_is_named() {
+    let Some(ground) = Ground::new("what_was_waited_for_in_vain_is_named") else { return };
+    let lab = foreign(&ground, "two-routers");
+    let file = "topology: two-routers.clab.yml\nphases:\n  - name: underlay\n    expect:\n      within: 100ms\n      \
+                sessions: { r1: { 192.0.2.1: { state: established, as: 65099 } } }\n";
+    std::fs::write(lab.join("lab.yaml"), file).unwrap();
+    let done = ground.run(&["up", lab.to_str().unwrap()]).code(0);
+    assert!(done.out.contains("Not as the lab expects"), "{}", done.out);
+    assert!(
+        done.out.contains("underlay::sessions::r1::192.0.2.1 is established with AS 65099"),
+        "{}",
+        done.out
+    );
+    ground.run(&["down"]).code(0);
+}

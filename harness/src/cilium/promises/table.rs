@@ -21,7 +21,6 @@
 //! | overlapping selectors; aggregation; DefaultGateway | 1.18 | f520d9ed7b; 9e1e31a9fa; d0f54e5cd9 |
 //! | the policy is gone | 1.19 | b74e51b715, 6e4f3dc47c |
 //! | sourceInterface; type Interface | 1.19 | c7ae6e7e57; 9caf085e9f |
-//! | a service without endpoints stays advertised | 1.19 | 77737c18d1 |
 //! | `tunnel` gone from the chart | 1.15 | 39324b279c, 835183f484 |
 //! | GoBGP's line | each | go.mod |
 
@@ -43,10 +42,8 @@ const TABLE: [Promises; 9] = {
         bgp_v2: BgpV2::Absent,
         v2: V2Fields::FIRST,
         winner: Winner::OnlyPolicy,
-        load_balancer_pools: &[],
         stop: AgentStop::Cease,
         rejects_inbound: false,
-        withdraws_without_endpoints: true,
         peers_command: false,
         routes_command: false,
         status_report_switch: false,
@@ -61,7 +58,6 @@ const TABLE: [Promises; 9] = {
             service_addresses: &["LoadBalancerIP"],
             ..v1_12.policy
         },
-        load_balancer_pools: &["v2alpha1"],
         ..v1_12
     };
     let v1_14 = Promises {
@@ -138,7 +134,6 @@ const TABLE: [Promises; 9] = {
             node_conditions: &["cilium.io/BGPReconcileError"],
             ..v1_17.v2
         },
-        load_balancer_pools: &["v2alpha1", "v2"],
         ..v1_17.with_speaker(Generation::V3_35)
     };
     let v1_19 = Promises {
@@ -148,7 +143,6 @@ const TABLE: [Promises; 9] = {
         peering_policy: false,
         v2: V2Fields { source_interface: true, interface_advertisement: true, ..v1_18.v2 },
         winner: Winner::OnlyV2,
-        withdraws_without_endpoints: false,
         ..v1_18
     };
     let v1_20 = Promises { line: (1, 20), gobgp: "4.7", ..v1_19.with_speaker(Generation::V4) };

@@ -47,7 +47,7 @@ pub(crate) struct PeersArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RoutesArgs {
-    /// <available | advertised> <afi> <safi> [vrouter ASN] [peer ADDRESS] [default: available ipv4 unicast].
+    /// `available` or `advertised`, AFI, SAFI, [vrouter ASN] [peer ADDRESS] [default: available ipv4 unicast].
     words: Vec<String>,
     /// The lab whose fabric is meant [default: the only fabric that is up].
     #[arg(long)]
