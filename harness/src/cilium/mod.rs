@@ -10,6 +10,7 @@ mod node;
 mod peering;
 mod pool;
 mod promises;
+mod settings;
 mod version;
 
 pub use crd::{BGPP_CRD, SCHEMA_VERSION_LABEL, bgp_v2_versions, crds};
@@ -25,4 +26,5 @@ pub use promises::{
     AgentStop, BgpV2, ConnectRange, Generation, PolicyFields, Promises, RetryRule, ServiceAddresses,
     Unsupported, V2Fields, Winner, known_lines, newest_known, promises,
 };
+pub use settings::BgpSettings;
 pub use version::{CiliumVersion, ParseVersionError, PreRelease};

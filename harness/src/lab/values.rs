@@ -36,6 +36,10 @@ pub struct Values {
     pub ipv6_native_routing_cidr: Option<IpNet>,
     /// `bgpControlPlane.enabled`.
     pub bgp_control_plane: Option<bool>,
+    /// `bgpControlPlane.secretsNamespace.name`.
+    pub bgp_secrets_namespace: Option<String>,
+    /// `bgpControlPlane.statusReport.enabled`.
+    pub bgp_status_report: Option<bool>,
     /// `bgp.enabled`: the older speaker, MetalLB's.
     pub bgp: Option<bool>,
     /// `k8s.requireIPv4PodCIDR`.
@@ -92,6 +96,8 @@ pub fn read(
     let native4 = reader.take("ipv4NativeRoutingCIDR");
     let native6 = reader.take("ipv6NativeRoutingCIDR");
     let bgp_control_plane = reader.take("bgpControlPlane.enabled");
+    let bgp_secrets_namespace = reader.take("bgpControlPlane.secretsNamespace.name");
+    let bgp_status_report = reader.take("bgpControlPlane.statusReport.enabled");
     let bgp = reader.take("bgp.enabled");
     let require4 = reader.take("k8s.requireIPv4PodCIDR");
     let require6 = reader.take("k8s.requireIPv6PodCIDR");
@@ -109,6 +115,8 @@ pub fn read(
         ipv4_native_routing_cidr: native4,
         ipv6_native_routing_cidr: native6,
         bgp_control_plane,
+        bgp_secrets_namespace,
+        bgp_status_report,
         bgp,
         require_ipv4_pod_cidr: require4,
         require_ipv6_pod_cidr: require6,
@@ -136,7 +144,11 @@ impl Reader<'_> {
                 if let Some(near) = near {
                     let message =
                         format!("helm ignores `{}`: the chart's value is called `{part}`", near.key);
-                    self.ctx.warning(&near.key_at, message).help(format!("write `{part}`"));
+                    // Several values may be under the same key.
+                    let noted = self.ctx.iter().any(|one| one.at == near.key_at && one.message == message);
+                    if !noted {
+                        self.ctx.warning(&near.key_at, message).help(format!("write `{part}`"));
+                    }
                 }
             }
             node = mapping.get(part)?;

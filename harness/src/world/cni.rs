@@ -20,7 +20,7 @@ use super::cluster::{NOT_READY, conditions};
 use super::nodes::{Births, Live};
 use super::pods::{NodeNet, Pods};
 use super::whole::{Reporter, WorldError};
-use crate::cilium::{CiliumVersion, crds};
+use crate::cilium::{BgpSettings, CiliumVersion, crds};
 use crate::runtime::keeper::StepReport;
 use crate::runtime::netns::socket::inside;
 use crate::twin::agent::{self, AgentStatus};
@@ -41,7 +41,7 @@ pub(super) struct Agent {
 /// Installs Cilium on every node of the cluster.
 pub(super) async fn bring_up(
     version: &str,
-    bgp: bool,
+    bgp: Option<&BgpSettings>,
     client: &Client,
     births: &Births,
     pods: &Arc<Pods>,
@@ -85,8 +85,8 @@ pub(super) async fn bring_up(
     for (live, _) in &lives {
         agents.push(start_agent(client, live, &version, bgp));
     }
-    if bgp {
-        agents.push(start_operator(client, &version));
+    if let Some(settings) = bgp {
+        agents.push(start_operator(client, &version, settings));
     }
     let ready = listed.iter().map(|node| ready(&nodes, node));
     futures::future::try_join_all(ready)
@@ -96,26 +96,32 @@ pub(super) async fn bring_up(
     Ok(agents)
 }
 
-fn start_agent(client: &Client, live: &Arc<Live>, version: &CiliumVersion, bgp: bool) -> Agent {
+fn start_agent(
+    client: &Client,
+    live: &Arc<Live>,
+    version: &CiliumVersion,
+    bgp: Option<&BgpSettings>,
+) -> Agent {
     let (said, status) = watch::channel(AgentStatus::default());
     let (client, name, node) = (client.clone(), live.name.clone(), Arc::clone(&live.node));
     let (version, stopped) = (*version, CancellationToken::new());
+    let bgp = bgp.cloned();
     let task = tokio::spawn(async move {
-        if !bgp {
+        let Some(settings) = bgp else {
             drop(said);
             return agent::run_without_bgp(client, name, node, stopped).await;
-        }
-        if let Err(error) = agent::run(client, name.clone(), node, version, said, stopped).await {
+        };
+        if let Err(error) = agent::run(client, name.clone(), node, version, settings, said, stopped).await {
             tracing::error!(node = %name, %error, "the agent ended");
         }
     });
     Agent { node: live.name.clone(), task, status: Some(status) }
 }
 
-fn start_operator(client: &Client, version: &CiliumVersion) -> Agent {
-    let (client, version) = (client.clone(), *version);
+fn start_operator(client: &Client, version: &CiliumVersion, settings: &BgpSettings) -> Agent {
+    let (client, version, settings) = (client.clone(), *version, settings.clone());
     let task = tokio::spawn(async move {
-        if let Err(error) = operator::run(client, version, CancellationToken::new()).await {
+        if let Err(error) = operator::run(client, version, settings, CancellationToken::new()).await {
             tracing::error!(%error, "the operator ended");
         }
     });

@@ -150,7 +150,7 @@ impl World {
                 let client = self.control_plane.lock().await.as_ref().map(|plane| plane.client.clone());
                 let client = client.ok_or_else(|| no_cluster("install Cilium"))?;
                 let Some(version) = self.spec.cilium.as_deref() else { return Err(no_cilium()) };
-                let bgp = self.spec.bgp;
+                let bgp = self.spec.bgp.then_some(&self.spec.bgp_settings);
                 let agents =
                     cni::bring_up(version, bgp, &client, &self.births, &self.pods, &mut report, &reporter)
                         .await?;

@@ -146,6 +146,7 @@ pub fn keeper_spec<E>(
         cluster: lab.cluster.clone(),
         cilium: lab.cilium.as_ref().map(|cilium| cilium.version.clone()),
         bgp: lab.cilium.as_ref().is_none_or(|cilium| cilium.values.speaks_bgp()),
+        bgp_settings: lab.cilium.as_ref().map(|cilium| cilium.values.bgp_settings()).unwrap_or_default(),
         gobgp: layers.version(Tool::Gobgp).map(str::to_owned),
         layers: layers.dirs.clone(),
         phases: lab.phases.iter().map(|phase| phase.name.clone()).collect(),

@@ -148,3 +148,76 @@ fn the_lab_of_the_second_api() {
     let Some(ground) = Ground::new("the_lab_of_the_second_api") else { return };
     ground.run(&["test", lab().to_str().unwrap()]).code(0);
 }
+
+/// What one node says otherwise than the others, and where it finds its neighbor, address and prefixes.
+#[test]
+fn overrides_discovery_interfaces_and_aggregates_arrive() {
+    let Some(bench) = Bench::new("overrides_discovery_interfaces_and_aggregates_arrive") else { return };
+    bench.apply_text(&format!(
+        r#"
+apiVersion: cilium.io/v2
+kind: CiliumBGPPeerConfig
+metadata: {{ name: tor }}
+spec:
+  transport: {{ peerPort: 179, sourceInterface: net0 }}
+  families: [{{ afi: ipv4, safi: unicast, advertisements: {{ matchLabels: {{ advertise: bgp }} }} }}]
+---
+apiVersion: cilium.io/v2
+kind: CiliumBGPAdvertisement
+metadata: {{ name: all, labels: {{ advertise: bgp }} }}
+spec:
+  advertisements:
+  - {{ advertisementType: Interface, interface: {{ name: net0 }} }}
+  - {{ advertisementType: Service, selector: {{}}, service: {{ addresses: [ExternalIP], aggregationLengthIPv4: 24 }} }}
+  - {{ advertisementType: PodCIDR, selector: {{}} }}
+---
+apiVersion: v1
+kind: Service
+metadata: {{ name: web, namespace: default }}
+spec: {{ ports: [{{ port: 80 }}], externalIPs: [20.0.0.7] }}
+---
+apiVersion: cilium.io/v2
+kind: CiliumBGPNodeConfigOverride
+metadata: {{ name: {NODE} }}
+spec:
+  bgpInstances: [{{ name: rack0, routerID: 10.9.9.9, localPort: 1790, peers: [{{ name: tor0, localPort: 4 }}] }}]
+---
+apiVersion: cilium.io/v2
+kind: CiliumBGPClusterConfig
+metadata: {{ name: rack0 }}
+spec:
+  nodeSelector: {{ matchLabels: {{ rack: rack0 }} }}
+  bgpInstances:
+  - name: rack0
+    localASN: 65010
+    peers:
+    - name: tor0
+      peerASN: 65010
+      autoDiscovery: {{ mode: DefaultGateway, defaultGateway: {{ addressFamily: ipv4 }} }}
+      peerConfigRef: {{ name: tor }}
+"#
+    ));
+    wait("the session", || {
+        let neighbor = bench.neighbor();
+        neighbor["bgpState"] == "Established" && neighbor["remoteRouterId"] == "10.9.9.9"
+    });
+    assert_eq!(bench.neighbor()["hostForeign"], "10.0.2.2");
+    let nodes = |prefix: &str| {
+        let shown = bench.tor0(&["-c", &format!("show bgp ipv4 unicast {prefix} json")]);
+        let paths = shown["paths"].as_array().cloned().unwrap_or_default();
+        paths.iter().filter(|path| path["peer"]["peerId"] == "10.0.2.2").count()
+    };
+    wait("the aggregate", || nodes("20.0.0.0/24") == 1);
+    wait("the interface's address", || nodes("10.0.2.2/32") == 1);
+    let listening = bench.ground.exec("k", "worker", &["ss", "-ltnH", "sport = :1790"]).code(0);
+    assert!(listening.out.contains(":1790"), "{}", listening.out);
+    // What is not honoured is named, in the condition or in an event.
+    wait("the condition", || {
+        let condition = bench.status()["conditions"][0].clone();
+        let message = condition["message"].as_str().unwrap_or_default().to_owned();
+        condition["status"] == "True" && message.contains("advertisements[2]: selector is not allowed")
+    });
+    let events =
+        bench.kubectl(&["get", "events", "--field-selector", &format!("involvedObject.name={NODE}")]);
+    assert!(events.contains("peers tor0: localPort 4 is not honoured"), "{events}");
+}

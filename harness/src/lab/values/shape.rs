@@ -6,6 +6,7 @@
 use ipnet::IpNet;
 
 use super::Values;
+use crate::cilium::BgpSettings;
 use crate::lab::cluster::KindCluster;
 use crate::lab::yaml::{Diagnostics, Location};
 
@@ -16,6 +17,15 @@ impl Values {
     /// Whether the agents speak BGP: `bgpControlPlane.enabled`, which is false unless set.
     pub fn speaks_bgp(&self) -> bool {
         self.file.is_none() || self.bgp_control_plane == Some(true)
+    }
+
+    /// What the agents and the operator are told about BGP: the chart's defaults where nothing is set.
+    pub fn bgp_settings(&self) -> BgpSettings {
+        let default = BgpSettings::default();
+        BgpSettings {
+            secrets_namespace: self.bgp_secrets_namespace.clone().unwrap_or(default.secrets_namespace),
+            status_report: self.bgp_status_report.unwrap_or(default.status_report),
+        }
     }
 
     /// Where a remark about a value belongs: where it is written, else where the file begins.

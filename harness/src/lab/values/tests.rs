@@ -142,6 +142,18 @@ fn a_cluster_pool_takes_the_place_of_the_clusters_subnets() {
 }
 
 #[rstest]
+#[case("bgpControlPlane: {enabled: true}", "kube-system", true)]
+#[case("bgpControlPlane: {secretsNamespace: {name: bgp}, statusReport: {enabled: false}}", "bgp", false)]
+fn settings_of_bgp_are_read(#[case] text: &str, #[case] namespace: &str, #[case] reports: bool) {
+    let settings = values(text).0.expect("values").bgp_settings();
+    assert_eq!((settings.secrets_namespace.as_str(), settings.status_report), (namespace, reports));
+    // Before 1.17 there is no switch.
+    let of = |version: &str| crate::cilium::promises(&version.parse().unwrap()).unwrap();
+    assert!(settings.reports(of("1.16.0")));
+    assert_eq!(settings.reports(of("1.20.0")), reports);
+}
+
+#[rstest]
 #[case("bgpControlPlane: {enabled: true}", true)]
 #[case("bgpControlPlane: {enabled: false}", false)]
 #[case("ipam: {mode: kubernetes}", false)]

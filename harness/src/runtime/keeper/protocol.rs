@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cilium::BgpSettings;
 use crate::lab::{KindCluster, Step, Topology};
 use crate::node::SocketKind;
 
@@ -28,6 +29,9 @@ pub struct KeeperSpec {
     /// Whether Cilium's agents speak BGP; false where the lab's values switch it off, or leave it off.
     #[serde(default = "yes")]
     pub bgp: bool,
+    /// What the lab's values tell them about it.
+    #[serde(default)]
+    pub bgp_settings: BgpSettings,
     /// The version of the GoBGP that the cluster's nodes run, if there is one and it is known.
     #[serde(default)]
     pub gobgp: Option<String>,

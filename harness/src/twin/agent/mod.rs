@@ -24,5 +24,6 @@ pub use bystander::run_without_bgp;
 pub(super) use objects::Objects;
 pub use reconcile::{AgentError, run};
 pub use records::cilium_node;
+pub(super) use records::warn;
 pub use status::{AgentStatus, NeighborStatus, Phase, RouterStatus};
 pub(super) use watches::kind;

@@ -1,11 +1,12 @@
 //! From the objects of the API and a node to what the node must speak: a pure function.
 //!
 //! What lives here: which of the two BGP APIs decides, and what both need. The first API is in `policies`, the second in
-//! `instances`, addresses of services in `services`. What does not: running speakers (`speaker`, `reconcile`).
+//! `instances`, what that one drops in `refusals`, addresses of services in `services`. What does not: running speakers (`speaker`, `reconcile`).
 
 mod input;
 mod instances;
 mod policies;
+mod refusals;
 mod services;
 mod types;
 
@@ -15,7 +16,7 @@ use std::net::Ipv4Addr;
 use ipnet::IpNet;
 use k8s_openapi::api::core::v1::Node;
 
-pub use input::{Addresses, Advertisement, Input, NodeConfig, PeerConfig, SECRETS_NAMESPACE};
+pub use input::{Addresses, Advertisement, Input, NodeConfig, PeerConfig};
 pub use types::{Attributes, Exports, Family, Neighbor, Password, Plan, SessionKey, VirtualRouter};
 
 /// What the node must speak.

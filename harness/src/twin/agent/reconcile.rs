@@ -23,7 +23,9 @@ use super::status::{AgentStatus, Phase};
 use super::watches::{self, Seen};
 use super::{addresses, records, standing};
 use crate::cilium::bgp::NodeConfigStatus;
-use crate::cilium::{AgentStop, CiliumNode, CiliumVersion, Promises, Unsupported, crds, promises};
+use crate::cilium::{
+    AgentStop, BgpSettings, CiliumNode, CiliumVersion, Promises, Unsupported, crds, promises,
+};
 use crate::node::NodeRef;
 
 /// Why an agent cannot run at all. Everything else is a problem in its status, and is tried again.
@@ -51,12 +53,13 @@ pub async fn run(
     node_name: String,
     node: NodeRef,
     version: CiliumVersion,
+    settings: BgpSettings,
     status: watch::Sender<AgentStatus>,
     stop: CancellationToken,
 ) -> Result<(), AgentError> {
     let promises = promises(&version)?;
     let defined = definitions(client.clone(), &version);
-    let mut agent = Agent::new(client, node_name, node, version, promises, status);
+    let mut agent = Agent::new(client, node_name, node, version, promises, settings, status);
     if stop.run_until_cancelled(defined).await.is_some() {
         agent.watch(&stop).await;
     }
@@ -70,6 +73,8 @@ struct Agent {
     node: NodeRef,
     version: CiliumVersion,
     promises: &'static Promises,
+    /// Whether the node's configuration gets a status.
+    reports: bool,
     status: watch::Sender<AgentStatus>,
     wake: Arc<Notify>,
     seen: Seen,
@@ -96,6 +101,7 @@ impl Agent {
         node: NodeRef,
         version: CiliumVersion,
         promises: &'static Promises,
+        settings: BgpSettings,
         status: watch::Sender<AgentStatus>,
     ) -> Self {
         Self {
@@ -104,9 +110,10 @@ impl Agent {
             node,
             version,
             promises,
+            reports: settings.reports(promises),
             status,
             wake: Arc::default(),
-            seen: Seen::new(version, promises),
+            seen: Seen::new(version, promises, settings.secrets_namespace),
             slots: BTreeMap::new(),
             cilium_host: None,
             written: None,
@@ -205,7 +212,7 @@ impl Agent {
     /// Writes how the speakers are doing into the node's configuration, when it would differ from what was written last.
     async fn report(&mut self, plan: &Plan) {
         self.look_again = None;
-        let Some(config) = self.node_config().cloned() else {
+        let Some(config) = self.node_config().filter(|_| self.reports).cloned() else {
             self.reported = None;
             return;
         };

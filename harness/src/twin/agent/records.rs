@@ -63,7 +63,7 @@ fn first_address(json: &[u8]) -> Option<IpAddr> {
 }
 
 /// Posts a warning about a node, without waiting for it: an API server that is away must not hold the agent up.
-pub(super) fn warn(client: &Client, node: &str, reason: &str, message: &str) {
+pub(in crate::twin) fn warn(client: &Client, node: &str, reason: &str, message: &str) {
     tracing::warn!(node, reason, "{message}");
     let event = event(node, reason, message);
     let client = client.clone();

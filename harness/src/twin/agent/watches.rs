@@ -17,7 +17,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
 use super::objects::Objects;
-use super::plan::{Addresses, Advertisement, Input, NodeConfig, PeerConfig, SECRETS_NAMESPACE};
+use super::plan::{Addresses, Advertisement, Input, NodeConfig, PeerConfig};
 use crate::cilium::{CiliumBGPPeeringPolicy, CiliumVersion, Promises, bgp_v2_versions};
 
 type Watched<K> = Result<Event<K>, watcher::Error>;
@@ -40,6 +40,7 @@ pub(super) enum News {
 pub(super) struct Seen {
     version: CiliumVersion,
     promises: &'static Promises,
+    secrets_namespace: String,
     pub(super) nodes: Objects<Node>,
     pub(super) policies: Objects<Guarded<CiliumBGPPeeringPolicy>>,
     pub(super) node_configs: Objects<Guarded<NodeConfig>>,
@@ -68,10 +69,15 @@ pub(super) fn node_configs(promises: &Promises) -> Option<ApiResource> {
 }
 
 impl Seen {
-    pub(super) fn new(version: CiliumVersion, promises: &'static Promises) -> Self {
+    pub(super) fn new(
+        version: CiliumVersion,
+        promises: &'static Promises,
+        secrets_namespace: String,
+    ) -> Self {
         Self {
             version,
             promises,
+            secrets_namespace,
             nodes: Objects::default(),
             policies: Objects::default(),
             node_configs: Objects::default(),
@@ -88,9 +94,9 @@ impl Seen {
         self.version.line() >= (1, 13)
     }
 
-    /// Passwords came with 1.15.
+    /// Passwords came with 1.15, and are nowhere without a namespace.
     fn with_secrets(&self) -> bool {
-        self.version.line() >= (1, 15)
+        self.version.line() >= (1, 15) && !self.secrets_namespace.is_empty()
     }
 
     fn with_second_api(&self) -> bool {
@@ -119,7 +125,7 @@ impl Seen {
             streams.push(stream(Api::all(client.clone()), all(), News::Endpoints));
         }
         if self.with_secrets() {
-            let secrets = Api::namespaced(client.clone(), SECRETS_NAMESPACE);
+            let secrets = Api::namespaced(client.clone(), &self.secrets_namespace);
             streams.push(stream(secrets, all(), News::Secret));
         }
         select_all(streams).boxed()
@@ -172,6 +178,7 @@ impl Seen {
             advertisements: advertisements.into_values().collect(),
             services: self.services.values().collect(),
             endpoints: self.endpoints.values().collect(),
+            secrets_namespace: &self.secrets_namespace,
             secrets: secrets.collect(),
             addresses,
         };

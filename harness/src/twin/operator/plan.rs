@@ -13,7 +13,7 @@ use crate::cilium::bgp::{
     CiliumBGPPeerConfigSpec, ClusterInstance, Condition, Conditions, InstanceOverride, NodeInstance,
     NodePeer,
 };
-use crate::twin::agent::plan::{NodeConfig, PeerConfig, SECRETS_NAMESPACE};
+use crate::twin::agent::plan::{NodeConfig, PeerConfig};
 use crate::twin::agent::selector::selects;
 
 /// A CiliumBGPClusterConfig, in whichever version it is served.
@@ -51,6 +51,8 @@ pub struct Outcome {
     pub peers: BTreeMap<String, Vec<Condition>>,
     /// What is wrong and has no condition of its own, one sentence each.
     pub problems: Vec<String>,
+    /// What of a node's override changes nothing: the node, and a sentence. An override has no status to say it in.
+    pub overrides: Vec<(String, String)>,
 }
 
 /// What is to be done. `kind` is that of CiliumBGPNodeConfig as it is served; `owner_version` the version of the owner's.
@@ -106,7 +108,13 @@ fn one(
             conflicts.insert(owner.clone());
             continue;
         }
-        let spec = node_spec(cluster, input.overrides.get(node).copied());
+        let over = input.overrides.get(node).copied();
+        outcome.overrides.extend(
+            over.iter()
+                .flat_map(|over| without_effect(cluster, over))
+                .map(|why| ((*node).to_owned(), format!("CiliumBGPNodeConfigOverride {node}: {why}"))),
+        );
+        let spec = node_spec(cluster, over);
         let old = input.node_configs.get(node);
         let ours = |config: &&NodeConfig| config.spec == spec && owner_is(config, cluster);
         if old.filter(|config| ours(config)).is_none() {
@@ -191,6 +199,32 @@ fn node_spec(cluster: &ClusterConfig, over: Option<&Override>) -> CiliumBGPNodeC
     CiliumBGPNodeConfigSpec { bgp_instances: cluster.spec.bgp_instances.iter().map(instance).collect() }
 }
 
+/// What of an override changes nothing on its node, by field.
+fn without_effect(cluster: &ClusterConfig, over: &Override) -> Vec<String> {
+    let mut found = Vec::new();
+    for over in &over.spec.bgp_instances {
+        let place = format!("bgpInstances {}", over.name);
+        let Some(instance) = cluster.spec.bgp_instances.iter().find(|one| one.name == over.name) else {
+            found
+                .push(format!("{place}: CiliumBGPClusterConfig {} has no such instance", cluster.name_any()));
+            continue;
+        };
+        for peer in &over.peers {
+            let place = format!("{place}, peers {}", peer.name);
+            if !instance.peers.iter().any(|one| one.name == peer.name) {
+                found
+                    .push(format!("{place}: CiliumBGPClusterConfig {} has no such peer", cluster.name_any()));
+            }
+            if let Some(port) = peer.local_port {
+                found.push(format!(
+                    "{place}: localPort {port} is not honoured: GoBGP dials from the port that the kernel gives, and Cilium never hands it on; leave it out (to listen, set localPort of the instance)"
+                ));
+            }
+        }
+    }
+    found
+}
+
 fn node_instance(instance: &ClusterInstance, over: &InstanceOverride) -> NodeInstance {
     let peers = instance.peers.iter().map(|peer| NodePeer {
         name: peer.name.clone(),
@@ -224,9 +258,6 @@ fn peer_conditions(peer: &PeerConfig, secrets: &BTreeSet<&str>) -> Vec<Condition
         .put(&mut conditions);
     conditions
 }
-
-/// The namespace of the Secrets in [`Input::secrets`].
-pub const SECRETS: &str = SECRETS_NAMESPACE;
 
 #[cfg(test)]
 mod tests;

@@ -23,11 +23,11 @@ use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::plan::{ClusterConfig, Input, Outcome, Override, SECRETS, plan};
+use super::plan::{ClusterConfig, Input, Outcome, Override, plan};
 use crate::cilium::bgp::Condition;
-use crate::cilium::{CiliumNode, CiliumVersion, Promises, Unsupported, crds, promises};
+use crate::cilium::{BgpSettings, CiliumNode, CiliumVersion, Promises, Unsupported, crds, promises};
 use crate::twin::agent::plan::{NodeConfig, PeerConfig};
-use crate::twin::agent::{Objects, kind};
+use crate::twin::agent::{Objects, kind, warn};
 
 /// How long to wait before what the server did not take is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -47,10 +47,19 @@ enum News {
 ///
 /// # Errors
 /// [`Unsupported`] for a version without a BGP control plane.
-pub async fn run(client: Client, version: CiliumVersion, stop: CancellationToken) -> Result<(), Unsupported> {
+pub async fn run(
+    client: Client,
+    version: CiliumVersion,
+    settings: BgpSettings,
+    stop: CancellationToken,
+) -> Result<(), Unsupported> {
     let promises = promises(&version)?;
     let Some(kinds) = Kinds::of(promises) else { return Ok(()) };
-    let mut operator = Operator { client, version, kinds, seen: Seen::default(), told: Vec::new() };
+    // Statuses of these kinds came with 1.17.
+    let reports = version.line() >= (1, 17) && settings.reports(promises);
+    let secrets = settings.secrets_namespace;
+    let mut operator =
+        Operator { client, version, reports, secrets, kinds, seen: Seen::default(), told: Vec::new() };
     if stop.run_until_cancelled(operator.defined()).await.is_some() {
         stop.run_until_cancelled(operator.watch()).await;
     }
@@ -88,6 +97,10 @@ struct Seen {
 struct Operator {
     client: Client,
     version: CiliumVersion,
+    /// Whether it writes conditions.
+    reports: bool,
+    /// The namespace of the Secrets with passwords; empty where there is none.
+    secrets: String,
     kinds: Kinds,
     seen: Seen,
     told: Vec<String>,
@@ -113,8 +126,13 @@ impl Operator {
             stream(Api::all_with(client(), &self.kinds.peers), News::Peer),
             stream(Api::all_with(client(), &self.kinds.overrides), News::Override),
             stream(Api::all_with(client(), &self.kinds.node_configs), News::NodeConfig),
-            stream(Api::namespaced(client(), SECRETS), News::Secret),
         ]);
+        if self.secrets.is_empty() {
+            self.seen.secrets.take(Event::Init);
+            self.seen.secrets.take(Event::InitDone);
+        } else {
+            watches.push(stream(Api::namespaced(client(), &self.secrets), News::Secret));
+        }
         let mut again = None;
         loop {
             tokio::select! {
@@ -132,12 +150,16 @@ impl Operator {
 
     /// Does what is to be done; whether the server took all of it.
     async fn reconcile(&mut self) -> bool {
-        let Outcome { write, delete, clusters, peers, problems } =
+        let Outcome { write, delete, clusters, peers, problems, overrides } =
             plan(&self.seen.input(), &self.kinds.node_configs);
         for problem in problems.iter().filter(|problem| !self.told.contains(problem)) {
             tracing::warn!("{problem}");
         }
+        for (node, problem) in overrides.iter().filter(|(_, problem)| !self.told.contains(problem)) {
+            warn(&self.client, node, "BGPProblem", problem);
+        }
         self.told = problems;
+        self.told.extend(overrides.into_iter().map(|(_, problem)| problem));
         let configs = Api::<NodeConfig>::all_with(self.client.clone(), &self.kinds.node_configs);
         let mut failed = Vec::new();
         for config in write {
@@ -155,8 +177,7 @@ impl Operator {
                 other => failed.extend(other.err()),
             }
         }
-        // Statuses of these two came with 1.17.
-        if self.version.line() >= (1, 17) {
+        if self.reports {
             let conditions =
                 |old: Option<&Vec<Condition>>, new: &Vec<Condition>| old.unwrap_or(&Vec::new()) != new;
             for (name, new) in clusters {

@@ -14,9 +14,6 @@ use crate::cilium::bgp::{
 };
 use crate::cilium::{CiliumBGPPeeringPolicy, CiliumVersion, Promises};
 
-/// Where passwords are, as the chart's `bgpControlPlane.secretsNamespace.name` has it.
-pub const SECRETS_NAMESPACE: &str = "kube-system";
-
 /// A CiliumBGPNodeConfig, in whichever version it is served.
 pub type NodeConfig = Object<CiliumBGPNodeConfigSpec, NodeConfigStatus>;
 /// A CiliumBGPPeerConfig, in whichever version it is served.
@@ -45,7 +42,9 @@ pub struct Input<'a> {
     pub services: Vec<&'a Service>,
     /// All endpoints of services.
     pub endpoints: Vec<&'a EndpointSlice>,
-    /// The Secrets of [`SECRETS_NAMESPACE`], by name.
+    /// The namespace of the Secrets with passwords.
+    pub secrets_namespace: &'a str,
+    /// The Secrets there, by name.
     pub secrets: BTreeMap<&'a str, &'a Secret>,
     /// The node's addresses.
     pub addresses: &'a Addresses,
@@ -78,6 +77,7 @@ impl<'a> Input<'a> {
             advertisements: Vec::new(),
             services: Vec::new(),
             endpoints: Vec::new(),
+            secrets_namespace: "kube-system",
             secrets: BTreeMap::new(),
             addresses,
         }
@@ -106,14 +106,19 @@ impl Input<'_> {
     /// # Errors
     /// When the Secret has no key `password`.
     pub(super) fn password(&self, secret: &str) -> Result<Option<String>, String> {
+        let namespace = self.secrets_namespace;
+        if namespace.is_empty() {
+            return Err(
+                "authSecretRef: bgpControlPlane.secretsNamespace.name is empty in the chart's values"
+                    .to_owned(),
+            );
+        }
         let Some(found) = self.secrets.get(secret) else { return Ok(None) };
         let bytes = found.data.as_ref().and_then(|data| data.get("password"));
         let text =
             bytes.and_then(|bytes| String::from_utf8(bytes.0.clone()).ok()).filter(|text| !text.is_empty());
         text.map(Some).ok_or_else(|| {
-            format!(
-                "authSecretRef: Secret {SECRETS_NAMESPACE}/{secret} has no key `password` with a text in it"
-            )
+            format!("authSecretRef: Secret {namespace}/{secret} has no key `password` with a text in it")
         })
     }
 }

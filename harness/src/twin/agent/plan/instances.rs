@@ -12,7 +12,7 @@ use kube::ResourceExt;
 
 use super::policies::{attributes, missing_secret};
 use super::types::{Exports, Family, Neighbor, Password, Plan, VirtualRouter};
-use super::{Input, NodeConfig, asn, internal_ipv4, pod_cidrs, services};
+use super::{Input, NodeConfig, asn, internal_ipv4, pod_cidrs, refusals, services};
 use crate::cilium::Promises;
 use crate::cilium::bgp::{Advertisement, AdvertisementType, CiliumBGPPeerConfigSpec, NodeInstance, NodePeer};
 use crate::twin::agent::selector::selects;
@@ -44,6 +44,15 @@ struct Problems {
     warnings: Vec<String>,
 }
 
+impl Problems {
+    /// Several peers may meet the same advertisement.
+    fn error_once(&mut self, problem: String) {
+        if !self.errors.contains(&problem) {
+            self.errors.push(problem);
+        }
+    }
+}
+
 fn router(
     input: &Input<'_>,
     instance: &NodeInstance,
@@ -61,7 +70,7 @@ fn router(
     let local_port = instance.local_port.map(|port| u16::try_from(port).map_err(|_| bad_port(port)));
     let mut neighbors: BTreeMap<IpAddr, Neighbor> = BTreeMap::new();
     for peer in &instance.peers {
-        match neighbor(input, peer, problems) {
+        match neighbor(input, peer, local_asn, problems) {
             Ok(Some(neighbor)) => {
                 if let Some(other) = neighbors.insert(neighbor.address, neighbor) {
                     let other = other.name.unwrap_or_default();
@@ -92,18 +101,44 @@ fn bad_port(port: i32) -> String {
     format!("localPort {port} is not between 1 and 65535")
 }
 
-fn neighbor(input: &Input<'_>, peer: &NodePeer, problems: &mut Problems) -> Result<Option<Neighbor>, String> {
+fn neighbor(
+    input: &Input<'_>,
+    peer: &NodePeer,
+    local_asn: i64,
+    problems: &mut Problems,
+) -> Result<Option<Neighbor>, String> {
     let peer_asn = peer.peer_asn.ok_or("it has no peerASN")?;
-    let Some(address) = address(input, peer)? else { return Ok(None) };
+    let Some(address) = address(input, peer)? else {
+        let name = &peer.name;
+        problems
+            .warnings
+            .push(format!("peer {name}: it has neither peerAddress nor autoDiscovery, and is not dialed"));
+        return Ok(None);
+    };
     let default = CiliumBGPPeerConfigSpec::default();
     let config = match peer.peer_config_ref.as_ref().filter(|reference| !reference.name.is_empty()) {
         None => &default,
         Some(reference) => match input.peer_configs.get(reference.name.as_str()) {
             Some(found) => &found.spec,
-            None => return Ok(None),
+            None => {
+                // From 1.17 on a condition of the CiliumBGPClusterConfig tells it.
+                if input.version.line() < (1, 17) {
+                    let (peer, config) = (&peer.name, &reference.name);
+                    problems.warnings.push(format!(
+                        "peer {peer}: peerConfigRef: there is no CiliumBGPPeerConfig {config}, so it is not dialed"
+                    ));
+                }
+                return Ok(None);
+            }
         },
     };
+    let of_peer = |why: String| format!("peer {}: {why}", peer.name);
+    let ignored = refusals::ignored(&input.version, peer, config);
+    problems.errors.extend(ignored.into_iter().map(of_peer));
+    let overruled = refusals::overruled(peer, config, local_asn);
+    problems.warnings.extend(overruled.into_iter().map(of_peer));
     let timers = config.timers.clone().unwrap_or_default();
+    refusals::timers(&timers)?;
     let transport = config.transport.clone().unwrap_or_default();
     let families: Vec<Family> = match config.families.as_slice() {
         [] => vec![Family::IPV6, Family::IPV4],
@@ -114,7 +149,7 @@ fn neighbor(input: &Input<'_>, peer: &NodePeer, problems: &mut Problems) -> Resu
         Some(secret) => {
             let found = input.password(secret)?;
             if found.is_none() {
-                problems.warnings.push(missing_secret(&peer.name, secret));
+                problems.warnings.push(missing_secret(input.secrets_namespace, &peer.name, secret));
             }
             found.map(Password)
         }
@@ -211,6 +246,9 @@ fn exports(
             for (index, advertisement) in resource.spec.advertisements.iter().enumerate() {
                 let place =
                     || format!("CiliumBGPAdvertisement {}, advertisements[{index}]", resource.name_any());
+                if let Some(why) = refusals::unread(advertisement) {
+                    problems.error_once(format!("{}: {why}", place()));
+                }
                 match prefixes(input, advertisement) {
                     Ok(prefixes) => {
                         let said = advertisement.attributes.clone().unwrap_or_default();
@@ -221,12 +259,7 @@ fn exports(
                             exports.prefixes.entry(prefix).or_default().join(&said);
                         }
                     }
-                    Err(why) => {
-                        let problem = format!("{}: {why}", place());
-                        if !problems.errors.contains(&problem) {
-                            problems.errors.push(problem);
-                        }
-                    }
+                    Err(why) => problems.error_once(format!("{}: {why}", place())),
                 }
             }
         }
@@ -235,6 +268,7 @@ fn exports(
 }
 
 fn prefixes(input: &Input<'_>, advertisement: &Advertisement) -> Result<BTreeSet<IpNet>, String> {
+    refusals::advertisement(advertisement)?;
     match advertisement.advertisement_type {
         AdvertisementType::PodCIDR => pod_cidrs(input.node),
         AdvertisementType::CiliumPodIPPool => {
@@ -242,7 +276,7 @@ fn prefixes(input: &Input<'_>, advertisement: &Advertisement) -> Result<BTreeSet
                 .to_owned())
         }
         AdvertisementType::Service => {
-            // Without options or a selector no service is meant.
+            // Without a selector no service is meant.
             let Some(options) = &advertisement.service else { return Ok(BTreeSet::new()) };
             let found = services::prefixes(input, advertisement.selector.as_ref(), options);
             found.map(|found| found.into_iter().collect()).map_err(|why| format!("selector: {why}"))
@@ -250,6 +284,9 @@ fn prefixes(input: &Input<'_>, advertisement: &Advertisement) -> Result<BTreeSet
         AdvertisementType::Interface => {
             let Some(options) = &advertisement.interface else { return Ok(BTreeSet::new()) };
             let addresses = input.addresses.interfaces.get(&options.name);
+            if addresses.is_none_or(Vec::is_empty) {
+                return Err(format!("interface.name: {} has no address on this node", options.name));
+            }
             Ok(addresses.into_iter().flatten().map(|address| IpNet::from(*address)).collect())
         }
     }

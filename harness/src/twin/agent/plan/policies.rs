@@ -191,7 +191,7 @@ fn neighbor(
         Some(secret) => {
             let found = input.password(secret)?;
             if found.is_none() {
-                problems.push(missing_secret(text, secret));
+                problems.push(missing_secret(input.secrets_namespace, text, secret));
             }
             found.map(Password)
         }
@@ -225,8 +225,7 @@ fn neighbor(
 }
 
 /// What to say when a Secret is missing: Cilium then dials without a password.
-pub(super) fn missing_secret(peer: &str, secret: &str) -> String {
-    let namespace = super::SECRETS_NAMESPACE;
+pub(super) fn missing_secret(namespace: &str, peer: &str, secret: &str) -> String {
     format!(
         "neighbor {peer}: there is no Secret {namespace}/{secret} (authSecretRef), so it is dialed without a password"
     )

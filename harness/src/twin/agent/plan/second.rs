@@ -152,6 +152,7 @@ fn everything_a_peer_configuration_can_say() {
         "transport": { "peerPort": 1790, "sourceInterface": "net0" },
     });
     let mut world = World::of(&config, &json!([]));
+    world.config.as_mut().unwrap().spec.bgp_instances[0].peers[0].peer_asn = Some(65011);
     world
         .addresses
         .interfaces
@@ -184,12 +185,92 @@ fn what_cannot_be_is_said_by_field_and_keeps_nothing_else() {
     assert_eq!(texts(&plan), ["10.1.1.0/24"]);
 }
 
+/// Each with what is said of it, and whether the peer is dialed all the same.
+#[rstest]
+#[case::port("1.17.0", json!({ "transport": { "localPort": 1790 } }), "transport.localPort 1790 is not honoured: GoBGP", true)]
+#[case::later("1.20.0", json!({ "transport": { "localPort": 1790 } }), "transport.localPort 1790 is not honoured: Cilium", true)]
+#[case::timers("1.20.0", json!({ "timers": { "holdTimeSeconds": 9 } }), "timers.keepAliveTimeSeconds 30 is above timers.holdTimeSeconds 9", false)]
+fn a_field_without_effect_is_named(
+    #[case] version: &str,
+    #[case] config: Value,
+    #[case] said: &str,
+    #[case] dialed: bool,
+) {
+    let plan = World::of(&config, &json!([])).plan(version);
+    assert_eq!(plan.instance_problems.len(), 1, "{:?}", plan.instance_problems);
+    assert!(plan.instance_problems[0].1.contains(said), "{:?}", plan.instance_problems);
+    assert_eq!(plan.virtual_routers[0].neighbors.len(), usize::from(dialed));
+}
+
+#[test]
+fn fields_of_a_peer_that_contradict_each_other_are_named() {
+    let config = json!({ "transport": { "sourceInterface": "net0" }, "ebgpMultihop": 4 });
+    let mut world = World::of(&config, &json!([]));
+    let found = &mut world.config.as_mut().unwrap().spec.bgp_instances[0].peers[0];
+    found.local_address = Some("10.0.2.2".to_owned());
+    found.auto_discovery =
+        Some(read(json!({ "mode": "DefaultGateway", "defaultGateway": { "addressFamily": "ipv4" } })));
+    found.peer_config_ref.as_mut().unwrap().kind = Some("Secret".to_owned());
+    let plan = world.plan("1.20.0");
+    let said: Vec<&str> = plan.instance_problems.iter().map(|(_, why)| why.as_str()).collect();
+    for field in ["peerConfigRef.kind `Secret`", "autoDiscovery"] {
+        assert!(said.iter().any(|why| why.starts_with("peer tor0: ") && why.contains(field)), "{said:?}");
+    }
+    // What is overruled as Cilium documents it is no error, and told all the same.
+    for field in ["transport.sourceInterface", "ebgpMultihop 4"] {
+        assert!(!said.iter().any(|why| why.contains(field)), "{said:?}");
+        assert!(plan.problems.iter().any(|why| why.contains(field)), "{:?}", plan.problems);
+    }
+    assert_eq!(plan.virtual_routers[0].neighbors[0].local_address, Some("10.0.2.2".parse().unwrap()));
+    found_nowhere(&mut world);
+}
+
+fn found_nowhere(world: &mut World) {
+    let peer = &mut world.config.as_mut().unwrap().spec.bgp_instances[0].peers[0];
+    (peer.peer_address, peer.auto_discovery) = (None, None);
+    let plan = world.plan("1.20.0");
+    assert!(
+        plan.problems.iter().any(|why| why.contains("neither peerAddress nor autoDiscovery")),
+        "{:?}",
+        plan.problems
+    );
+    assert!(plan.instance_problems.is_empty());
+}
+
+#[rstest]
+#[case::selector(json!({ "advertisementType": "PodCIDR", "selector": {} }), "selector is not allowed")]
+#[case::service(json!({ "advertisementType": "PodCIDR", "service": { "addresses": ["ClusterIP"] } }), "service is not allowed")]
+#[case::interface(json!({ "advertisementType": "PodCIDR", "interface": { "name": "lo" } }), "interface is not allowed")]
+#[case::no_service(json!({ "advertisementType": "Service", "selector": {} }), "service is needed")]
+#[case::no_interface(json!({ "advertisementType": "Interface" }), "interface is needed")]
+#[case::nowhere(json!({ "advertisementType": "Interface", "interface": { "name": "net9" } }), "interface.name: net9 has no address")]
+fn an_advertisement_whose_fields_do_not_go_together_goes_to_nobody(
+    #[case] advertisement: Value,
+    #[case] said: &str,
+) {
+    let plan = World::of(&json!({ "families": selecting() }), &json!([advertisement])).plan("1.20.0");
+    assert!(plan.instance_problems[0].1.contains(&format!("advertisements[0]: {said}")), "{plan:?}");
+    assert!(texts(&plan).is_empty());
+}
+
+#[test]
+fn an_interface_goes_out_whatever_is_selected() {
+    let list = json!([{ "advertisementType": "Interface", "interface": { "name": "lo" }, "selector": {} }]);
+    let mut world = World::of(&json!({ "families": selecting() }), &list);
+    world.addresses.interfaces.insert("lo".to_owned(), vec!["10.0.9.9".parse().unwrap()]);
+    let plan = world.plan("1.20.0");
+    assert_eq!(texts(&plan), ["10.0.9.9/32"]);
+    assert!(plan.instance_problems[0].1.contains("advertisements[0]: selector is not honoured"), "{plan:?}");
+}
+
 #[test]
 fn a_peer_without_its_configuration_waits() {
     let mut world = World::of(&json!({ "families": selecting() }), &json!([]));
     world.peers.clear();
     let plan = world.plan("1.20.0");
     assert!(plan.virtual_routers[0].neighbors.is_empty() && plan.problems.is_empty());
+    // Before there were conditions for it.
+    assert!(world.plan("1.16.0").problems[0].contains("there is no CiliumBGPPeerConfig tor"));
 }
 
 #[test]

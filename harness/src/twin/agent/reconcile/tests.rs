@@ -23,8 +23,15 @@ fn bench(node: NodeRef, version: &str) -> Bench {
     server.define(version);
     let (sender, status) = watch::channel(AgentStatus::default());
     let stop = CancellationToken::new();
-    let running =
-        run(server.client(), "worker".to_owned(), node, version.parse().unwrap(), sender, stop.clone());
+    let running = run(
+        server.client(),
+        "worker".to_owned(),
+        node,
+        version.parse().unwrap(),
+        BgpSettings::default(),
+        sender,
+        stop.clone(),
+    );
     Bench { server, status, stop, task: tokio::spawn(running) }
 }
 
@@ -201,7 +208,15 @@ async fn the_agent_waits_for_its_definitions_and_writes_its_node() {
     let (sender, status) = watch::channel(AgentStatus::default());
     let stop = CancellationToken::new();
     let version: CiliumVersion = "1.12.1".parse().unwrap();
-    let running = run(server.client(), "worker".to_owned(), node.node(), version, sender, stop.clone());
+    let running = run(
+        server.client(),
+        "worker".to_owned(),
+        node.node(),
+        version,
+        BgpSettings::default(),
+        sender,
+        stop.clone(),
+    );
     let task = tokio::spawn(running);
     tokio::task::yield_now().await;
     assert_eq!(status.borrow().phase, Phase::Starting);

@@ -178,9 +178,35 @@ fn overrides_are_of_one_node() {
         (changed.local_port, changed.peers[0].local_address.as_deref()),
         (Some(1790), Some("10.0.2.2"))
     );
+    assert!(outcome.overrides.is_empty());
     let other = instance("worker2");
     assert_eq!(
         (other.router_id, other.local_asn, other.peers[0].local_address.clone()),
         (None, Some(65010), None)
     );
+}
+
+#[test]
+fn what_of_an_override_changes_nothing_is_named() {
+    let (clusters, nodes) = ([cluster("all", None)], racks());
+    let over: Override = serde_json::from_value(json!({
+        "apiVersion": "cilium.io/v2", "kind": "CiliumBGPNodeConfigOverride", "metadata": { "name": "worker" },
+        "spec": { "bgpInstances": [
+            { "name": "65010", "peers": [{ "name": "tor0", "localPort": 1790 }, { "name": "tor9" }] },
+            { "name": "65099" },
+        ] },
+    }))
+    .unwrap();
+    let mut input = input(&clusters, &nodes, &[]);
+    input.overrides.insert("worker", &over);
+    let outcome = plan(&input, &kind());
+    let said: Vec<&str> = outcome.overrides.iter().map(|(_, why)| why.as_str()).collect();
+    assert!(outcome.overrides.iter().all(|(node, _)| node == "worker"));
+    assert!(said[0].contains("bgpInstances 65010, peers tor0: localPort 1790 is not honoured"), "{said:?}");
+    assert!(said[1].contains("peers tor9: CiliumBGPClusterConfig all has no such peer"), "{said:?}");
+    assert!(
+        said[2].contains("bgpInstances 65099: CiliumBGPClusterConfig all has no such instance"),
+        "{said:?}"
+    );
+    assert_eq!(said.len(), 3);
 }
