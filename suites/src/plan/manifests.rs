@@ -122,7 +122,13 @@ mod tests {
         "`CiliumBGPPeeringPolicy` is not served in `cilium.io/v2`",
         "`cilium.io/v2alpha1`"
     )]
-    #[case("nettool.yaml", "nodeSelector:", "nodeSelektor:", "no field `spec.nodeSelektor`", "")]
+    #[case(
+        "nettool.yaml",
+        "nodeSelector:",
+        "nodeSelektor:",
+        "no field `spec.nodeSelektor`",
+        "did you mean `nodeSelector`?"
+    )]
     #[case("nettool.yaml", "kind: Pod", "kind: Pdo", "no kind `Pdo`", "did you mean `Pod`?")]
     #[case("nettool.yaml", "kind: Pod", "kind: Deployment", "no kind `Deployment`", "kubectl api-resources")]
     fn a_mistake_in_a_manifest_is_told_with_its_place(

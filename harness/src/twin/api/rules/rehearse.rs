@@ -4,8 +4,9 @@
 //! other objects (a namespace that is not there, an address that is taken), which only the real thing can judge; and the
 //! places of fields in files, which the reader of the files knows.
 
+use schemars::SchemaGenerator;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Rules, Unknown, check, defaults, install};
 use crate::twin::api::ApiError;
@@ -111,10 +112,39 @@ fn unknown(resource: &Resource, field: String) -> Wrong {
     let (parent, _) = field.rsplit_once('.').unwrap_or(("", &field));
     let instead = match &resource.flavor {
         Flavor::Custom { schema, .. } => schema.names_at(parent),
-        Flavor::Builtin(_) => Vec::new(),
+        Flavor::Builtin(of) => {
+            let mut generator = SchemaGenerator::default();
+            let whole = (of.describe)(&mut generator).to_value();
+            fields_at(&whole, &generator.take_definitions(true), parent)
+        }
     };
     let message = format!("{} has no field `{field}`", resource.kind);
     Wrong { field, message, instead }
+}
+
+/// The names of the fields at a path of a described type; none where the path leads nowhere.
+fn fields_at(whole: &Value, definitions: &Map<String, Value>, path: &str) -> Vec<String> {
+    let resolve = |schema: &Value| -> Option<Value> {
+        // A field of a type of its own refers to it, alone or beside a description or null.
+        let beside = ["allOf", "anyOf"].into_iter().filter_map(|key| schema[key].as_array()).flatten();
+        let referred = std::iter::once(schema).chain(beside).find_map(|schema| schema["$ref"].as_str());
+        match referred {
+            Some(name) => definitions.get(name.rsplit('/').next()?).cloned(),
+            None => Some(schema.clone()),
+        }
+    };
+    let step = |schema: Value, step: &str| -> Option<Value> {
+        let (name, indexes) =
+            step.split_once('[').map_or((step, 0), |(name, rest)| (name, rest.matches(']').count()));
+        let field = resolve(&schema["properties"][name])?;
+        (0..indexes).try_fold(field, |schema, _| resolve(&schema["items"]))
+    };
+    let found = path
+        .split('.')
+        .filter(|name| !name.is_empty())
+        .try_fold(resolve(whole), |schema, name| schema.map(|schema| step(schema, name)));
+    let properties = found.flatten().and_then(|schema| schema["properties"].as_object().cloned());
+    properties.map(|all| all.keys().cloned().collect()).unwrap_or_default()
 }
 
 fn refused(error: &ApiError) -> Vec<Wrong> {
@@ -195,6 +225,14 @@ mod tests {
         assert_eq!(said(&pod(json!({"containers": containers}))), Vec::new());
         let misspelt = said(&pod(json!({"containers": containers, "nodeSelektor": {}})));
         assert_eq!(misspelt[0].0, "spec.nodeSelektor");
+        let rehearsal = Rehearsal::new::<Value>(&[]).unwrap();
+        let instead = |spec: Value| rehearsal.apply(&pod(spec)).remove(0).instead;
+        assert!(
+            instead(json!({"containers": containers, "nodeSelektor": {}}))
+                .contains(&"nodeSelector".to_owned())
+        );
+        let deeper = json!({"containers": [{"name": "a", "securityContext": {"capabilitys": {}}}]});
+        assert!(instead(deeper).contains(&"capabilities".to_owned()));
         let wrong = said(&pod(json!({"containers": containers, "hostNetwork": "maybe"})));
         assert_eq!(wrong[0].0, "spec.hostNetwork", "{wrong:?}");
     }
