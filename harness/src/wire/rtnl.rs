@@ -52,6 +52,11 @@ impl WireError {
     pub(super) fn refused(what: impl Into<String>, source: io::Error) -> Self {
         Self::Refused { what: what.into(), source }
     }
+
+    /// Whether the kernel refused because such a thing is there.
+    pub(super) fn is_there_already(&self) -> bool {
+        matches!(self, Self::Refused { source, .. } if source.kind() == io::ErrorKind::AlreadyExists)
+    }
 }
 
 /// A socket to the links, addresses and routes of one network namespace.
