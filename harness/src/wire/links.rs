@@ -350,11 +350,11 @@ mod tests {
         Wire::connect(&link("one", "one")).expect("the first link");
         let last = a.link("one").expect("one").header.index.max(b.link("one").expect("one").header.index);
         for index in last + 1..last + 9 {
-            let mut dummy = LinkMessage::default();
-            dummy.header.index = index;
-            dummy.attributes.push(LinkAttribute::IfName(format!("d{index}")));
-            dummy.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Dummy)]));
-            let made = b.rtnl.change(RouteNetlinkMessage::NewLink(dummy), NLM_F_CREATE | NLM_F_EXCL);
+            let mut other = LinkMessage::default();
+            other.header.index = index;
+            other.attributes.push(LinkAttribute::IfName(format!("o{index}")));
+            other.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Bridge)]));
+            let made = b.rtnl.change(RouteNetlinkMessage::NewLink(other), NLM_F_CREATE | NLM_F_EXCL);
             made.expect("an interface with an index of its own");
         }
         Wire::connect(&link("two", "two")).expect("a link beside taken indexes");

@@ -53,9 +53,11 @@ impl WireError {
         Self::Refused { what: what.into(), source }
     }
 
-    /// Whether the kernel refused because such a thing is there.
+    /// Whether the kernel refused because such a thing is there. Of an index that is taken it says busy at one end of a link,
+    /// and there already at the other.
     pub(super) fn is_there_already(&self) -> bool {
-        matches!(self, Self::Refused { source, .. } if source.kind() == io::ErrorKind::AlreadyExists)
+        let taken = |kind| matches!(kind, io::ErrorKind::AlreadyExists | io::ErrorKind::ResourceBusy);
+        matches!(self, Self::Refused { source, .. } if taken(source.kind()))
     }
 }
 
