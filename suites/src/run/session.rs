@@ -135,7 +135,8 @@ pub struct Finished {
 
 /// The programs a lab's nodes need.
 pub fn needs<E>(lab: &Lab<E>) -> Vec<Tool> {
-    let mut needs = vec![Tool::Frr, Tool::Ping, Tool::Traceroute, Tool::Iproute, Tool::Iptables];
+    let mut needs =
+        vec![Tool::Frr, Tool::Ping, Tool::Traceroute, Tool::Iproute, Tool::Iptables, Tool::Sysctl];
     if lab.cilium.as_ref().is_some_and(|cilium| cilium.values.speaks_bgp()) {
         needs.push(Tool::Gobgp);
     }
