@@ -6,6 +6,7 @@ mod attempt;
 mod deadline;
 mod engine;
 mod observe;
+mod prepare;
 mod probes;
 mod prospects;
 mod session;
@@ -15,8 +16,9 @@ mod view;
 
 pub use actions::ActionError;
 pub use engine::{Engine, Outcome, Selection};
+pub use prepare::{Prepared, prepare};
 pub use session::{
-    Begin, Finished, NOT_MODELLED, Prepared, RunError, RunSettings, VERSION, bring_up, find, keeper_spec,
-    needs, prepare, recorder, run,
+    Begin, Finished, NOT_MODELLED, RunError, RunSettings, VERSION, bring_up, find, keeper_spec, needs,
+    recorder, run,
 };
 pub use trials::main;

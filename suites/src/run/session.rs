@@ -1,14 +1,14 @@
 //! One run from its lab to its record: what it needs, the fabric, the engine, the end.
 //!
-//! What lives here: the order of these, interruption included. What does not: phases and checks (`engine`), the test
-//! harness's part (`trials`).
+//! What lives here: the order of these, interruption included. What does not: reading the lab (`prepare`), phases and
+//! checks (`engine`), the test harness's part (`trials`).
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use fabric_harness::cilium::{Generation, promises};
 use fabric_harness::fabric::{Fabric, FabricError};
-use fabric_harness::lab::{Diagnostics, Lab, LoadError, load};
+use fabric_harness::lab::Lab;
 use fabric_harness::runtime::keeper::{Keeper, KeeperSpec, states};
 use fabric_harness::tools::{Layers, Tool, ToolsError, ensure_speaker};
 use fabric_reports::record::{Cluster, Environment, Kind, Outcome, Record, Runtime, new_run_id};
@@ -18,46 +18,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::actions::ActionError;
 use super::engine::{self, Engine, Selection};
-use crate::expect::Expect;
-use crate::plan::{PlannedPhase, judge_manifests, plan, review};
-
-/// A lab that was read, and what is to be done with it.
-#[derive(Debug, Clone)]
-pub struct Prepared {
-    /// The lab.
-    pub lab: Lab<Expect>,
-    /// Its plan.
-    pub plan: Vec<PlannedPhase>,
-    /// Its folder as the user named it.
-    pub shown: PathBuf,
-}
-
-/// Reads a lab and makes its plan. Touches nothing but the lab's files.
-///
-/// # Errors
-/// When the lab cannot be read; the error shows every place that is wrong.
-pub fn prepare(path: &Path) -> Result<Prepared, LoadError> {
-    let mut lab = load::<Expect>(path)?;
-    let mut noted = Diagnostics::new();
-    if let Some(phase) = lab.phases.first() {
-        // For the line a mistake stands on; without it only the place is shown.
-        let file = &phase.at.file;
-        let text =
-            std::fs::read_to_string(file).or_else(|_| std::fs::read_to_string(lab.dir.join("lab.yaml")));
-        noted.add_source(file, &text.unwrap_or_default());
-    }
-    // First: a pod that is not read as one is no pod to the expectations.
-    judge_manifests(&lab, &mut noted);
-    if !noted.has_errors() {
-        review(&lab, &mut noted);
-    }
-    if noted.has_errors() {
-        return Err(LoadError::Invalid { diagnostics: noted.into_sorted() });
-    }
-    lab.warnings.extend(noted.into_sorted());
-    let plan = plan(&lab);
-    Ok(Prepared { lab, plan, shown: path.to_path_buf() })
-}
+use super::prepare::Prepared;
+use crate::plan::PlannedPhase;
 
 /// How to get a fabric for a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -207,6 +169,10 @@ pub async fn run(
     selection: Selection,
     recorder: Arc<Recorder>,
 ) -> Finished {
+    if selection.is_empty() {
+        // Nobody waits for anything: no fabric is made.
+        return report(&recorder, &settings, None);
+    }
     let mut interrupt = signal(SignalKind::interrupt()).ok();
     let mut terminate = signal(SignalKind::terminate()).ok();
     let interrupted = async {
@@ -262,6 +228,10 @@ pub async fn run(
         Some(fabric) => finish_fabric(fabric, &settings, &recorder).await,
         None => None,
     };
+    report(&recorder, &settings, kept)
+}
+
+fn report(recorder: &Recorder, settings: &RunSettings, kept: Option<String>) -> Finished {
     let record = recorder.finish();
     let written = match &settings.report_dir {
         Some(dir) => Reports::write_all(&record, dir),

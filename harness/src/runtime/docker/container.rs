@@ -122,9 +122,9 @@ impl Engine {
             Ok(made) => made,
             Err(error) if status(&error) == Some(409) => return Err(self.taken(spec).await),
             Err(error) => {
-                return Err(EngineError::refused(format!("{}: make the container {}", spec.node, spec.name))(
-                    error,
-                ));
+                return Err(
+                    EngineError::refused(format!("{}: make the container {}", spec.node, spec.name))(error),
+                );
             }
         };
         let started = self.begin(spec, &made.id).await;
