@@ -5,6 +5,7 @@ mod atlas;
 mod attempt;
 mod deadline;
 mod engine;
+mod home;
 mod observe;
 mod prepare;
 mod probes;
@@ -16,6 +17,7 @@ mod view;
 
 pub use actions::ActionError;
 pub use engine::{Engine, Outcome, Selection};
+pub use home::Home;
 pub use prepare::{Prepared, prepare};
 pub use session::{
     Begin, Finished, NOT_MODELLED, RunError, RunSettings, VERSION, bring_up, find, keeper_spec, needs,

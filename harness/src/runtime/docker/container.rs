@@ -18,7 +18,7 @@ use bollard::query_parameters::{
     CreateContainerOptionsBuilder, ListContainersOptionsBuilder, LogsOptionsBuilder,
     RemoveContainerOptionsBuilder,
 };
-use futures::{StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 
 use super::engine::Engine;
 use super::error::{EngineError, status, why};
@@ -98,6 +98,8 @@ pub struct ContainerSpec {
     pub nano_cpus: Option<i64>,
     /// Whose network it has.
     pub joins: Joins,
+    /// It is there already under its name, and not ours to make or to end.
+    pub adopted: bool,
 }
 
 /// A container that runs.
@@ -176,6 +178,24 @@ impl Engine {
         EngineError::NameTaken { node: spec.node.clone(), name: spec.name.clone(), whose }
     }
 
+    /// A container that somebody else made, by its name or id. It is not ours to end.
+    ///
+    /// # Errors
+    /// When there is none of that name, or it does not run.
+    pub async fn find_container(&self, node: &str, name: &str) -> Result<Container, EngineError> {
+        let what = format!("{node}: find the container {name}");
+        let said = self.api().inspect_container(name, None).await.map_err(EngineError::refused(&what))?;
+        let pid = said.state.and_then(|state| state.pid).and_then(|pid| i32::try_from(pid).ok());
+        let Some(pid) = pid.filter(|pid| *pid > 0) else {
+            let why = format!("it does not run; `docker start {name}` starts it");
+            return Err(EngineError::Refused { what, why });
+        };
+        let networks = said.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
+        let addresses = networks.into_values().flat_map(|at| [at.ip_address, at.global_ipv6_address]);
+        let addresses = addresses.flatten().filter_map(|text| text.parse().ok()).collect();
+        Ok(Container { id: said.id.unwrap_or_default(), pid, addresses })
+    }
+
     /// Ends a container at once and removes it with what it wrote; one that is gone is as good as removed.
     ///
     /// # Errors
@@ -214,11 +234,7 @@ impl Engine {
     /// The first thing that did not work, when all was tried.
     pub async fn remove_labelled(&self, label: &str, value: &str) -> Result<usize, EngineError> {
         let all = self.containers_labelled(label, value).await?;
-        let removed: Vec<_> = futures::stream::iter(&all)
-            .map(|id| self.remove_container(id))
-            .buffer_unordered(16)
-            .collect()
-            .await;
+        let removed = futures::future::join_all(all.iter().map(|id| self.remove_container(id))).await;
         removed.into_iter().collect::<Result<Vec<()>, _>>()?;
         Ok(all.len())
     }

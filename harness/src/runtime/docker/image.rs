@@ -57,7 +57,7 @@ impl Engine {
         &self,
         node: &str,
         image: &str,
-        tell: &dyn Fn(&str),
+        tell: &(dyn Fn(&str) + Sync),
     ) -> Result<(), EngineError> {
         let missing = |why: String| EngineError::NoImage {
             node: node.to_owned(),

@@ -8,6 +8,7 @@ mod network;
 mod node;
 mod process;
 
+pub(crate) use container::{CONTAINERLAB, FABRIC};
 pub use container::{Container, ContainerSpec, Joins, Port};
 pub use engine::{Engine, EngineInfo};
 pub use error::EngineError;

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest, NetworkInspect};
+use bollard::query_parameters::ListNetworksOptionsBuilder;
 use ipnet::IpNet;
 
 use super::engine::Engine;
@@ -98,6 +99,22 @@ impl Engine {
         let named = found.options.and_then(|mut options| options.remove(BRIDGE_NAME));
         let bridge = named.unwrap_or_else(|| bridge_of(&id));
         Ok(Some(Network { name: spec.name.clone(), id, bridge, made: false }))
+    }
+
+    /// Removes the networks with a label; what does not work with one does not keep the others.
+    ///
+    /// # Errors
+    /// The first thing that did not work, when all was tried.
+    pub async fn remove_networks_labelled(&self, label: &str, value: &str) -> Result<(), EngineError> {
+        let filters = HashMap::from([("label".to_owned(), vec![format!("{label}={value}")])]);
+        let options = ListNetworksOptionsBuilder::new().filters(&filters).build();
+        let all = self.api().list_networks(Some(options)).await;
+        let all = all.map_err(EngineError::refused(format!("list the networks labelled {label}={value}")))?;
+        let mut result = Ok(());
+        for name in all.into_iter().filter_map(|network| network.name) {
+            result = result.and(self.remove_network(&name).await);
+        }
+        result
     }
 
     /// Removes a network; one that is gone, or in use by others, is left as it is.
