@@ -99,7 +99,7 @@ fn a_path_reads_as_a_phrase(#[case] path: &str, #[case] phrase: &str) {
 }
 
 #[rstest]
-#[case::next_hop(false, Some(false), "its next hop 10.0.0.0 cannot be reached")]
+#[case::next_hop(false, Some(false), "its next hop 10.0.0.0 (not known to the fabric) cannot be reached")]
 #[case::otherwise(false, Some(true), "the router calls it invalid")]
 #[case::not_chosen(true, None, "it was not chosen")]
 fn what_is_there_and_not_usable_is_not_called_missing(

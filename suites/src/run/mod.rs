@@ -13,6 +13,7 @@ mod prospects;
 mod session;
 mod states;
 mod trials;
+mod up;
 mod view;
 
 pub use actions::ActionError;
@@ -20,7 +21,7 @@ pub use engine::{Engine, Outcome, Selection};
 pub use home::Home;
 pub use prepare::{Prepared, prepare};
 pub use session::{
-    Begin, Finished, NOT_MODELLED, RunError, RunSettings, VERSION, bring_up, find, keeper_spec, needs,
-    recorder, run,
+    Begin, Finished, NOT_MODELLED, RunError, RunSettings, VERSION, find, keeper_spec, needs, recorder, run,
 };
 pub use trials::main;
+pub use up::bring_up;

@@ -1,7 +1,7 @@
 //! One run from its lab to its record: what it needs, the fabric, the engine, the end.
 //!
-//! What lives here: the order of these, interruption included. What does not: reading the lab (`prepare`), phases and
-//! checks (`engine`), the test harness's part (`trials`).
+//! What lives here: the order of these, interruption included. What does not: reading the lab (`prepare`), bringing it up
+//! to stay (`up`), phases and checks (`engine`), the test harness's part (`trials`).
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -294,7 +294,7 @@ async fn received(signal: &mut Option<tokio::signal::unix::Signal>) {
     }
 }
 
-async fn begin(
+pub(super) async fn begin(
     prepared: &Prepared,
     settings: &RunSettings,
     recorder: &Arc<Recorder>,
@@ -376,46 +376,4 @@ pub fn find(prepared: &Prepared, name: Option<&str>) -> Result<Option<String>, F
         None => !state.spec.ephemeral && state.spec.lab == prepared.lab.dir,
     });
     Ok(found.map(|state| state.spec.id))
-}
-
-/// Brings a lab up to a phase and leaves it up; without phases, everything the lab has. On an error nothing is left. With
-/// the fabric come the names of the checks whose subject was waited for in vain.
-pub async fn bring_up(
-    prepared: &Prepared,
-    id: &str,
-    last: Option<&str>,
-    home: Home,
-    progress: Arc<dyn Progress>,
-) -> Result<(Arc<Fabric>, Vec<String>), RunError> {
-    let recorder = recorder(prepared, progress);
-    let settings = RunSettings {
-        begin: Begin::KeepOnFailure,
-        name: Some(id.to_owned()),
-        report_dir: None,
-        runs_dir: PathBuf::new(),
-        home,
-    };
-    let (fabric, _) = begin(prepared, &settings, &recorder).await?;
-    let cilium = prepared.lab.cilium.as_ref().map(|cilium| cilium.version.clone());
-    let engine =
-        Engine::new(Arc::clone(&fabric), prepared.plan.clone(), recorder, Selection::new(), cilium, None);
-    let walk = async {
-        match last {
-            Some(last) => engine.walk(last).await,
-            None => engine.everything(prepared.lab.cluster.is_some(), prepared.lab.cilium.is_some()).await,
-        }
-    };
-    let walked = tokio::select! {
-        walked = walk => walked,
-        // What it waits for will not come.
-        () = fabric.gone() => return Err(RunError::Killed { id: id.to_owned() }),
-    };
-    match walked {
-        Ok(()) => Ok((fabric, engine.unsettled())),
-        Err(why) => {
-            // Half a fabric is no fabric; why it is none matters more than how it ended.
-            let _ = fabric.end().await;
-            Err(why.into())
-        }
-    }
 }

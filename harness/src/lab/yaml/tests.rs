@@ -54,7 +54,7 @@ fn refuses_with_the_place(#[case] text: &str, #[case] line: u32, #[case] column:
 
 #[rstest]
 #[case::indent("a:\n\tb: 1\n", Some("indent with spaces: YAML takes no tabs there"))]
-#[case::after_a_dash("a:\n  -\tb: 1\n\tc: 2\n", Some("indent with spaces: YAML takes no tabs there"))]
+#[case::after_a_dash("a:\n  -\tb: 1\n\tc: 2\n", Some("write spaces instead of the tab"))]
 #[case::star("hops: [* , a]\n", None)]
 #[case::backtick("a: `b`\n", Some("what begins with one of * ` @ % needs quotes"))]
 #[case::unclosed("a: [1, 2\nb: 3\n", None)]
