@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::cilium::CiliumVersion;
-use crate::lab::yaml::{self, Diagnostics, FromTree, Location, Node};
+use crate::lab::yaml::{self, Diagnostics, FromTree, Location, Node, nearest};
 
 mod shape;
 pub(super) mod version;
@@ -127,6 +127,28 @@ pub fn read(
     })
 }
 
+/// Keys that look like another one that is read here, and are none the less what they are.
+const LOOK_ALIKE: [&str; 10] = [
+    "ipv4NativeRoutingCIDR",
+    "ipv6NativeRoutingCIDR",
+    "requireIPv4PodCIDR",
+    "requireIPv6PodCIDR",
+    "clusterPoolIPv4PodCIDR",
+    "clusterPoolIPv6PodCIDR",
+    "clusterPoolIPv4PodCIDRList",
+    "clusterPoolIPv6PodCIDRList",
+    "clusterPoolIPv4MaskSize",
+    "clusterPoolIPv6MaskSize",
+];
+
+/// Whether `key` was meant to be `part`. Short names are held to the letter but for their case: the chart has many that
+/// look alike (`bgp`, `bpf`).
+fn is_misspelt(key: &str, part: &str) -> bool {
+    const LONG: usize = 6;
+    let long = key.len() >= LONG && part.len() >= LONG && !LOOK_ALIKE.contains(&key);
+    key.eq_ignore_ascii_case(part) || (long && nearest(key, [part]).is_some())
+}
+
 struct Reader<'a> {
     tree: &'a Node,
     ctx: &'a mut Diagnostics,
@@ -134,13 +156,13 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The node of a dotted key. Helm takes any key in silence, so one that differs in case alone is worth a warning.
+    /// The node of a dotted key. Helm takes any key in silence, so one that is misspelt is worth a warning.
     fn find(&mut self, key: &str) -> Option<Node> {
         let mut node = self.tree;
         for part in key.split('.') {
             let mapping = node.as_mapping()?;
             if mapping.get(part).is_none() {
-                let near = mapping.entries.iter().find(|entry| entry.key.eq_ignore_ascii_case(part));
+                let near = mapping.entries.iter().find(|entry| is_misspelt(&entry.key, part));
                 if let Some(near) = near {
                     let message =
                         format!("helm ignores `{}`: the chart's value is called `{part}`", near.key);

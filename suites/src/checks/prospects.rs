@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use fabric_harness::router::{Session, SessionType};
+use fabric_harness::router::{Link, Session, SessionType};
 use fabric_harness::runtime::keeper::AgentNeighbor;
 
 use super::verdict::listed;
@@ -75,6 +75,20 @@ pub fn never_up(
                 _ => refused(router, session, settled.min(still)),
             }
         }
+    }
+}
+
+/// Why no session can come up over an interface of a router: links of a lab come up when it is brought up, not later.
+pub fn link_down(router: &str, interface: &str, links: &[Link]) -> Option<String> {
+    let Some(link) = links.iter().find(|link| link.name == interface) else {
+        return Some(format!("{router} has no interface {interface}"));
+    };
+    if !link.up {
+        Some(format!("{router} has switched {interface} off (`ip link set {interface} up` switches it on)"))
+    } else if !link.carrier {
+        Some(format!("{interface} of {router} has no carrier: the other end of the link is off, or gone"))
+    } else {
+        None
     }
 }
 
@@ -199,6 +213,25 @@ mod tests {
         let session = Session { last_reset: Some(reset), ..down() };
         let why = never_up("router0", &session, &own(), None, Duration::from_secs(still));
         assert_eq!(why.is_some(), proven, "{why:?}");
+    }
+
+    #[rstest]
+    #[case::all_well("net0", true, true, None)]
+    #[case::off("net0", false, false, Some("tor0 has switched net0 off"))]
+    #[case::far_end_off("net0", true, false, Some("net0 of tor0 has no carrier"))]
+    #[case::no_such("net7", true, true, Some("tor0 has no interface net7"))]
+    fn nothing_comes_up_over_a_link_that_is_down(
+        #[case] interface: &str,
+        #[case] up: bool,
+        #[case] carrier: bool,
+        #[case] wanted: Option<&str>,
+    ) {
+        let links = [Link { index: 2, name: "net0".into(), up, carrier, mtu: 9500 }];
+        let why = link_down("tor0", interface, &links);
+        match wanted {
+            None => assert_eq!(why, None),
+            Some(wanted) => assert!(why.as_ref().is_some_and(|why| why.contains(wanted)), "{why:?}"),
+        }
     }
 
     #[test]

@@ -85,6 +85,11 @@ fn listing_needs_nothing() {
             && !listed.contains("underlay::")
     );
     assert!(!ground.path("reports").exists(), "listing writes no reports");
+    // Who has read enough may go.
+    let mut command = ground.command("sh");
+    command.args(["-c", "\"$0\" --list | head -n 1"]).arg(suite());
+    let done = ground.start(command).wait().code(0);
+    assert_eq!((done.out.as_str(), done.err.as_str()), ("cluster::nodes::there are 4: test\n", ""));
 }
 
 #[test]

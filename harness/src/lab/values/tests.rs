@@ -45,6 +45,29 @@ fn wrong_types_and_wrong_case_are_noted() {
     );
 }
 
+#[rstest]
+#[case(
+    "bgpControlPlan: {enabled: true}",
+    Some("1:1: warning: helm ignores `bgpControlPlan`: the chart's value is called `bgpControlPlane`")
+)]
+#[case(
+    "bgpControlPlane: {enable: true}",
+    Some("1:19: warning: helm ignores `enable`: the chart's value is called `enabled`")
+)]
+#[case(
+    "routngMode: native",
+    Some("1:1: warning: helm ignores `routngMode`: the chart's value is called `routingMode`")
+)]
+#[case::another_family("ipv6NativeRoutingCIDR: fd00::/16", None)]
+#[case::another_value(
+    "bpf: {masquerade: true}\ntunnelPort: 1\nbgp: {enabled: false}\nkubeConfigPath: x",
+    None
+)]
+fn misspelt_values_are_noted(#[case] text: &str, #[case] expected: Option<&str>) {
+    let expected: Vec<String> = expected.iter().map(|line| format!("values.yaml:{line}")).collect();
+    assert_eq!(values(text).1, expected);
+}
+
 #[test]
 fn nothing_and_nonsense() {
     let nothing = values("").0.expect("an empty file is one");
