@@ -38,6 +38,10 @@ pub struct Values {
     pub bgp_control_plane: Option<bool>,
     /// `bgpControlPlane.secretsNamespace.name`.
     pub bgp_secrets_namespace: Option<String>,
+    /// `bgpControlPlane.secretsNamespace.create`.
+    pub bgp_creates_secrets_namespace: Option<bool>,
+    /// `enableNoServiceEndpointsRoutable` (since 1.19).
+    pub no_endpoints_routable: Option<bool>,
     /// `bgpControlPlane.statusReport.enabled`.
     pub bgp_status_report: Option<bool>,
     /// `bgp.enabled`: the older speaker, MetalLB's.
@@ -97,6 +101,8 @@ pub fn read(
     let native6 = reader.take("ipv6NativeRoutingCIDR");
     let bgp_control_plane = reader.take("bgpControlPlane.enabled");
     let bgp_secrets_namespace = reader.take("bgpControlPlane.secretsNamespace.name");
+    let bgp_creates_secrets_namespace = reader.take("bgpControlPlane.secretsNamespace.create");
+    let no_endpoints_routable = reader.take("enableNoServiceEndpointsRoutable");
     let bgp_status_report = reader.take("bgpControlPlane.statusReport.enabled");
     let bgp = reader.take("bgp.enabled");
     let require4 = reader.take("k8s.requireIPv4PodCIDR");
@@ -116,6 +122,8 @@ pub fn read(
         ipv6_native_routing_cidr: native6,
         bgp_control_plane,
         bgp_secrets_namespace,
+        bgp_creates_secrets_namespace,
+        no_endpoints_routable,
         bgp_status_report,
         bgp,
         require_ipv4_pod_cidr: require4,

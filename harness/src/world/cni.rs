@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ipnet::IpNet;
-use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::api::core::v1::{Namespace, Node};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
 use serde_json::json;
 use tokio::sync::watch;
@@ -24,7 +24,7 @@ use crate::cilium::{BgpSettings, CiliumVersion, crds};
 use crate::runtime::keeper::StepReport;
 use crate::runtime::netns::socket::inside;
 use crate::twin::agent::{self, AgentStatus};
-use crate::twin::operator;
+use crate::twin::operator::{self, OperatorStatus};
 use crate::twin::services::run_lbipam;
 use crate::wire::{End, LinkSpec, RouteSpec, Wire, WireError};
 
@@ -34,8 +34,10 @@ pub(super) struct Agent {
     /// The node; empty for the operator.
     pub(super) node: String,
     pub(super) task: tokio::task::JoinHandle<()>,
-    /// What the agent tells; the operator tells nothing.
+    /// What the agent tells.
     pub(super) status: Option<watch::Receiver<AgentStatus>>,
+    /// What the operator tells, where it has something to do.
+    pub(super) operator: Option<watch::Receiver<OperatorStatus>>,
 }
 
 /// Installs Cilium on every node of the cluster.
@@ -57,6 +59,11 @@ pub(super) async fn bring_up(
     for definition in crds(&version) {
         let made = definitions.create(&PostParams::default(), &definition).await;
         made.map_err(|error| failed("create Cilium's CRDs", error.to_string()))?;
+    }
+    if let Some(settings) = bgp.filter(|settings| settings.creates_secrets_namespace) {
+        secrets_namespace(client, &settings.secrets_namespace)
+            .await
+            .map_err(|error| failed("create the namespace of passwords", error.to_string()))?;
     }
     let nodes: Api<Node> = Api::all(client.clone());
     let listed = nodes
@@ -96,6 +103,21 @@ pub(super) async fn bring_up(
     Ok(agents)
 }
 
+/// What the chart does with `bgpControlPlane.secretsNamespace.create`. A namespace that is there is left as it is.
+async fn secrets_namespace(client: &Client, name: &str) -> Result<(), kube::Error> {
+    if name.is_empty() {
+        return Ok(());
+    }
+    let labels = [("app.kubernetes.io/part-of".to_owned(), "cilium".to_owned())];
+    let metadata =
+        ObjectMeta { name: Some(name.to_owned()), labels: Some(labels.into()), ..ObjectMeta::default() };
+    let made = Namespace { metadata, ..Namespace::default() };
+    match Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &made).await {
+        Err(kube::Error::Api(refused)) if refused.code == 409 => Ok(()),
+        other => other.map(drop),
+    }
+}
+
 fn start_agent(
     client: &Client,
     live: &Arc<Live>,
@@ -115,17 +137,18 @@ fn start_agent(
             tracing::error!(node = %name, %error, "the agent ended");
         }
     });
-    Agent { node: live.name.clone(), task, status: Some(status) }
+    Agent { node: live.name.clone(), task, status: Some(status), operator: None }
 }
 
 fn start_operator(client: &Client, version: &CiliumVersion, settings: &BgpSettings) -> Agent {
     let (client, version, settings) = (client.clone(), *version, settings.clone());
+    let (said, status) = watch::channel(OperatorStatus::default());
     let task = tokio::spawn(async move {
-        if let Err(error) = operator::run(client, version, settings, CancellationToken::new()).await {
+        if let Err(error) = operator::run(client, version, settings, said, CancellationToken::new()).await {
             tracing::error!(%error, "the operator ended");
         }
     });
-    Agent { node: String::new(), task, status: None }
+    Agent { node: String::new(), task, status: None, operator: Some(status) }
 }
 
 fn cidrs(node: &Node) -> Vec<IpNet> {

@@ -212,7 +212,7 @@ impl World {
     pub(crate) async fn agents(&self) -> Agents {
         let agents = self.agents.lock().await;
         let told = agents.iter().filter_map(|agent| Some((agent.node.clone(), agent.status.clone()?)));
-        Agents::new(told.collect())
+        Agents::new(told.collect(), agents.iter().find_map(|agent| agent.operator.clone()))
     }
 
     /// Ends every node; what goes wrong with one does not keep the others.

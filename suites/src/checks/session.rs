@@ -349,7 +349,7 @@ fn seconds(time: Duration) -> String {
 }
 
 impl WantedFamily {
-    fn family(self) -> Family {
+    pub(crate) fn family(self) -> Family {
         match self {
             Self::Ipv4 => Family::Ipv4Unicast,
             Self::Ipv6 => Family::Ipv6Unicast,

@@ -41,11 +41,36 @@ pub(super) struct Atlas {
     pub(super) services: Option<Vec<Service>>,
     /// Cilium's agents; `None` until there are any.
     pub(super) agents: Option<Vec<AgentSeen>>,
-    /// The resourceVersion of each peering policy there is, by name, as long as they alone decide who speaks to whom.
+    /// The resourceVersion of each peering policy there is, by name; `None` until they could be read.
     pub(super) policies: Option<BTreeMap<String, String>>,
+    /// What there is of the second BGP API; `None` where it is not served.
+    pub(super) second: Option<Second>,
     /// The resourceVersion each Node had when the phase's actions were done: what is older is not the newest, whatever
     /// the watches have said so far.
     pub(super) floors: BTreeMap<String, String>,
+}
+
+/// What people write in the second BGP API: by name, what the content is known by.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Second {
+    pub(super) clusters: BTreeMap<String, String>,
+    pub(super) overrides: BTreeMap<String, String>,
+    pub(super) peers: BTreeMap<String, String>,
+    pub(super) advertisements: BTreeMap<String, String>,
+}
+
+impl Second {
+    /// Whether the operator has made the node's configuration out of this, and the agent has acted on that.
+    fn settled(&self, agent: &AgentInfo, node: Option<&Node>) -> bool {
+        let (Some(seen), Some(operator)) = (&agent.second_seen, &agent.operator) else { return false };
+        let labels = node.and_then(|node| node.metadata.labels.clone()).unwrap_or_default();
+        operator.done
+            && (&operator.clusters, &operator.overrides, &operator.peers)
+                == (&self.clusters, &self.overrides, &self.peers)
+            && operator.labels == labels
+            && operator.node_config == seen.node_config
+            && (&seen.peers, &seen.advertisements) == (&self.peers, &self.advertisements)
+    }
 }
 
 /// One of Cilium's agents.
@@ -60,7 +85,7 @@ impl Atlas {
     /// Finds out which agents have acted on the newest of everything: to be called when anything has changed.
     pub(super) fn settle(&mut self) {
         let number = |version: &str| version.parse::<u64>().ok();
-        let Self { agents, policies, nodes, floors, .. } = self;
+        let Self { agents, policies, second, nodes, floors, .. } = self;
         for agent in agents.iter_mut().flatten() {
             let node =
                 nodes.iter().flatten().find(|node| node.metadata.name.as_deref() == Some(&agent.info.node));
@@ -70,7 +95,8 @@ impl Atlas {
             let all = new_enough
                 && agent.info.running
                 && agent.info.node_seen == newest
-                && policies.as_ref() == Some(&agent.info.policies_seen);
+                && policies.as_ref() == Some(&agent.info.policies_seen)
+                && second.as_ref().is_none_or(|second| second.settled(&agent.info, node));
             agent.settled = if all { agent.settled.or_else(|| Some(Instant::now())) } else { None };
         }
     }

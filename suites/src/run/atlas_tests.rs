@@ -53,6 +53,7 @@ fn atlas() -> Atlas {
         ]),
         agents: None,
         policies: None,
+        second: None,
         floors: BTreeMap::new(),
     }
 }

@@ -8,12 +8,12 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use fabric_harness::lab::{NetworkMode, NodeSpec};
-use fabric_harness::router::{Change, Observer, Session, Sessions, Snapshot};
+use fabric_harness::router::{Change, Family, Observer, Session, Sessions, Snapshot};
 
 use super::atlas::Atlas;
 use super::attempt::neighbor_of;
 use super::observe::Context;
-use crate::checks::{FarEnd, SessionFact, SessionSpec, link_down, never_up};
+use crate::checks::{FarEnd, SessionFact, SessionSpec, link_down, never_carries, never_up, unsaid};
 use crate::expect::WantedState;
 use crate::plan::{CheckSpec, PlannedCheck};
 
@@ -58,7 +58,13 @@ pub(super) async fn of(context: &Context, check: &PlannedCheck) -> Prospect {
                 return Prospect::Open;
             }
             if session.is_up() {
-                return quiet(context, &atlas).await;
+                let lacking = families(fact)
+                    .into_iter()
+                    .find_map(|family| lacks(context, &atlas, router, &session, &family));
+                return match lacking {
+                    Some(why) => Prospect::Never(why),
+                    None => quiet(context, &atlas).await,
+                };
             }
             hopeless(context, &atlas, router, session).await.map_or(Prospect::Open, Prospect::Never)
         }
@@ -77,6 +83,17 @@ fn wants_it_up(fact: &SessionFact) -> bool {
         | SessionFact::Families(_)
         | SessionFact::Hostname(_) => true,
         SessionFact::Kind(_) | SessionFact::LastReset(_) | SessionFact::Drops(_) => false,
+    }
+}
+
+/// The families that a fact can be so of only if the session carries them.
+fn families(fact: &SessionFact) -> Vec<Family> {
+    match fact {
+        SessionFact::Families(wanted) => wanted.iter().map(|family| family.family()).collect(),
+        SessionFact::Received { family, count } | SessionFact::Sent { family, count } if *count > 0 => {
+            vec![family.family()]
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -136,30 +153,48 @@ async fn hopeless(context: &Context, atlas: &Atlas, router: &str, session: &Sess
             return Some(why);
         }
     }
-    let own: Vec<IpAddr> = atlas
-        .interfaces
-        .get(router)
-        .iter()
-        .flat_map(|seen| &seen.addresses)
-        .map(|address| address.address.addr())
-        .collect();
+    let own = addresses(atlas, router);
     let node = session.address.and_then(|address| atlas.node_with(address));
     let still = stillness(context).since.elapsed();
     let Some(node) = node else { return never_up(router, session, &own, None, still) };
     if let Some(why) = gone(context, node).await {
         return Some(why);
     }
+    never_up(router, session, &own, Some(&far_end(atlas, node)?), still)
+}
+
+/// Why a session that is up does not carry a family, as things are.
+fn lacks(
+    context: &Context,
+    atlas: &Atlas,
+    router: &str,
+    session: &Session,
+    family: &Family,
+) -> Option<String> {
+    let own = addresses(atlas, router);
+    let node = session.address.and_then(|address| atlas.node_with(address));
+    let far = node.and_then(|node| far_end(atlas, node));
+    never_carries(router, session, family, &own, far.as_ref(), stillness(context).since.elapsed())
+}
+
+fn addresses(atlas: &Atlas, router: &str) -> Vec<IpAddr> {
+    let seen = atlas.interfaces.get(router).into_iter().flat_map(|seen| &seen.addresses);
+    seen.map(|address| address.address.addr()).collect()
+}
+
+/// Cilium on a node; none where another speaker may answer for it.
+fn far_end<'a>(atlas: &'a Atlas, node: &'a str) -> Option<FarEnd<'a>> {
     if others_speak(atlas, node) {
         return None;
     }
     let agent = atlas.agents.iter().flatten().find(|agent| agent.info.node == node)?;
-    let far = FarEnd {
+    Some(FarEnd {
         node,
         settled: agent.settled.map(|since| since.elapsed()),
         neighbors: &agent.info.neighbors,
         problems: &agent.info.problems,
-    };
-    never_up(router, session, &own, Some(&far), still)
+        silences: &agent.info.silences,
+    })
 }
 
 /// Why a router at the other end of a link answers no OPEN: it is gone, or has no BGP at all.
@@ -244,12 +279,20 @@ async fn as_last_read(context: &Context, atlas: &Atlas) -> Prospect {
         return Prospect::After(settling.saturating_sub(still));
     }
     let settling = settling.as_secs();
+    let agents = atlas.agents.iter().flatten();
+    let words: Vec<String> = agents
+        .filter_map(|agent| unsaid(&far_end(atlas, &agent.info.node)?))
+        .map(|word| format!(". {word}"))
+        .collect();
+    let words = words.concat();
     Prospect::Never(match down.as_slice() {
         [] => format!(
-            "every session is up, and no route has moved for {settling} s, longer than any timer holds one back"
+            "every session is up, and no route has moved for {settling} s, longer than any timer holds one back{words}"
         ),
         [one] => {
-            format!("no route has moved for {settling} s, longer than any timer holds one back, and {one}")
+            format!(
+                "no route has moved for {settling} s, longer than any timer holds one back, and {one}{words}"
+            )
         }
         [one, rest @ ..] => format!(
             "no route has moved for {settling} s, longer than any timer holds one back, and {one}; so with {} more",

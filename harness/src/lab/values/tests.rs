@@ -170,10 +170,22 @@ fn a_cluster_pool_takes_the_place_of_the_clusters_subnets() {
 fn settings_of_bgp_are_read(#[case] text: &str, #[case] namespace: &str, #[case] reports: bool) {
     let settings = values(text).0.expect("values").bgp_settings();
     assert_eq!((settings.secrets_namespace.as_str(), settings.status_report), (namespace, reports));
+    assert!(!settings.creates_secrets_namespace);
     // Before 1.17 there is no switch.
     let of = |version: &str| crate::cilium::promises(&version.parse().unwrap()).unwrap();
     assert!(settings.reports(of("1.16.0")));
     assert_eq!(settings.reports(of("1.20.0")), reports);
+}
+
+#[test]
+fn the_namespace_of_passwords_is_made_and_empty_services_go() {
+    let text = "bgpControlPlane: {secretsNamespace: {create: true, name: bgp}}\nenableNoServiceEndpointsRoutable: false";
+    let settings = values(text).0.expect("values").bgp_settings();
+    assert!(settings.creates_secrets_namespace && settings.secrets_namespace == "bgp");
+    let of = |version: &str| crate::cilium::promises(&version.parse().unwrap()).unwrap();
+    // The switch came with 1.19.
+    assert!(settings.keeps_empty_services(of("1.18.0")));
+    assert!(!settings.keeps_empty_services(of("1.19.0")));
 }
 
 #[rstest]
