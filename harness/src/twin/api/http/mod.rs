@@ -12,6 +12,7 @@ mod frames;
 mod openapi;
 mod protobuf;
 mod query;
+mod repeated;
 mod reviews;
 mod target;
 mod verbs;
