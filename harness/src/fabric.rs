@@ -13,8 +13,10 @@ use crate::cluster::{ClusterError, Objects, connect};
 use crate::lab::{KindCluster, Step, Topology};
 use crate::node::NodeRef;
 use crate::router::{Frr, Kernel, Observer, Router};
+use crate::runtime::docker::{Engine, EngineError, ImageMap};
 use crate::runtime::keeper::{
-    AgentInfo, Keeper, KeeperError, KeeperSpec, NodeInfo, Progress, State, StateError, StepReport,
+    AgentInfo, Keeper, KeeperError, KeeperSpec, NodeInfo, Progress, RuntimeSpec, State, StateError,
+    StepReport, leftovers,
 };
 use crate::runtime::netns::NetnsNode;
 
@@ -31,6 +33,9 @@ pub enum FabricError {
     /// The cluster.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// The container engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// No such node.
     #[error("there is no node {name}; the nodes are {}", .known.join(", "))]
     NoSuchNode {
@@ -47,6 +52,8 @@ pub struct Fabric {
     topology: Topology,
     cluster: Option<KindCluster>,
     userns: bool,
+    runtime: RuntimeSpec,
+    engine: OnceCell<Engine>,
     nodes: Mutex<BTreeMap<String, (NodeInfo, NodeRef)>>,
     observers: Mutex<BTreeMap<String, Arc<Observer>>>,
     kernels: Mutex<BTreeMap<String, Arc<Kernel>>>,
@@ -62,6 +69,9 @@ impl std::fmt::Debug for Fabric {
 impl Fabric {
     /// Starts a fabric: a keeper and its nodes; no step of bringing up is done yet.
     pub async fn start(spec: &KeeperSpec) -> Result<Self, FabricError> {
+        if spec.runtime != RuntimeSpec::Netns {
+            sweep().await?;
+        }
         let keeper = Keeper::start(spec).await?;
         Self::of(keeper)
     }
@@ -78,6 +88,8 @@ impl Fabric {
             topology: spec.topology,
             cluster: spec.cluster,
             userns,
+            runtime: spec.runtime,
+            engine: OnceCell::new(),
             nodes: Mutex::default(),
             observers: Mutex::default(),
             kernels: Mutex::default(),
@@ -145,15 +157,26 @@ impl Fabric {
             return Ok(found.clone());
         }
         let infos = self.keeper.nodes().await?;
+        let engine = self.engine().await?;
         *known = infos
             .into_iter()
-            .map(|info| (info.name.clone(), (info.clone(), self.keeper.handle(&info, self.userns))))
+            .map(|info| (info.name.clone(), (info.clone(), self.keeper.handle(&info, self.userns, engine))))
             .collect();
         let found = known.values().find(|(info, _)| is_called(info, name)).cloned();
         found.ok_or_else(|| FabricError::NoSuchNode {
             name: name.to_owned(),
             known: known.keys().cloned().collect(),
         })
+    }
+
+    /// The engine of the nodes that are containers.
+    async fn engine(&self) -> Result<Option<&Engine>, FabricError> {
+        match &self.runtime {
+            RuntimeSpec::Netns => Ok(None),
+            RuntimeSpec::Docker { host, .. } => {
+                Ok(Some(self.engine.get_or_try_init(|| Engine::connect_to(host)).await?))
+            }
+        }
     }
 
     /// The observer of a router, made when it is first asked for.
@@ -213,6 +236,43 @@ impl Fabric {
     pub async fn end(&self) -> Result<(), FabricError> {
         Ok(self.keeper.down().await?)
     }
+}
+
+/// Removes the containers and networks of fabrics whose keeper died, and what is written down of them; their names. What
+/// does not work with one does not keep the others.
+///
+/// # Errors
+/// When a container engine does not answer, or does not remove something.
+pub async fn sweep() -> Result<Vec<String>, FabricError> {
+    let (mut swept, mut failed) = (Vec::new(), None);
+    for state in leftovers()? {
+        let RuntimeSpec::Docker { host, .. } = &state.spec.runtime else { continue };
+        let removed = match Engine::connect_to(host).await {
+            Ok(engine) => crate::world::sweep(&engine, &state.spec.id).await,
+            Err(error) => Err(error),
+        };
+        match removed {
+            Ok(()) => {
+                // Only files now; one that stays is swept with the next.
+                let _ = std::fs::remove_dir_all(&state.spec.dir);
+                swept.push(state.spec.id);
+            }
+            Err(error) => failed = failed.or(Some(error)),
+        }
+    }
+    match failed {
+        None => Ok(swept),
+        Some(error) => Err(error.into()),
+    }
+}
+
+/// The images that a lab's containers need, each with a node that needs it.
+pub fn images_needed(
+    topology: &Topology,
+    cluster: Option<&KindCluster>,
+    map: &ImageMap,
+) -> BTreeMap<String, String> {
+    crate::world::images(topology, cluster, map)
 }
 
 /// Whether a node goes by a name: its own, its container's, or what kind puts behind the cluster's name.

@@ -35,7 +35,7 @@ const KIND_NETWORK: [Ipv4Net; 2] = [
     Ipv4Net::new_assert(std::net::Ipv4Addr::new(172, 19, 0, 0), 16),
 ];
 /// Its IPv6 network: kind derives it from the network's name.
-const KIND_NETWORK6: Ipv6Net =
+pub(super) const KIND_NETWORK6: Ipv6Net =
     Ipv6Net::new_assert(std::net::Ipv6Addr::new(0xfc00, 0xf853, 0x0ccd, 0xe793, 0, 0, 0, 0), 64);
 const KIND_BRIDGE: &str = "br-kind";
 
@@ -129,6 +129,11 @@ async fn attach(
     let mut nodes = Vec::new();
     for node in &cluster.nodes {
         nodes.push(births.get(&node.name).await.map_err(WorldError::Node)?);
+    }
+    if nodes.iter().all(|live| live.given.is_some()) {
+        // Containers have their eth0 from the engine.
+        let given = nodes.iter().map(|live| (live.name.clone(), live.given.clone().unwrap_or_default()));
+        return Ok(given.collect());
     }
     let mgmt = spec.topology.mgmt.ipv4_subnet;
     let free = KIND_NETWORK

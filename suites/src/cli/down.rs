@@ -3,13 +3,17 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use fabric_harness::fabric::Fabric;
+use fabric_harness::fabric::{Fabric, sweep};
 use fabric_harness::runtime::keeper::states;
 
 use super::args::DownArgs;
 use super::{exit, pick};
 
 pub(super) async fn run(args: DownArgs) -> Result<ExitCode> {
+    // What died by itself is ended with whatever is.
+    for id in sweep().await? {
+        say!("{id} had died; its containers are removed.");
+    }
     let ids: Vec<String> = if args.all {
         states()?.into_iter().map(|state| state.spec.id).collect()
     } else {

@@ -22,11 +22,12 @@ pub(super) async fn run(args: UpArgs) -> Result<ExitCode> {
     let prepared = run::prepare(&shown)?;
     let last = last_phase(&prepared, args.to.as_deref())?;
     let id = args.name.clone().unwrap_or_else(|| prepared.lab.name.clone());
+    let home = args.home.home()?;
     let started = std::time::Instant::now();
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let (fabric, unsettled) = tokio::select! {
-        up = run::bring_up(&prepared, &id, last.as_deref(), on_stderr(Screen::Ours)) => up?,
+        up = run::bring_up(&prepared, &id, last.as_deref(), home, on_stderr(Screen::Ours)) => up?,
         _ = interrupt.recv() => return interrupted(&id).await,
         _ = terminate.recv() => return interrupted(&id).await,
     };

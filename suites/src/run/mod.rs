@@ -5,6 +5,7 @@ mod atlas;
 mod attempt;
 mod deadline;
 mod engine;
+mod home;
 mod observe;
 mod probes;
 mod prospects;
@@ -15,6 +16,7 @@ mod view;
 
 pub use actions::ActionError;
 pub use engine::{Engine, Outcome, Selection};
+pub use home::Home;
 pub use session::{
     Begin, Finished, NOT_MODELLED, Prepared, RunError, RunSettings, VERSION, bring_up, find, keeper_spec,
     needs, prepare, recorder, run,

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use fabric_harness::cilium::{Generation, promises};
 use fabric_harness::fabric::{Fabric, FabricError};
 use fabric_harness::lab::{Diagnostics, Lab, LoadError, load};
-use fabric_harness::runtime::keeper::{Keeper, KeeperSpec, states};
-use fabric_harness::tools::{Layers, Tool, ToolsError, ensure_speaker};
+use fabric_harness::runtime::docker::EngineError;
+use fabric_harness::runtime::keeper::{Keeper, KeeperSpec, RuntimeSpec, states};
+use fabric_harness::tools::{Layers, Tool, ToolsError};
 use fabric_reports::record::{Cluster, Environment, Kind, Outcome, Record, Runtime, new_run_id};
 use fabric_reports::recorder::{Run, Subject};
 use fabric_reports::{Progress, Recorder, ReportError, Reports, Written};
@@ -18,6 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::actions::ActionError;
 use super::engine::{self, Engine, Selection};
+use super::home::Home;
 use crate::expect::Expect;
 use crate::plan::{PlannedPhase, judge_manifests, plan, review};
 
@@ -81,6 +83,8 @@ pub struct RunSettings {
     pub report_dir: Option<PathBuf>,
     /// The folder of runs.
     pub runs_dir: PathBuf,
+    /// Where its nodes are to live.
+    pub home: Home,
 }
 
 /// What can stop a run before anything is judged.
@@ -93,6 +97,18 @@ pub enum RunError {
     /// The fabric could not be made or found.
     #[error(transparent)]
     Fabric(#[from] FabricError),
+    /// The container engine would not do.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The engine's containers are not ours to wire.
+    #[error(
+        "containers are wired through their network namespaces, which takes root on the engine's own machine: run this as root \
+         (`sudo -E`), with the engine at a unix socket, not at {host}; without root there is `--runtime netns`"
+    )]
+    NotAtHand {
+        /// Where the engine is.
+        host: String,
+    },
     /// A phase could not be reached.
     #[error(transparent)]
     Action(#[from] ActionError),
@@ -136,6 +152,7 @@ pub(crate) fn speaker<E>(lab: &Lab<E>) -> Option<Generation> {
 pub fn keeper_spec<E>(
     lab: &Lab<E>,
     layers: &Layers,
+    runtime: RuntimeSpec,
     id: &str,
     ephemeral: bool,
 ) -> Result<KeeperSpec, FabricError> {
@@ -148,6 +165,7 @@ pub fn keeper_spec<E>(
         bgp: lab.cilium.as_ref().is_none_or(|cilium| cilium.values.speaks_bgp()),
         bgp_settings: lab.cilium.as_ref().map(|cilium| cilium.values.bgp_settings()).unwrap_or_default(),
         gobgp: layers.version(Tool::Gobgp).map(str::to_owned),
+        runtime,
         layers: layers.dirs.clone(),
         phases: lab.phases.iter().map(|phase| phase.name.clone()).collect(),
         dir: Keeper::folder(id)?,
@@ -315,6 +333,7 @@ async fn begin(
         let fabric = Fabric::attach(id)?;
         let state = fabric.state()?;
         recorder.environment(|environment| {
+            environment.runtime = recorded(&state.spec.runtime);
             environment.versions.extend(state.spec.gobgp.map(|version| (Tool::Gobgp.to_string(), version)));
             environment.versions.extend(state.spec.cilium.map(|version| (CILIUM.to_owned(), version)));
         });
@@ -322,8 +341,11 @@ async fn begin(
     }
     let step = recorder.step("look for programs", "start");
     let tell = |text: &str| recorder.note(text);
-    let layers = ensure_speaker(&needs(&prepared.lab), speaker(&prepared.lab), &tell).await?;
-    recorder.environment(|environment| environment.versions.extend(layers.versions()));
+    let (runtime, layers) = settings.home.furnish(&prepared.lab, &tell).await?;
+    recorder.environment(|environment| {
+        environment.versions.extend(layers.versions());
+        environment.runtime = recorded(&runtime);
+    });
     step.done();
     for warning in &layers.warnings {
         recorder.warning(warning.clone());
@@ -336,9 +358,17 @@ async fn begin(
     let step = recorder.step("start the keeper", "start");
     let id = settings.name.clone().unwrap_or_else(|| format!("{}-{}", prepared.lab.name, std::process::id()));
     let ephemeral = settings.begin == Begin::Fresh;
-    let fabric = Fabric::start(&keeper_spec(&prepared.lab, &layers, &id, ephemeral)?).await?;
+    let fabric = Fabric::start(&keeper_spec(&prepared.lab, &layers, runtime, &id, ephemeral)?).await?;
     step.done();
     Ok((Arc::new(fabric), None))
+}
+
+/// Where nodes live, as the record says it.
+fn recorded(runtime: &RuntimeSpec) -> Runtime {
+    match runtime {
+        RuntimeSpec::Netns => Runtime::Netns,
+        RuntimeSpec::Docker { .. } => Runtime::Docker,
+    }
 }
 
 /// Ends the fabric, unless it is to stay; its name if it stays.
@@ -384,6 +414,7 @@ pub async fn bring_up(
     prepared: &Prepared,
     id: &str,
     last: Option<&str>,
+    home: Home,
     progress: Arc<dyn Progress>,
 ) -> Result<(Arc<Fabric>, Vec<String>), RunError> {
     let recorder = recorder(prepared, progress);
@@ -392,6 +423,7 @@ pub async fn bring_up(
         name: Some(id.to_owned()),
         report_dir: None,
         runs_dir: PathBuf::new(),
+        home,
     };
     let (fabric, _) = begin(prepared, &settings, &recorder).await?;
     let cilium = prepared.lab.cilium.as_ref().map(|cilium| cilium.version.clone());

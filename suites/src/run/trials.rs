@@ -12,6 +12,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use tokio::sync::oneshot;
 
 use super::engine::{Outcome, Selection};
+use super::home::Home;
 use super::session::{Begin, Finished, Prepared, RunSettings, find, prepare, recorder, run};
 
 /// `cargo test --test fabric`: everything after the hats.
@@ -33,12 +34,20 @@ pub fn main(default_lab: PathBuf, runs_dir: PathBuf) -> ExitCode {
         let trials = names.into_iter().map(|name| Trial::test(name, || Ok(()))).collect();
         return libtest_mimic::run(&arguments, trials).exit_code();
     }
+    let home = match Home::from_env() {
+        Ok(home) => home,
+        Err(why) => {
+            eprintln!("error: {why}");
+            return ExitCode::from(2);
+        }
+    };
     // Under nextest each test is a process of its own: none of them may bring a whole lab up.
     let settings = RunSettings {
         begin: Begin::Fresh,
         name: None,
         report_dir: std::env::var_os("FABRIC_REPORT_DIR").map(PathBuf::from),
         runs_dir,
+        home,
     };
     let settings = match std::env::var_os("NEXTEST") {
         None => settings,

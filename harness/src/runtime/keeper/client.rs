@@ -19,6 +19,7 @@ use super::protocol::{AgentInfo, Answer, KeeperSpec, NodeInfo, Progress, Request
 use super::state::{State, StateError, runtime_dir, states};
 use crate::lab::Step;
 use crate::node::{NodeRef, SocketKind};
+use crate::runtime::docker::{DockerNode, Engine};
 use crate::runtime::hats;
 use crate::runtime::netns::enter::own;
 use crate::runtime::netns::{NetnsNode, SocketSource};
@@ -203,9 +204,15 @@ impl Keeper {
         }
     }
 
-    /// Handles on nodes, by which commands are run in them.
-    pub fn handle(&self, node: &NodeInfo, userns: bool) -> NodeRef {
-        Arc::new(self.netns_node(node, userns))
+    /// Handles on nodes, by which commands are run in them; `engine` is that of containers.
+    pub fn handle(&self, node: &NodeInfo, userns: bool, engine: Option<&Engine>) -> NodeRef {
+        let sockets = Arc::new(FromKeeper { dir: self.dir.clone() });
+        match (&node.container_id, engine) {
+            (Some(id), Some(engine)) => {
+                Arc::new(DockerNode::new(&node.name, id, engine.clone()).at_hand(node.init, sockets))
+            }
+            _ => Arc::new(self.netns_node(node, userns)),
+        }
     }
 
     /// The same handle with what only namespaces can do: a command on the caller's own terminal.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::cilium::BgpSettings;
 use crate::lab::{KindCluster, Step, Topology};
 use crate::node::SocketKind;
+use crate::runtime::docker::ImageMap;
 
 /// All a keeper needs to know; it never reads the lab's files, which may change under it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -35,6 +36,9 @@ pub struct KeeperSpec {
     /// The version of the GoBGP that the cluster's nodes run, if there is one and it is known.
     #[serde(default)]
     pub gobgp: Option<String>,
+    /// Where its nodes live.
+    #[serde(default)]
+    pub runtime: RuntimeSpec,
     /// Unpacked packages to lay over the nodes' file systems.
     pub layers: Vec<PathBuf>,
     /// The names of the lab's phases, for people to read.
@@ -43,6 +47,22 @@ pub struct KeeperSpec {
     pub dir: PathBuf,
     /// Ends with the process that started it (a test run), or stays (`fabric up`).
     pub ephemeral: bool,
+}
+
+/// Where a fabric's nodes live.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RuntimeSpec {
+    /// In namespaces of ours.
+    #[default]
+    Netns,
+    /// In containers of an engine.
+    Docker {
+        /// Where the engine is: `unix:///path`, `tcp://address:port`.
+        host: String,
+        /// Which image stands for which.
+        images: ImageMap,
+    },
 }
 
 const fn yes() -> bool {
@@ -175,6 +195,9 @@ pub struct NodeInfo {
     pub role: String,
     /// Pid of its first process, as the host sees it.
     pub init: i32,
+    /// The container's id, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container_id: Option<String>,
     /// Address on the management network, if it has one.
     pub mgmt: Option<String>,
 }
