@@ -24,6 +24,7 @@ use crate::cilium::{BgpSettings, CiliumVersion, crds};
 use crate::runtime::keeper::StepReport;
 use crate::runtime::netns::socket::inside;
 use crate::twin::agent::{self, AgentStatus};
+use crate::twin::api::Within;
 use crate::twin::operator::{self, OperatorStatus};
 use crate::twin::services::run_lbipam;
 use crate::wire::{End, LinkSpec, RouteSpec, Wire, WireError};
@@ -44,7 +45,7 @@ pub(super) struct Agent {
 pub(super) async fn bring_up(
     version: &str,
     bgp: Option<&BgpSettings>,
-    client: &Client,
+    within: &Within,
     births: &Births,
     pods: &Arc<Pods>,
     report: &mut StepReport,
@@ -54,8 +55,14 @@ pub(super) async fn bring_up(
     let version: CiliumVersion =
         version.parse().map_err(|error| failed("read Cilium's version", format!("{error}")))?;
 
+    let as_part = |name: &'static str| {
+        within.client(name).map_err(|error| failed("reach the API endpoint", error.to_string()))
+    };
+    // The name of the binary the chart's default image has.
+    let (client, operator) = (as_part("cilium-agent")?, as_part("cilium-operator-generic")?);
+    let (client, operator) = (&client, &operator);
     let started = Instant::now();
-    let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let definitions: Api<CustomResourceDefinition> = Api::all(operator.clone());
     for definition in crds(&version) {
         let made = definitions.create(&PostParams::default(), &definition).await;
         made.map_err(|error| failed("create Cilium's CRDs", error.to_string()))?;
@@ -85,7 +92,7 @@ pub(super) async fn bring_up(
     pods.network_is_up(nets);
     reporter.done(report, "cilium_host on every node".into(), started);
 
-    pods.keep(run_lbipam(client.clone(), version));
+    pods.keep(run_lbipam(operator.clone(), version));
 
     let started = Instant::now();
     let mut agents = Vec::new();
@@ -93,7 +100,7 @@ pub(super) async fn bring_up(
         agents.push(start_agent(client, live, &version, bgp));
     }
     if let Some(settings) = bgp {
-        agents.push(start_operator(client, &version, settings));
+        agents.push(start_operator(operator, &version, settings));
     }
     let ready = listed.iter().map(|node| ready(&nodes, node));
     futures::future::try_join_all(ready)

@@ -159,7 +159,7 @@ impl World {
                 underlay::bring_up(&self.spec, &self.births, switches, &mut report, &reporter).await?;
             }
             Step::Cni => {
-                let client = self.control_plane.lock().await.as_ref().map(|plane| plane.client.clone());
+                let client = self.control_plane.lock().await.as_ref().map(|plane| plane.within.clone());
                 let client = client.ok_or_else(|| no_cluster("install Cilium"))?;
                 let Some(version) = self.spec.cilium.as_deref() else { return Err(no_cilium()) };
                 let bgp = self.spec.bgp.then_some(&self.spec.bgp_settings);
