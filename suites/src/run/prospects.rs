@@ -60,7 +60,7 @@ pub(super) async fn of(context: &Context, check: &PlannedCheck) -> Prospect {
             if session.is_up() {
                 let lacking = families(fact)
                     .into_iter()
-                    .find_map(|family| lacks(context, &atlas, router, &session, &family));
+                    .find_map(|family| lacks(context, &atlas, router, session, &family));
                 return match lacking {
                     Some(why) => Prospect::Never(why),
                     None => quiet(context, &atlas).await,
