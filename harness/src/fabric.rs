@@ -46,6 +46,15 @@ pub enum FabricError {
     },
 }
 
+/// What a fabric cannot live without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gone {
+    /// The process that keeps it.
+    Keeper,
+    /// The container engine.
+    Engine,
+}
+
 /// A running lab.
 pub struct Fabric {
     keeper: Keeper,
@@ -227,14 +236,32 @@ impl Fabric {
         Ok(self.keeper.follow_agents(tell).await?)
     }
 
-    /// Waits until the fabric's keeper has gone, and everything with it; never returns while it lives.
-    pub async fn gone(&self) {
-        self.keeper.gone().await;
+    /// Waits until the fabric's keeper has gone, and everything with it, or the engine of its containers; never returns
+    /// while they live. Says which it was.
+    pub async fn gone(&self) -> Gone {
+        let engine = async {
+            match self.engine().await {
+                Ok(Some(engine)) => engine.gone().await,
+                // One that cannot be reached at all is found out by whoever needs it.
+                Ok(None) | Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.keeper.gone() => Gone::Keeper,
+            () = engine => Gone::Engine,
+        }
     }
 
-    /// Ends everything; returns when nothing is left.
+    /// Ends everything; returns when nothing is left. What is written down of a fabric stays until nothing is.
     pub async fn end(&self) -> Result<(), FabricError> {
-        Ok(self.keeper.down().await?)
+        self.keeper.down().await?;
+        if let RuntimeSpec::Docker { host, .. } = &self.runtime {
+            // Its keeper has done this, unless it was killed.
+            let engine = Engine::connect_to(host).await?;
+            crate::world::sweep(&engine, self.id()).await?;
+        }
+        self.keeper.forget();
+        Ok(())
     }
 }
 

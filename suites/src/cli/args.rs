@@ -75,11 +75,16 @@ pub(super) struct HomeArgs {
 }
 
 impl HomeArgs {
+    fn said(&self) -> Vec<&str> {
+        self.images.iter().map(String::as_str).filter(|image| !image.trim().is_empty()).collect()
+    }
+
     /// What that is, if the images are pairs.
     pub(super) fn home(&self) -> Result<Home, Usage> {
         match self.runtime {
             Runtime::Netns => Ok(Home::Netns),
-            Runtime::Docker => Home::docker(&self.images).map_err(|why| Usage(format!("--image: {why}"))),
+            // An empty variable says nothing.
+            Runtime::Docker => Home::docker(&self.said()).map_err(|why| Usage(format!("--image: {why}"))),
         }
     }
 }

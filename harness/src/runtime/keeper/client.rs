@@ -230,7 +230,7 @@ impl Keeper {
         }
     }
 
-    /// Ends everything; returns when the keeper has gone.
+    /// Ends everything the keeper keeps; returns when it has gone. Its folder stays until [`Keeper::forget`].
     pub async fn down(&self) -> Result<(), KeeperError> {
         let what = "end the fabric";
         let pid = self.state().map(|state| state.keeper);
@@ -247,8 +247,13 @@ impl Keeper {
         {
             ended(handle).await;
         }
-        let _ = std::fs::remove_dir_all(&self.dir);
         Ok(())
+    }
+
+    /// Removes the folder of a keeper that has gone.
+    pub fn forget(&self) {
+        // What cannot be removed now is swept by the next command.
+        let _ = std::fs::remove_dir_all(&self.dir);
     }
 
     async fn connect(&self) -> io::Result<UnixStream> {
