@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 use crate::cluster::{ClusterError, Objects, connect};
 use crate::lab::yaml::nearest;
-use crate::lab::{KindCluster, Step, Topology};
+use crate::lab::{KindCluster, PullPolicy, Step, Topology};
 use crate::node::NodeRef;
 use crate::router::{Frr, Kernel, Observer, Router};
 use crate::runtime::docker::{Engine, EngineError, ImageMap};
@@ -304,12 +304,12 @@ pub async fn sweep() -> Result<Vec<String>, FabricError> {
     }
 }
 
-/// The images that a lab's containers need, each with a node that needs it.
+/// The images that a lab's containers need, each with a node that needs it, and when it is to be pulled.
 pub fn images_needed(
     topology: &Topology,
     cluster: Option<&KindCluster>,
     map: &ImageMap,
-) -> BTreeMap<String, String> {
+) -> BTreeMap<String, (String, PullPolicy)> {
     crate::world::images(topology, cluster, map)
 }
 

@@ -10,6 +10,7 @@
 #![deny(clippy::print_stdout)]
 
 pub mod junit;
+pub mod markdown;
 pub mod progress;
 pub mod record;
 pub mod recorder;

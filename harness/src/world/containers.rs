@@ -6,28 +6,35 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use super::specs::Role;
-use crate::lab::{KindCluster, NetworkMode, NodeKind, NodeSpec, Topology};
+use crate::lab::{Endpoint, KindCluster, NetworkMode, NodeKind, NodeSpec, PullPolicy, Topology};
 use crate::runtime::docker::{CONTAINERLAB, ContainerSpec, FABRIC, ImageMap, Joins, NetworkSpec};
 use crate::runtime::keeper::KeeperSpec;
 
 /// The image of what has none of its own: a node of the twin's cluster, a pod.
 pub(crate) const NODE_IMAGE: &str = "fabric/node";
 
-/// The images that a lab's containers need, each with a node that needs it.
+/// The images that a lab's containers need, each with the first node that needs it, and the most that any of them asks of
+/// pulling.
 pub(crate) fn images(
     topology: &Topology,
     cluster: Option<&KindCluster>,
     map: &ImageMap,
-) -> BTreeMap<String, String> {
+) -> BTreeMap<String, (String, PullPolicy)> {
     let own = topology.nodes.iter().filter(|node| node.kind == NodeKind::Linux);
-    let own = own.filter_map(|node| Some((map.of(node.image.as_deref()?).to_owned(), node.name.clone())));
+    let own = own.filter_map(|node| {
+        let image = map.of(node.image.as_deref()?).to_owned();
+        Some((image, node.name.clone(), node.options.pull.unwrap_or_default()))
+    });
     let cluster = cluster.into_iter().flat_map(|cluster| &cluster.nodes);
-    let cluster = cluster.map(|node| (map.of(NODE_IMAGE).to_owned(), node.name.clone()));
-    // The first that needs it is the one to name.
-    let mut all = BTreeMap::new();
-    for (image, node) in own.chain(cluster) {
-        all.entry(image).or_insert(node);
+    let pull = PullPolicy::default();
+    let cluster = cluster.map(|node| (map.of(NODE_IMAGE).to_owned(), node.name.clone(), pull));
+    let mut all: BTreeMap<String, (String, PullPolicy)> = BTreeMap::new();
+    for (image, node, pull) in own.chain(cluster) {
+        let (_, most) = all.entry(image).or_insert((node, pull));
+        *most = pull.max(*most);
     }
     all
 }
@@ -53,6 +60,13 @@ pub(super) fn networks(spec: &KeeperSpec) -> Vec<NetworkSpec> {
         all.push(NetworkSpec {
             name: mgmt.network.clone(),
             subnets: v4.into_iter().chain(v6).collect(),
+            ranges: mgmt
+                .ipv4_range
+                .map(IpNet::V4)
+                .into_iter()
+                .chain(mgmt.ipv6_range.map(IpNet::V6))
+                .collect(),
+            driver_options: mgmt.driver_opts.clone(),
             mtu: mgmt.mtu,
             bridge: mgmt.bridge.clone(),
             labels: fabric(&[(CONTAINERLAB, "")]),
@@ -116,6 +130,7 @@ pub(super) fn of_topology(
         let read_only = if bind.read_only { ":ro" } else { "" };
         format!("{}:{}{read_only}", bind.source.display(), bind.target.display())
     });
+    let labels = labels(spec, node);
     Some(ContainerSpec {
         node: node.name.clone(),
         name: spec.topology.container_of(node),
@@ -123,13 +138,13 @@ pub(super) fn of_topology(
         hostname: Some(node.name.clone()),
         cmd: words(&node.cmd),
         entrypoint: words(&node.entrypoint),
-        env: node.env.clone(),
-        labels: labels(spec, node),
+        env: env(spec, node, &labels),
+        labels,
         binds: binds.collect(),
         sysctls: node.sysctls.clone(),
+        options: node.options.clone(),
         joins,
         adopted: node.kind == NodeKind::ExtContainer,
-        ..ContainerSpec::default()
     })
 }
 
@@ -137,7 +152,11 @@ fn own_label(spec: &KeeperSpec) -> HashMap<String, String> {
     HashMap::from([(FABRIC.to_owned(), spec.id.clone())])
 }
 
-/// containerlab's labels, by which its own commands and others find a lab's containers, under the lab's own.
+/// The label with the management network's bridge. The engine may name that one when it makes it: until then the label is
+/// not there.
+const MGMT_BRIDGE: &str = "clab-mgmt-net-bridge";
+
+/// containerlab's labels, by which its own commands and others find a lab's containers; the lab's own beside them.
 fn labels(spec: &KeeperSpec, node: &NodeSpec) -> HashMap<String, String> {
     let topology = &spec.topology;
     let mut file = node.at.file.clone();
@@ -154,8 +173,73 @@ fn labels(spec: &KeeperSpec, node: &NodeSpec) -> HashMap<String, String> {
         ("clab-node-group", node.group.clone().unwrap_or_default()),
         ("clab-node-lab-dir", folder.display().to_string()),
         ("clab-topo-file", file.display().to_string()),
+        ("clab-owner", owner(&|name| std::env::var(name).ok())),
     ];
     let known = pairs.into_iter().map(|(key, value)| (key.to_owned(), value));
-    let own = own_label(spec);
-    known.chain(node.labels.clone()).chain(own).collect()
+    node.labels.clone().into_iter().chain(known).chain(own_label(spec)).collect()
+}
+
+/// Whom a lab belongs to, as containerlab finds it out.
+fn owner(variable: &dyn Fn(&str) -> Option<String>) -> String {
+    let said = ["SUDO_USER", "USER"].into_iter().filter_map(variable).find(|user| !user.is_empty());
+    said.unwrap_or_default()
+}
+
+/// The lab's environment, and containerlab's: how many links end at the node, and its labels. The latter win.
+fn env(spec: &KeeperSpec, node: &NodeSpec, labels: &HashMap<String, String>) -> BTreeMap<String, String> {
+    let ends = spec.topology.links.iter().flat_map(|link| [&link.a, &link.b]);
+    let links = ends.filter(|end| matches!(end, Endpoint::Node { node: at, .. } if *at == node.name)).count();
+    let clab = labels.iter().filter(|(name, _)| *name != FABRIC).map(|(name, value)| variable(name, value));
+    node.env.clone().into_iter().chain([("CLAB_INTFS".to_owned(), links.to_string())]).chain(clab).collect()
+}
+
+/// A label as containerlab makes a variable of it.
+fn variable(label: &str, value: &str) -> (String, String) {
+    let name = label.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' });
+    (format!("CLAB_LABEL_{}", name.collect::<String>()), value.to_owned())
+}
+
+/// What is known of a topology's node when its management network is there.
+pub(super) fn on_bridge(spec: &mut ContainerSpec, bridge: &str) {
+    if spec.labels.contains_key(CONTAINERLAB) {
+        spec.labels.insert(MGMT_BRIDGE.to_owned(), bridge.to_owned());
+        spec.env.extend([variable(MGMT_BRIDGE, bridge)]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::topology::read;
+    use crate::lab::yaml::Diagnostics;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(&[("SUDO_USER", "ann"), ("USER", "root")], "ann")]
+    #[case(&[("SUDO_USER", ""), ("USER", "bob")], "bob")]
+    #[case(&[], "")]
+    fn owners(#[case] variables: &[(&str, &str)], #[case] expected: &str) {
+        let of =
+            |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, user)| (*user).to_owned());
+        assert_eq!(owner(&of), expected);
+    }
+
+    #[test]
+    fn labels_become_variables() {
+        assert_eq!(
+            variable("clab-node.name", "r1"),
+            ("CLAB_LABEL_CLAB_NODE_NAME".to_owned(), "r1".to_owned())
+        );
+    }
+
+    /// A node that asks for more is not let down by one that asks for less.
+    #[test]
+    fn an_image_is_pulled_as_the_most_demanding_node_asks() {
+        let text = "name: x\ntopology:\n  defaults: {kind: linux, image: i}\n  nodes:\n    a: {image-pull-policy: Never}\n    b: {image-pull-policy: Always}\n    c: {image: j, image-pull-policy: Never}\n";
+        let mut noted = Diagnostics::new();
+        let topology = read("t.yml".as_ref(), text, "/".as_ref(), &|_| None, &mut noted).expect("a topology");
+        let all = images(&topology, None, &ImageMap::default());
+        assert_eq!(all["i"], ("a".to_owned(), PullPolicy::Always));
+        assert_eq!(all["j"], ("c".to_owned(), PullPolicy::Never));
+    }
 }

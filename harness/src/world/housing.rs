@@ -12,7 +12,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
-use super::containers::{NODE_IMAGE, networks, of_pod};
+use super::containers::{NODE_IMAGE, networks, of_pod, on_bridge};
 use super::specs::Wanted;
 use crate::node::{NodeRef, SocketKind};
 use crate::runtime::docker::{
@@ -36,6 +36,8 @@ struct Containers {
     id: String,
     host: String,
     images: ImageMap,
+    /// Name of the management network.
+    mgmt: String,
     networks: Vec<NetworkSpec>,
     ready: OnceCell<Result<Ready, String>>,
 }
@@ -91,6 +93,7 @@ impl Housing {
                 id: spec.id.clone(),
                 host: host.clone(),
                 images: images.clone(),
+                mgmt: spec.topology.mgmt.network.clone(),
                 networks: networks(spec),
                 ready: OnceCell::new(),
             }),
@@ -182,7 +185,10 @@ impl Containers {
         mut spec: ContainerSpec,
         joins: Option<(i32, Option<&str>)>,
     ) -> Result<Housed, String> {
-        let Ready { engine, .. } = self.ready().await?;
+        let Ready { engine, networks } = self.ready().await?;
+        if let Some(found) = networks.iter().find(|found| found.name == self.mgmt) {
+            on_bridge(&mut spec, &found.bridge);
+        }
         match joins {
             None => {}
             Some((_, Some(container))) => spec.joins = Joins::Container(container.to_owned()),

@@ -112,7 +112,8 @@ fn topology_node(spec: &KeeperSpec, base: &InitSpec, node: &NodeSpec, cluster: &
         (NodeKind::Bridge, None) => Role::Bridge,
         _ => Role::Router,
     };
-    let mut init = InitSpec { hostname: node.name.clone(), ..base.clone() };
+    let hostname = node.options.hostname.clone().unwrap_or_else(|| node.name.clone());
+    let mut init = InitSpec { hostname, ..base.clone() };
     init.sysctls.extend(node.sysctls.iter().map(|(name, value)| (name.clone(), value.clone(), true)));
     init.mounts.extend(node.binds.iter().map(|bind| MountSpec {
         source: bind.source.clone(),

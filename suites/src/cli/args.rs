@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use fabric_suites::run::Home;
 
 use super::exit::Usage;
-use super::{bench, cilium, doctor, down, enter, exit, list, status, test, up};
+use super::{bench, cilium, doctor, down, enter, exit, list, report, status, test, up};
 
 /// Brings a Cilium BGP fabric up, judges it, and tells what it saw.
 #[derive(Debug, Parser)]
@@ -38,6 +38,8 @@ enum Command {
     Doctor(DoctorArgs),
     /// List the fabrics that are up.
     List(ListArgs),
+    /// Print a run that is over, from its record.
+    Report(ReportArgs),
     /// Run a lab several times and print where the time goes.
     Bench(BenchArgs),
     /// Print what Cilium's own command line prints, from the fabric's speakers.
@@ -202,6 +204,24 @@ pub(super) struct ListArgs {
     pub(super) format: Format,
 }
 
+/// What a report is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Page {
+    /// Markdown, for a job's summary or a comment.
+    Md,
+    /// JUnit XML.
+    Junit,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// The run's record.json, or the folder it is in [default: target/fabric/latest].
+    pub(super) record: Option<PathBuf>,
+    /// What to write.
+    #[arg(long, value_enum, default_value_t = Page::Md)]
+    pub(super) format: Page,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct BenchArgs {
     #[command(flatten)]
@@ -238,6 +258,7 @@ pub(crate) fn main() -> ExitCode {
             Command::Down(args) => down::run(args).await,
             Command::Doctor(args) => doctor::run(args).await,
             Command::List(args) => list::run(&args),
+            Command::Report(args) => report::run(&args),
             Command::Bench(args) => bench::run(args).await,
             Command::Cilium(command) => cilium::run(command).await,
         }

@@ -19,6 +19,7 @@ mod enter;
 mod exit;
 mod list;
 mod pick;
+mod report;
 mod status;
 mod test;
 mod up;

@@ -65,8 +65,8 @@ impl Home {
             return Err(RunError::NotAtHand { host: engine.host().to_owned() });
         }
         let mut layers = Layers::default();
-        for (image, node) in images_needed(&lab.topology, lab.cluster.as_ref(), map) {
-            engine.ensure_image(&node, &image, &|text| tell(text)).await?;
+        for (image, (node, pull)) in images_needed(&lab.topology, lab.cluster.as_ref(), map) {
+            engine.ensure_image(&node, &image, pull, &|text| tell(text)).await?;
             layers.provided.extend(provided(&engine, &image).await);
         }
         let said = engine.info().await?;

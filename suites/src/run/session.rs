@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use fabric_harness::cilium::{Generation, promises};
 use fabric_harness::fabric::{Fabric, FabricError, Gone};
-use fabric_harness::lab::Lab;
+use fabric_harness::lab::{Lab, Scope};
 use fabric_harness::runtime::docker::EngineError;
 use fabric_harness::runtime::keeper::{Keeper, KeeperSpec, RuntimeSpec, states};
 use fabric_harness::tools::{Layers, Tool, ToolsError};
@@ -145,10 +145,22 @@ pub fn recorder(prepared: &Prepared, progress: Arc<dyn Progress>) -> Arc<Recorde
     };
     let run = Run { id: new_run_id(), tool_version: VERSION.to_owned(), lab, environment: environment() };
     let recorder = Recorder::new(run, progress);
-    for warning in &prepared.lab.warnings {
+    warn(prepared, &recorder, |scope| scope == Scope::Everywhere);
+    recorder
+}
+
+/// Says what is to be said of a lab's files.
+fn warn(prepared: &Prepared, recorder: &Recorder, says: impl Fn(Scope) -> bool) {
+    for warning in prepared.lab.warnings.iter().filter(|warning| says(warning.scope)) {
         recorder.warning(warning.to_string());
     }
-    recorder
+}
+
+/// Says what of a lab's files is not honoured where its nodes live, which is known no sooner.
+fn warn_of(prepared: &Prepared, recorder: &Recorder, runtime: &RuntimeSpec) {
+    if *runtime == RuntimeSpec::Netns {
+        warn(prepared, recorder, |scope| scope == Scope::Namespaces);
+    }
 }
 
 /// The version of this program.
@@ -312,6 +324,7 @@ pub(super) async fn begin(
     if let Begin::Attach(id) = &settings.begin {
         let fabric = Fabric::attach(id)?;
         let state = fabric.state()?;
+        warn_of(prepared, recorder, &state.spec.runtime);
         recorder.environment(|environment| {
             environment.runtime = recorded(&state.spec.runtime);
             environment.versions.extend(state.spec.gobgp.map(|version| (Tool::Gobgp.to_string(), version)));
@@ -327,6 +340,7 @@ pub(super) async fn begin(
         environment.runtime = recorded(&runtime);
     });
     step.done();
+    warn_of(prepared, recorder, &runtime);
     for warning in &layers.warnings {
         recorder.warning(warning.clone());
     }

@@ -15,6 +15,7 @@ pub(super) fn check(topology: &Topology, ctx: &mut Diagnostics) {
     link_ends(topology, ctx);
     management(topology, ctx);
     waiting(topology, ctx);
+    published(topology, ctx);
     for node in topology.nodes.iter().filter(|node| node.kind == NodeKind::Bridge) {
         check_interface(&node.name, &node.at, ctx);
     }
@@ -86,6 +87,19 @@ fn management(topology: &Topology, ctx: &mut Diagnostics) {
                     format!("`{name}` is not on the management network: {address} is not used"),
                 );
             }
+        }
+    }
+}
+
+/// Ports can be published of a network that the engine made.
+fn published(topology: &Topology, ctx: &mut Diagnostics) {
+    for node in topology.nodes.iter().filter(|node| !node.options.ports.is_empty()) {
+        if node.network_mode != NetworkMode::Bridge {
+            let name = &node.name;
+            ctx.warning(
+                &node.at,
+                format!("the ports of `{name}` are not published: it is not on the management network"),
+            );
         }
     }
 }

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::options::ContainerOptions;
 use super::types::{ExecLine, Stages, WaitFor};
 use crate::lab::yaml::{Diagnostics, Fields, FromTree, Node, Spanned};
 
@@ -28,6 +29,7 @@ pub(super) struct Definition {
     pub(super) startup_delay: Option<Duration>,
     pub(super) startup_config: Option<Spanned<PathBuf>>,
     pub(super) stages: Stages,
+    pub(super) options: ContainerOptions,
 }
 
 impl Definition {
@@ -52,6 +54,7 @@ impl Definition {
             startup_delay: specific.startup_delay.or(self.startup_delay),
             startup_config: specific.startup_config.or(self.startup_config),
             stages: self.stages.and(specific.stages),
+            options: self.options.under(specific.options),
             exec: self.exec,
             binds: self.binds,
             env: self.env,
@@ -119,6 +122,7 @@ impl FromTree for Definition {
             startup_delay: fields.optional("startup-delay", ctx),
             startup_config: fields.optional("startup-config", ctx),
             stages,
+            options: ContainerOptions::take(&mut fields, ctx),
         };
         not_honoured(&mut fields, ctx);
         fields.finish(ctx);
@@ -141,15 +145,10 @@ fn not_honoured(fields: &mut Fields<'_>, ctx: &mut Diagnostics) {
             "it is for vendors' images",
         ),
         (&["certificate", "SANs"], "no certificates are made"),
-        (&["ports", "publish"], "nothing of a node is published on the host"),
-        (
-            &["image-pull-policy", "restart-policy", "auto-remove", "runtime", "sandbox", "kernel"],
-            "it is the runtime's affair",
-        ),
-        (&["cpu", "cpu-set", "memory", "shm-size"], "nodes have no limits of their own"),
-        (&["devices", "cap-add", "user"], "every node has the same rights"),
-        (&["dns", "aliases"], "names are not resolved between nodes"),
-        (&["healthcheck"], "a node is healthy once its commands have run"),
+        (&["publish"], "nothing of a node is published beyond the host"),
+        (&["runtime", "sandbox", "kernel"], "`--runtime` says where all nodes live"),
+        (&["credentials", "username", "password"], "nobody logs in to a node"),
+        (&["link-apply-mode"], "a lab that is up is not changed by its file"),
         (&["position"], "nothing is drawn from it"),
     ] {
         fields.not_honoured(keys, why, ctx);

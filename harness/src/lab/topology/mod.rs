@@ -6,10 +6,12 @@ mod definition;
 mod env;
 mod kinds;
 mod link;
+mod options;
 mod read;
 mod stages;
 mod types;
 
+pub use options::{ContainerOptions, Dns, Healthcheck, PublishedPort, PullPolicy, RestartPolicy};
 pub use read::read;
 pub use types::{
     Bind, Endpoint, ExecLine, Link, Mgmt, NetworkMode, NodeKind, NodeSpec, Stage, StageName, Stages,

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::bind::{self, Around};
-use super::definition::Definition;
+use super::definition::{Definition, Texts};
+use ipnet::IpNet;
+
 use super::types::{Bind, Link, Mgmt, NetworkMode, NodeKind, NodeSpec, Topology};
 use super::{check, env, kinds};
 use crate::lab::yaml::{self, Diagnostics, Entry, Fields, FromTree, Node, Spanned, nearest};
@@ -71,16 +73,36 @@ fn mgmt(node: Option<&Node>, ctx: &mut Diagnostics) -> Option<Mgmt> {
         ipv6_subnet,
         ipv6_gateway: fields.optional("ipv6-gw", ctx),
         mtu: fields.optional("mtu", ctx),
+        ipv4_range: range("ipv4-range", ipv4_subnet, &mut fields, ctx),
+        ipv6_range: range("ipv6-range", ipv6_subnet, &mut fields, ctx),
+        driver_opts: fields.optional::<Texts>("driver-opts", ctx).map(|texts| texts.0).unwrap_or_default(),
     };
-    fields.not_honoured(&["ipv4-range", "ipv6-range"], "addresses are given out in the whole subnet", ctx);
+    let whole = "addresses are given out in the whole subnet";
+    fields.not_honoured_in_namespaces(&["ipv4-range", "ipv6-range"], whole, ctx);
+    fields.not_honoured_in_namespaces(&["driver-opts"], "the bridge has no driver", ctx);
     fields.not_honoured(&["external-access"], "the way out of the lab is the runtime's affair", ctx);
     fields.not_honoured(
-        &["driver", "driver-opts", "macvlan-parent", "macvlan-mode", "macvlan-aux"],
+        &["driver", "macvlan-parent", "macvlan-mode", "macvlan-aux"],
         "the management network is always a bridge",
         ctx,
     );
     fields.finish(ctx);
     Some(mgmt)
+}
+
+/// The range of addresses under a key: a part of the subnet.
+fn range<N>(key: &'static str, subnet: Option<N>, fields: &mut Fields<'_>, ctx: &mut Diagnostics) -> Option<N>
+where
+    N: FromTree + Copy + Into<IpNet> + std::fmt::Display,
+{
+    let range: Spanned<N> = fields.optional(key, ctx)?;
+    let within = subnet.is_some_and(|subnet| subnet.into().contains(&range.value.into()));
+    if !within {
+        let subnet = subnet.map_or_else(|| "none".to_owned(), |subnet| subnet.to_string());
+        ctx.error(&range.at, format!("the range {} is not in the subnet, {subnet}", range.value))
+            .help("write a part of the subnet, or remove the key");
+    }
+    within.then_some(range.value)
 }
 
 type Body = (Vec<NodeSpec>, Vec<Link>);
@@ -171,6 +193,7 @@ impl Levels<'_> {
             startup_delay: said.startup_delay.unwrap_or_default(),
             startup_config: said.startup_config.map(|path| around.path(&path.value.to_string_lossy())),
             stages: said.stages,
+            options: said.options,
             name: name.value,
             at: name.at,
         })

@@ -229,7 +229,7 @@ topology:
 )]
 #[case::known_key(
     "c: {kind: linux, ports: ['80:80']}",
-    "topo.yaml:6:22: warning: `ports` of a node is not honoured: nothing of a node is published on the host"
+    "topo.yaml:6:22: warning: `ports` of a node is not honoured in namespaces: nothing of a node is published on the host"
 )]
 #[case::quote(
     "c: {kind: linux, exec: [\"echo 'a\"]}",

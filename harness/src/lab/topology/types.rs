@@ -8,6 +8,7 @@ use std::time::Duration;
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
+use super::options::ContainerOptions;
 use crate::lab::cluster::KindCluster;
 use crate::lab::yaml::{Diagnostics, FromTree, Location, Node};
 
@@ -81,6 +82,15 @@ pub struct Mgmt {
     pub ipv6_gateway: Option<Ipv6Addr>,
     /// The MTU in bytes; none is the runtime's own.
     pub mtu: Option<u32>,
+    /// The part of the IPv4 subnet that addresses are given out from; none is all of it. Containers alone honour it.
+    #[serde(default)]
+    pub ipv4_range: Option<Ipv4Net>,
+    /// The part of the IPv6 subnet that addresses are given out from.
+    #[serde(default)]
+    pub ipv6_range: Option<Ipv6Net>,
+    /// Options of the engine's network driver. Containers alone honour them.
+    #[serde(default)]
+    pub driver_opts: BTreeMap<String, String>,
 }
 
 /// The kinds of node that can be run.
@@ -138,6 +148,9 @@ pub struct NodeSpec {
     pub startup_config: Option<PathBuf>,
     /// What it runs, and whom it waits for, on its way up.
     pub stages: Stages,
+    /// What is asked of its container.
+    #[serde(default)]
+    pub options: ContainerOptions,
     /// Where it is written.
     pub at: Location,
 }

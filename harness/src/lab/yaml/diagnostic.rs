@@ -20,6 +20,17 @@ pub enum Severity {
     Warning,
 }
 
+/// Where a remark holds: loading does not know where nodes will live.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Wherever nodes live.
+    #[default]
+    Everywhere,
+    /// Where nodes live in namespaces of ours: containers honour it.
+    Namespaces,
+}
+
 /// One remark about one place of a file.
 ///
 /// `Display` renders it with the source line and a caret, without colour. The alternate form (`{:#}`) is one line:
@@ -34,6 +45,9 @@ pub struct Diagnostic {
     pub at: Location,
     /// What to write instead, or what would be needed.
     pub help: Option<String>,
+    /// Where it holds.
+    #[serde(default)]
+    pub scope: Scope,
     /// The line of the file at that place; none when the file could not be read or the place is past its end.
     pub source_line: Option<String>,
 }
@@ -124,7 +138,14 @@ impl Diagnostics {
     fn push(&mut self, severity: Severity, at: &Location, message: String) -> &mut Diagnostic {
         let source_line = self.source_line(at);
         let index = self.list.len();
-        self.list.push(Diagnostic { severity, message, at: at.clone(), help: None, source_line });
+        self.list.push(Diagnostic {
+            severity,
+            message,
+            at: at.clone(),
+            help: None,
+            scope: Scope::default(),
+            source_line,
+        });
         &mut self.list[index]
     }
 

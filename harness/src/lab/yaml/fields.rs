@@ -1,7 +1,7 @@
 //! The keys of a mapping, taken one by one: what was asked for is what is known, so a key nobody asked for is a mistake,
 //! and the nearest one that was asked for is what the user probably meant.
 
-use super::diagnostic::Diagnostics;
+use super::diagnostic::{Diagnostics, Scope};
 use super::from_tree::FromTree;
 use super::location::Location;
 use super::tree::{Entry, Mapping, Node, Value};
@@ -45,7 +45,9 @@ impl<'a> Fields<'a> {
 
     /// The entry of a key, also when it says nothing.
     pub fn entry(&mut self, key: &'static str) -> Option<&'a Entry> {
-        self.asked.push(key);
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
         self.entries.iter().find(|entry| entry.key == key)
     }
 
@@ -74,6 +76,17 @@ impl<'a> Fields<'a> {
         for key in keys {
             if let Some(entry) = self.entry(key) {
                 ctx.warning(&entry.key_at, format!("`{key}` of {} is not honoured: {why}", self.what));
+            }
+        }
+    }
+
+    /// Keys that containers honour and nodes of namespaces do not: each one there is a warning for those. `why` completes
+    /// "is not honoured in namespaces: ".
+    pub fn not_honoured_in_namespaces(&mut self, keys: &[&'static str], why: &str, ctx: &mut Diagnostics) {
+        for key in keys {
+            if let Some(entry) = self.entry(key) {
+                let message = format!("`{key}` of {} is not honoured in namespaces: {why}", self.what);
+                ctx.warning(&entry.key_at, message).scope = Scope::Namespaces;
             }
         }
     }

@@ -11,7 +11,7 @@ mod location;
 mod scalar;
 mod tree;
 
-pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use diagnostic::{Diagnostic, Diagnostics, Scope, Severity};
 pub use fields::{Fields, nearest};
 pub use from_tree::{FromTree, Spanned, choice};
 pub use location::Location;

@@ -1,31 +1,22 @@
 //! Containers: what one is to be, making it, its end.
 //!
-//! What lives here: from a spec to a container that runs, and back to nothing. What does not: which containers a lab
-//! needs (`crate::world`), what is run in one (`node`).
-//!
-//! A container is made as containerlab makes it, with one difference: not privileged. What a router needs is a list of
-//! capabilities, and a `/proc/sys` that can be written; an engine that may not hand out every privilege can run it.
+//! What lives here: from a spec to a container that runs, and back to nothing. What does not: the spec in the engine's
+//! words (`body`), which containers a lab needs (`crate::world`), what is run in one (`node`).
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use bollard::container::LogOutput;
-use bollard::models::{
-    ContainerCreateBody, DeviceMapping, EndpointIpamConfig, EndpointSettings, HostConfig, NetworkingConfig,
-    PortBinding,
-};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, ListContainersOptionsBuilder, LogsOptionsBuilder,
     RemoveContainerOptionsBuilder,
 };
 use futures::TryStreamExt;
 
+use super::body::body;
 use super::engine::Engine;
 use super::error::{EngineError, status, why};
-
-/// What a container does that runs a router or a node beside what every container may.
-const CAPABILITIES: [&str; 8] =
-    ["NET_ADMIN", "NET_RAW", "NET_BROADCAST", "SYS_ADMIN", "SYS_PTRACE", "SYS_NICE", "SYSLOG", "IPC_LOCK"];
+use crate::lab::ContainerOptions;
 
 /// Whose network a container has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,19 +39,6 @@ pub enum Joins {
     Host,
 }
 
-/// A port of a container that is a port of the engine's machine too.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Port {
-    /// In the container.
-    pub inside: u16,
-    /// `tcp`, `udp` or `sctp`.
-    pub protocol: String,
-    /// The machine's address, if not all of them.
-    pub ip: Option<IpAddr>,
-    /// On the machine; none lets the engine choose.
-    pub outside: Option<u16>,
-}
-
 /// What a container is to be.
 #[derive(Debug, Clone, Default)]
 pub struct ContainerSpec {
@@ -70,14 +48,12 @@ pub struct ContainerSpec {
     pub name: String,
     /// Its image.
     pub image: String,
-    /// Its host name; with another's network it has the other's.
+    /// Its host name, unless its options name another; with another's network it has the other's.
     pub hostname: Option<String>,
     /// What it runs, where the image's own will not do.
     pub cmd: Option<Vec<String>>,
     /// The program in front of that.
     pub entrypoint: Option<Vec<String>>,
-    /// The user it runs as.
-    pub user: Option<String>,
     /// The environment.
     pub env: BTreeMap<String, String>,
     /// Labels.
@@ -86,16 +62,8 @@ pub struct ContainerSpec {
     pub binds: Vec<String>,
     /// Kernel settings of its namespaces.
     pub sysctls: BTreeMap<String, String>,
-    /// Ports of the machine.
-    pub ports: Vec<Port>,
-    /// Capabilities beside those that every node has.
-    pub cap_add: Vec<String>,
-    /// Devices of the machine.
-    pub devices: Vec<String>,
-    /// Most memory, in bytes.
-    pub memory: Option<i64>,
-    /// Share of processors, in billionths of one.
-    pub nano_cpus: Option<i64>,
+    /// What the lab asks of it beside all that.
+    pub options: ContainerOptions,
     /// Whose network it has.
     pub joins: Joins,
     /// It is there already under its name, and not ours to make or to end.
@@ -244,81 +212,3 @@ impl Engine {
 pub(crate) const FABRIC: &str = "fabric";
 /// containerlab's label with the lab's name.
 pub(crate) const CONTAINERLAB: &str = "containerlab";
-
-fn body(spec: &ContainerSpec) -> ContainerCreateBody {
-    let (network_mode, endpoints) = match &spec.joins {
-        Joins::None => ("none".to_owned(), None),
-        Joins::Host => ("host".to_owned(), None),
-        Joins::Container(other) => (format!("container:{other}"), None),
-        Joins::Network { name, ipv4, ipv6 } => {
-            let text = |ip: &Option<IpAddr>| ip.map(|ip| ip.to_string());
-            let at = EndpointIpamConfig {
-                ipv4_address: text(ipv4),
-                ipv6_address: text(ipv6),
-                link_local_ips: None,
-            };
-            let endpoint = EndpointSettings { ipam_config: Some(at), ..EndpointSettings::default() };
-            (name.clone(), Some(HashMap::from([(name.clone(), endpoint)])))
-        }
-    };
-    let own_network = !matches!(spec.joins, Joins::Container(_) | Joins::Host);
-    let capabilities = CAPABILITIES.iter().map(|name| (*name).to_owned()).chain(spec.cap_add.iter().cloned());
-    let host_config = HostConfig {
-        network_mode: Some(network_mode),
-        binds: Some(spec.binds.clone()),
-        sysctls: own_network.then(|| spec.sysctls.clone().into_iter().collect()),
-        cap_add: Some(capabilities.collect()),
-        devices: Some(spec.devices.iter().map(|device| mapping(device)).collect()),
-        memory: spec.memory,
-        nano_cpus: spec.nano_cpus,
-        // Every path of /proc can be written: a lab's lines set kernel parameters, as they can with containerlab.
-        masked_paths: Some(Vec::new()),
-        readonly_paths: Some(Vec::new()),
-        security_opt: Some(vec!["seccomp=unconfined".to_owned(), "apparmor=unconfined".to_owned()]),
-        port_bindings: own_network.then(|| bindings(&spec.ports)),
-        ..HostConfig::default()
-    };
-    ContainerCreateBody {
-        image: Some(spec.image.clone()),
-        hostname: spec.hostname.clone().filter(|_| own_network),
-        cmd: spec.cmd.clone(),
-        entrypoint: spec.entrypoint.clone(),
-        user: spec.user.clone(),
-        env: Some(spec.env.iter().map(|(name, value)| format!("{name}={value}")).collect()),
-        labels: Some(spec.labels.clone()),
-        exposed_ports: own_network.then(|| spec.ports.iter().map(inside).collect()),
-        // A shell that a lab gives as a command stays up as long as it has a terminal.
-        tty: Some(true),
-        open_stdin: Some(true),
-        host_config: Some(host_config),
-        networking_config: endpoints.map(|endpoints| NetworkingConfig { endpoints_config: Some(endpoints) }),
-        ..ContainerCreateBody::default()
-    }
-}
-
-fn inside(port: &Port) -> String {
-    format!("{}/{}", port.inside, port.protocol)
-}
-
-fn bindings(ports: &[Port]) -> HashMap<String, Option<Vec<PortBinding>>> {
-    let mut all: HashMap<String, Option<Vec<PortBinding>>> = HashMap::new();
-    for port in ports {
-        let binding = PortBinding {
-            host_ip: port.ip.map(|ip| ip.to_string()),
-            host_port: Some(port.outside.map(|port| port.to_string()).unwrap_or_default()),
-        };
-        all.entry(inside(port)).or_default().get_or_insert_with(Vec::new).push(binding);
-    }
-    all
-}
-
-/// `/dev/a[:/dev/b[:rwm]]`.
-fn mapping(device: &str) -> DeviceMapping {
-    let mut parts = device.split(':').map(str::to_owned);
-    let on_host = parts.next();
-    DeviceMapping {
-        path_in_container: parts.next().or_else(|| on_host.clone()),
-        path_on_host: on_host,
-        cgroup_permissions: Some(parts.next().unwrap_or_else(|| "rwm".to_owned())),
-    }
-}

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::engine::Engine;
 use super::error::{EngineError, innermost, status, why};
+use crate::lab::PullPolicy;
 
 /// Which image stands for which: for machines that reach no registry, or must take another.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,14 +50,15 @@ pub(super) fn repository(image: &str) -> &str {
 }
 
 impl Engine {
-    /// Makes sure that an image is there, pulling it if it is not; `tell` hears of the pull.
+    /// Makes sure that an image is there, pulling it when the policy says so; `tell` hears of the pull.
     ///
     /// # Errors
-    /// When it is neither there nor to be had.
+    /// When it is neither there nor to be had, or not to be pulled.
     pub async fn ensure_image(
         &self,
         node: &str,
         image: &str,
+        pull: PullPolicy,
         tell: &(dyn Fn(&str) + Sync),
     ) -> Result<(), EngineError> {
         let missing = |why: String| EngineError::NoImage {
@@ -66,7 +68,11 @@ impl Engine {
             why,
         };
         match self.api().inspect_image(image).await {
+            Ok(_) if pull == PullPolicy::Always => {}
             Ok(_) => return Ok(()),
+            Err(error) if status(&error) == Some(404) && pull == PullPolicy::Never => {
+                return Err(missing("`image-pull-policy: Never` keeps it from being pulled".to_owned()));
+            }
             Err(error) if status(&error) == Some(404) => {}
             Err(error) => return Err(EngineError::refused(format!("look for the image {image}"))(error)),
         }

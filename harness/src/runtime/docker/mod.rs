@@ -1,5 +1,6 @@
 //! Nodes that are containers, through the Docker engine's API (bollard).
 
+mod body;
 mod container;
 mod engine;
 mod error;
@@ -9,7 +10,7 @@ mod node;
 mod process;
 
 pub(crate) use container::{CONTAINERLAB, FABRIC};
-pub use container::{Container, ContainerSpec, Joins, Port};
+pub use container::{Container, ContainerSpec, Joins};
 pub use engine::{Engine, EngineInfo};
 pub use error::EngineError;
 pub use image::ImageMap;

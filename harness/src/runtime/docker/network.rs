@@ -3,7 +3,7 @@
 //! What lives here: finding one that is there, making one that is not, removing what was made. What does not: links
 //! between containers, which are no networks of the engine's (`wire`).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest, NetworkInspect};
@@ -20,6 +20,10 @@ pub struct NetworkSpec {
     pub name: String,
     /// Its subnets, each with a gateway if it must be a certain one; none lets the engine choose.
     pub subnets: Vec<(IpNet, Option<IpAddr>)>,
+    /// The parts of its subnets from which the engine gives out addresses, where it is not all of them.
+    pub ranges: Vec<IpNet>,
+    /// Options of the engine's network driver, by their names; what is said of MTU and bridge comes first.
+    pub driver_options: BTreeMap<String, String>,
     /// Largest packet, in bytes.
     pub mtu: Option<u32>,
     /// Name of its bridge, if it must have a certain one.
@@ -142,10 +146,11 @@ fn request(spec: &NetworkSpec) -> NetworkCreateRequest {
     let config = spec.subnets.iter().map(|(subnet, gateway)| IpamConfig {
         subnet: Some(subnet.to_string()),
         gateway: gateway.map(|ip| ip.to_string()),
+        ip_range: spec.ranges.iter().find(|range| subnet.contains(*range)).map(IpNet::to_string),
         ..IpamConfig::default()
     });
     let config: Vec<IpamConfig> = config.collect();
-    let mut options = HashMap::new();
+    let mut options: HashMap<String, String> = spec.driver_options.clone().into_iter().collect();
     options.extend(spec.mtu.map(|mtu| (MTU.to_owned(), mtu.to_string())));
     options.extend(spec.bridge.clone().map(|bridge| (BRIDGE_NAME.to_owned(), bridge)));
     NetworkCreateRequest {
