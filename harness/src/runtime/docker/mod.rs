@@ -3,6 +3,7 @@
 mod container;
 mod engine;
 mod error;
+mod found;
 mod image;
 mod network;
 mod node;
@@ -12,6 +13,7 @@ pub(crate) use container::{CONTAINERLAB, FABRIC};
 pub use container::{Container, ContainerSpec, Joins, Port};
 pub use engine::{Engine, EngineInfo};
 pub use error::EngineError;
+pub use found::ContainerSeen;
 pub use image::ImageMap;
 pub use network::{Network, NetworkSpec};
 pub use node::DockerNode;
