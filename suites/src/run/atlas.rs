@@ -18,7 +18,7 @@ use crate::checks::same_node;
 use crate::expect::{Named, Place, PodName, Resolver, Select, ServiceAddress, Symbol, Unresolved};
 
 /// Interfaces of one box.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Interfaces {
     pub(super) links: Vec<Link>,
     pub(super) addresses: Vec<LinkAddress>,

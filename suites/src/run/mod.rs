@@ -2,6 +2,7 @@
 
 mod actions;
 mod atlas;
+mod attach;
 mod attempt;
 mod deadline;
 mod engine;
@@ -15,6 +16,7 @@ mod trials;
 mod view;
 
 pub use actions::ActionError;
+pub use attach::{FoundSettings, SettingsError};
 pub use engine::{Engine, Outcome, Selection};
 pub use home::Home;
 pub use session::{
