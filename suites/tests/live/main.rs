@@ -12,6 +12,7 @@
     reason = "a test that cannot go on has failed; nobody reads its API"
 )]
 
+mod attach;
 mod broken;
 mod cilium;
 mod contract;
@@ -25,3 +26,4 @@ mod neighbors;
 mod second_api;
 mod services;
 mod support;
+mod ways;
