@@ -12,6 +12,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 use crate::cluster::{ClusterError, Objects, connect};
 use crate::found::{Found, FoundError, FoundSpec};
+use crate::lab::yaml::nearest;
 use crate::lab::{KindCluster, Step, Topology};
 use crate::node::NodeRef;
 use crate::router::{Frr, Kernel, Observer, Router};
@@ -42,7 +43,7 @@ pub enum FabricError {
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// No such node.
-    #[error("there is no node {name}; the nodes are {}", .known.join(", "))]
+    #[error("there is no node {name}{}; the nodes are {}", meant(.name, .known), .known.join(", "))]
     NoSuchNode {
         /// The name asked for.
         name: String,
@@ -215,7 +216,7 @@ impl Fabric {
     }
 
     /// A node by name: of the topology (`router0`), of the cluster (`worker`, or its full name), or a pod
-    /// (`default/nettool-1`).
+    /// (`default/nettool-1`; without a namespace, of the default one, if no node is called so).
     pub async fn node(&self, name: &str) -> Result<NodeRef, FabricError> {
         match &self.backing {
             Backing::Kept(kept) => Ok(self.kept(kept, name).await?.1),
@@ -250,7 +251,9 @@ impl Fabric {
                 (info.name.clone(), (info, handle))
             })
             .collect();
-        let found = known.values().find(|(info, _)| is_called(info, name)).cloned();
+        let pod = |(info, _): &&(NodeInfo, NodeRef)| info.name.strip_prefix("default/") == Some(name);
+        let found = known.values().find(|(info, _)| is_called(info, name));
+        let found = found.or_else(|| known.values().find(pod)).cloned();
         found.ok_or_else(|| FabricError::NoSuchNode {
             name: name.to_owned(),
             known: known.keys().cloned().collect(),
@@ -345,6 +348,14 @@ impl Fabric {
     }
 }
 
+/// Which node was probably meant, as an aside.
+fn meant(name: &str, known: &[String]) -> String {
+    // People write the last part of most names: `worker` of a cluster's node, a pod's name without its namespace.
+    let short = known.iter().filter_map(|known| known.rsplit(['-', '/']).next());
+    let near = nearest(name, known.iter().map(String::as_str).chain(short));
+    near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default()
+}
+
 /// Removes the containers and networks of fabrics whose keeper died, and what is written down of them; their names. What
 /// does not work with one does not keep the others.
 ///
@@ -389,4 +400,23 @@ fn is_called(info: &NodeInfo, name: &str) -> bool {
         info.role == "cluster" && before.is_some_and(|before| before.len() > 1 && before.ends_with('-'))
     };
     info.name == name || info.container == name || after_cluster()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("worke", " (did you mean worker?)")]
+    #[case("tor9", " (did you mean tor0?)")]
+    #[case("something", "")]
+    fn a_wrong_name_is_told_the_right_one(#[case] name: &str, #[case] aside: &str) {
+        let known = ["clab-demo-worker", "default/nettool-1", "router0", "tor0"].map(str::to_owned).to_vec();
+        let error = FabricError::NoSuchNode { name: name.to_owned(), known };
+        let wanted =
+            format!("there is no node {name}{aside}; the nodes are clab-demo-worker, default/nettool-1");
+        assert!(error.to_string().starts_with(&wanted), "{error}");
+    }
 }

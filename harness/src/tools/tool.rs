@@ -25,6 +25,8 @@ pub enum Tool {
     Iproute,
     /// `iptables`.
     Iptables,
+    /// `sysctl`: lines of topologies set with it what a container's own options cannot. Its package has `ps` and `pkill`, too.
+    Sysctl,
 }
 
 /// A program a tool must have.
@@ -68,8 +70,8 @@ const TRACEROUTE_LINKS: &[Alternative] = &[
 
 impl Tool {
     /// Every tool, in the order in which reports name them.
-    pub const ALL: [Self; 6] =
-        [Self::Frr, Self::Gobgp, Self::Ping, Self::Traceroute, Self::Iproute, Self::Iptables];
+    pub const ALL: [Self; 7] =
+        [Self::Frr, Self::Gobgp, Self::Ping, Self::Traceroute, Self::Iproute, Self::Iptables, Self::Sysctl];
 
     /// The short name: of the layer's folder, in `FABRIC_ASSUME_ABSENT`, in JSON.
     pub fn key(self) -> &'static str {
@@ -80,6 +82,7 @@ impl Tool {
             Self::Traceroute => "traceroute",
             Self::Iproute => "iproute",
             Self::Iptables => "iptables",
+            Self::Sysctl => "sysctl",
         }
     }
 
@@ -97,6 +100,7 @@ impl Tool {
         const TRACEROUTE: &[Probe] = &[probe("traceroute", Some("-V"))];
         const IPROUTE: &[Probe] = &[probe("ip", Some("-V"))];
         const IPTABLES: &[Probe] = &[probe("iptables", Some("-V"))];
+        const SYSCTL: &[Probe] = &[probe("sysctl", Some("--version"))];
         match self {
             Self::Frr => FRR,
             Self::Gobgp => GOBGP,
@@ -104,6 +108,7 @@ impl Tool {
             Self::Traceroute => TRACEROUTE,
             Self::Iproute => IPROUTE,
             Self::Iptables => IPTABLES,
+            Self::Sysctl => SYSCTL,
         }
     }
 
@@ -123,6 +128,8 @@ impl Tool {
             (Self::Iproute, _) => Some("iproute2"),
             (Self::Iptables, Fedora | Arch) => Some("iptables-nft"),
             (Self::Iptables, _) => Some("iptables"),
+            (Self::Sysctl, Fedora | Arch) => Some("procps-ng"),
+            (Self::Sysctl, _) => Some("procps"),
         }
     }
 
@@ -131,7 +138,7 @@ impl Tool {
         match self {
             Self::Traceroute => TRACEROUTE_LINKS,
             Self::Iptables => IPTABLES_LINKS,
-            Self::Frr | Self::Gobgp | Self::Ping | Self::Iproute => &[],
+            Self::Frr | Self::Gobgp | Self::Ping | Self::Iproute | Self::Sysctl => &[],
         }
     }
 }
@@ -145,13 +152,14 @@ impl fmt::Display for Tool {
             Self::Traceroute => "traceroute",
             Self::Iproute => "ip",
             Self::Iptables => "iptables",
+            Self::Sysctl => "sysctl",
         })
     }
 }
 
 /// The word is not the name of a tool.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{word}` is not a tool; the tools are frr, gobgp, ping, traceroute, iproute, iptables")]
+#[error("`{word}` is not a tool; the tools are frr, gobgp, ping, traceroute, iproute, iptables, sysctl")]
 pub struct UnknownTool {
     /// The word.
     pub word: String,

@@ -209,6 +209,12 @@ fn frr_files() -> Vec<FileSpec> {
         |name: &str| FileSpec { path: Path::new(name).join(".keep"), mode: 0o644, text: String::new() };
     vec![
         FileSpec { path: "/etc/frr/daemons".into(), mode: 0o640, text: daemons },
+        // Without it vtysh complains at every start. What it says is vtysh's default.
+        FileSpec {
+            path: "/etc/frr/vtysh.conf".into(),
+            mode: 0o640,
+            text: "! frr.conf is used where there is one.\n".into(),
+        },
         folder("/run/frr"),
         folder("/var/log/frr"),
         folder("/var/tmp/frr"),

@@ -159,7 +159,7 @@ impl World {
                 underlay::bring_up(&self.spec, &self.births, switches, &mut report, &reporter).await?;
             }
             Step::Cni => {
-                let client = self.control_plane.lock().await.as_ref().map(|plane| plane.client.clone());
+                let client = self.control_plane.lock().await.as_ref().map(|plane| plane.within.clone());
                 let client = client.ok_or_else(|| no_cluster("install Cilium"))?;
                 let Some(version) = self.spec.cilium.as_deref() else { return Err(no_cilium()) };
                 let bgp = self.spec.bgp.then_some(&self.spec.bgp_settings);
@@ -212,7 +212,7 @@ impl World {
     pub(crate) async fn agents(&self) -> Agents {
         let agents = self.agents.lock().await;
         let told = agents.iter().filter_map(|agent| Some((agent.node.clone(), agent.status.clone()?)));
-        Agents::new(told.collect())
+        Agents::new(told.collect(), agents.iter().find_map(|agent| agent.operator.clone()))
     }
 
     /// Ends every node; what goes wrong with one does not keep the others.

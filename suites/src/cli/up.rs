@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use fabric_harness::fabric::Fabric;
+use fabric_harness::lab::yaml::nearest;
 use fabric_harness::runtime::keeper::State;
 use fabric_reports::Screen;
 use fabric_reports::progress::on_stderr;
@@ -41,7 +42,11 @@ fn last_phase(prepared: &Prepared, named: Option<&str>) -> Result<Option<String>
     let names: Vec<&str> = prepared.plan.iter().map(|phase| phase.name.as_str()).collect();
     match named {
         Some(name) if names.contains(&name) => Ok(Some(name.to_owned())),
-        Some(name) => Err(Usage(format!("the lab has no phase {name}; it has {}", names.join(", "))).into()),
+        Some(name) => {
+            let near = nearest(name, names.iter().copied());
+            let aside = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
+            Err(Usage(format!("the lab has no phase {name}{aside}; it has {}", names.join(", "))).into())
+        }
         None => {
             let brings_up =
                 |phase: &&PlannedPhase| phase.actions.iter().any(|action| matches!(action, Action::Up(_)));

@@ -1,14 +1,14 @@
 //! One run from its lab to its record: what it needs, the fabric, the engine, the end.
 //!
-//! What lives here: the order of these, interruption included. What does not: phases and checks (`engine`), the test
-//! harness's part (`trials`).
+//! What lives here: the order of these, interruption included. What does not: reading the lab (`prepare`), bringing it up
+//! to stay (`up`), phases and checks (`engine`), the test harness's part (`trials`).
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use fabric_harness::cilium::{Generation, promises};
 use fabric_harness::fabric::{Fabric, FabricError, Gone};
-use fabric_harness::lab::{Diagnostics, Lab, LoadError, load};
+use fabric_harness::lab::Lab;
 use fabric_harness::runtime::docker::EngineError;
 use fabric_harness::runtime::keeper::{Keeper, KeeperSpec, RuntimeSpec, states};
 use fabric_harness::tools::{Layers, Tool, ToolsError};
@@ -21,46 +21,8 @@ use super::actions::ActionError;
 use super::attach::FoundSettings;
 use super::engine::{self, Engine, Selection};
 use super::home::Home;
-use crate::expect::Expect;
-use crate::plan::{PlannedPhase, judge_manifests, plan, review};
-
-/// A lab that was read, and what is to be done with it.
-#[derive(Debug, Clone)]
-pub struct Prepared {
-    /// The lab.
-    pub lab: Lab<Expect>,
-    /// Its plan.
-    pub plan: Vec<PlannedPhase>,
-    /// Its folder as the user named it.
-    pub shown: PathBuf,
-}
-
-/// Reads a lab and makes its plan. Touches nothing but the lab's files.
-///
-/// # Errors
-/// When the lab cannot be read; the error shows every place that is wrong.
-pub fn prepare(path: &Path) -> Result<Prepared, LoadError> {
-    let mut lab = load::<Expect>(path)?;
-    let mut noted = Diagnostics::new();
-    if let Some(phase) = lab.phases.first() {
-        // For the line a mistake stands on; without it only the place is shown.
-        let file = &phase.at.file;
-        let text =
-            std::fs::read_to_string(file).or_else(|_| std::fs::read_to_string(lab.dir.join("lab.yaml")));
-        noted.add_source(file, &text.unwrap_or_default());
-    }
-    // First: a pod that is not read as one is no pod to the expectations.
-    judge_manifests(&lab, &mut noted);
-    if !noted.has_errors() {
-        review(&lab, &mut noted);
-    }
-    if noted.has_errors() {
-        return Err(LoadError::Invalid { diagnostics: noted.into_sorted() });
-    }
-    lab.warnings.extend(noted.into_sorted());
-    let plan = plan(&lab);
-    Ok(Prepared { lab, plan, shown: path.to_path_buf() })
-}
+use super::prepare::Prepared;
+use crate::plan::PlannedPhase;
 
 /// How to get a fabric for a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,7 +100,8 @@ pub struct Finished {
 
 /// The programs a lab's nodes need.
 pub fn needs<E>(lab: &Lab<E>) -> Vec<Tool> {
-    let mut needs = vec![Tool::Frr, Tool::Ping, Tool::Traceroute, Tool::Iproute, Tool::Iptables];
+    let mut needs =
+        vec![Tool::Frr, Tool::Ping, Tool::Traceroute, Tool::Iproute, Tool::Iptables, Tool::Sysctl];
     if lab.cilium.as_ref().is_some_and(|cilium| cilium.values.speaks_bgp()) {
         needs.push(Tool::Gobgp);
     }
@@ -228,6 +191,10 @@ pub async fn run(
     selection: Selection,
     recorder: Arc<Recorder>,
 ) -> Finished {
+    if selection.is_empty() {
+        // Nobody waits for anything: no fabric is made.
+        return report(&recorder, &settings, None);
+    }
     if let Begin::Found(found) = settings.begin.clone() {
         return super::attach::run(prepared, found, settings, selection, recorder).await;
     }
@@ -278,6 +245,10 @@ pub async fn run(
         Some(fabric) => finish_fabric(fabric, &settings, &recorder).await,
         None => None,
     };
+    report(&recorder, &settings, kept)
+}
+
+fn report(recorder: &Recorder, settings: &RunSettings, kept: Option<String>) -> Finished {
     let record = recorder.finish();
     let written = match &settings.report_dir {
         Some(dir) => Reports::write_all(&record, dir),
@@ -290,7 +261,7 @@ pub async fn run(
 pub(super) const INTERRUPTED: &str = "the run was interrupted before it came to this check";
 
 /// Why a run ended before its end.
-fn why_gone(gone: Gone) -> &'static str {
+pub(super) fn why_gone(gone: Gone) -> &'static str {
     match gone {
         Gone::Keeper => {
             "the fabric's keeper was killed in the middle of the run, and everything it kept is gone"
@@ -345,7 +316,7 @@ async fn received(signal: &mut Option<tokio::signal::unix::Signal>) {
     }
 }
 
-async fn begin(
+pub(super) async fn begin(
     prepared: &Prepared,
     settings: &RunSettings,
     recorder: &Arc<Recorder>,
@@ -427,46 +398,4 @@ pub fn find(prepared: &Prepared, name: Option<&str>) -> Result<Option<String>, F
         None => !state.spec.ephemeral && state.spec.lab == prepared.lab.dir,
     });
     Ok(found.map(|state| state.spec.id))
-}
-
-/// Brings a lab up to a phase and leaves it up; without phases, everything the lab has. On an error nothing is left. With
-/// the fabric come the names of the checks whose subject was waited for in vain.
-pub async fn bring_up(
-    prepared: &Prepared,
-    id: &str,
-    last: Option<&str>,
-    home: Home,
-    progress: Arc<dyn Progress>,
-) -> Result<(Arc<Fabric>, Vec<String>), RunError> {
-    let recorder = recorder(prepared, progress);
-    let settings = RunSettings {
-        begin: Begin::KeepOnFailure,
-        name: Some(id.to_owned()),
-        report_dir: None,
-        runs_dir: PathBuf::new(),
-        home,
-    };
-    let (fabric, _) = begin(prepared, &settings, &recorder).await?;
-    let cilium = prepared.lab.cilium.as_ref().map(|cilium| cilium.version.clone());
-    let engine =
-        Engine::new(Arc::clone(&fabric), prepared.plan.clone(), recorder, Selection::new(), cilium, None);
-    let walk = async {
-        match last {
-            Some(last) => engine.walk(last).await,
-            None => engine.everything(prepared.lab.cluster.is_some(), prepared.lab.cilium.is_some()).await,
-        }
-    };
-    let walked = tokio::select! {
-        walked = walk => walked,
-        // What it waits for will not come.
-        gone = fabric.gone() => return Err(RunError::Gone { id: id.to_owned(), why: why_gone(gone) }),
-    };
-    match walked {
-        Ok(()) => Ok((fabric, engine.unsettled())),
-        Err(why) => {
-            // Half a fabric is no fabric; why it is none matters more than how it ended.
-            let _ = fabric.end().await;
-            Err(why.into())
-        }
-    }
 }

@@ -3,6 +3,7 @@
 //! What lives here: one trial per check, waiting for the engine's word. What does not: the engine. Trials only wait;
 //! all checks of a phase run at once, whatever `--test-threads` says.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,7 +15,8 @@ use tokio::sync::oneshot;
 use super::attach::FoundSettings;
 use super::engine::{Outcome, Selection};
 use super::home::Home;
-use super::session::{Begin, Finished, Prepared, RunSettings, find, prepare, recorder, run};
+use super::prepare::{Prepared, prepare};
+use super::session::{Begin, Finished, RunSettings, find, recorder, run};
 
 /// `cargo test --test fabric`: everything after the hats.
 ///
@@ -33,8 +35,8 @@ pub fn main(default_lab: PathBuf, runs_dir: PathBuf) -> ExitCode {
     let names: Vec<String> =
         prepared.plan.iter().flat_map(|phase| &phase.checks).map(|check| check.name.clone()).collect();
     if arguments.list {
-        let trials = names.into_iter().map(|name| Trial::test(name, || Ok(()))).collect();
-        return libtest_mimic::run(&arguments, trials).exit_code();
+        list(&arguments, names);
+        return ExitCode::SUCCESS;
     }
     let asked = FoundSettings::of(|name| std::env::var(name).ok());
     let asked = asked.map_err(|error| error.to_string()).and_then(|found| Ok((found, Home::from_env()?)));
@@ -66,6 +68,18 @@ pub fn main(default_lab: PathBuf, runs_dir: PathBuf) -> ExitCode {
         Err(error) => {
             eprintln!("cannot start: {error}");
             ExitCode::from(3)
+        }
+    }
+}
+
+/// Prints the names as libtest does, which nextest and editors read.
+fn list(arguments: &Arguments, names: Vec<String>) {
+    let mut out = std::io::stdout().lock();
+    for trial in names.into_iter().map(|name| Trial::test(name, || Ok(()))) {
+        let other = arguments.ignored || arguments.is_filtered_out(&trial);
+        // Nobody left to read it (`--list | head -1`) is no failure.
+        if !other && writeln!(out, "{}: test", trial.name()).is_err() {
+            return;
         }
     }
 }

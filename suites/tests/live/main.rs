@@ -24,6 +24,7 @@ mod leftovers;
 mod libtest;
 mod neighbors;
 mod second_api;
+mod second_more;
 mod services;
 mod support;
 mod ways;

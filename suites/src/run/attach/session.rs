@@ -10,9 +10,8 @@ use fabric_reports::record::{Cluster, Kind, Runtime};
 use fabric_reports::{Recorder, Reports};
 
 use super::super::engine::{self, Engine, Outcome, Selection};
-use super::super::session::{
-    Finished, INTERRUPTED, Prepared, RunSettings, asked_for, interruption, none_run,
-};
+use super::super::prepare::Prepared;
+use super::super::session::{Finished, INTERRUPTED, RunSettings, asked_for, interruption, none_run};
 use super::choose::{Choice, by_state, to_walk};
 use super::present::Present;
 use super::restore::Before;
