@@ -1,15 +1,17 @@
 //! A fabric: a lab that is running, and the handles to look at it and to change it.
 //!
 //! What lives here: finding nodes by the names a lab uses, their observers, the cluster's client. What does not:
-//! making any of it (the keeper's `world`), judging it (crate `fabric-suites`).
+//! making any of it (the keeper's `world`), finding it (`found`), judging it (crate `fabric-suites`).
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use kube::Client;
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::cluster::{ClusterError, Objects, connect};
+use crate::found::{Found, FoundError, FoundSpec};
 use crate::lab::yaml::nearest;
 use crate::lab::{KindCluster, PullPolicy, Step, Topology};
 use crate::node::NodeRef;
@@ -34,6 +36,9 @@ pub enum FabricError {
     /// The cluster.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// What others brought up.
+    #[error(transparent)]
+    Found(#[from] FoundError),
     /// The container engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -58,21 +63,48 @@ pub enum Gone {
 
 /// A running lab.
 pub struct Fabric {
-    keeper: Keeper,
+    backing: Backing,
     topology: Topology,
     cluster: Option<KindCluster>,
-    userns: bool,
-    runtime: RuntimeSpec,
-    engine: OnceCell<Engine>,
     nodes: Mutex<BTreeMap<String, (NodeInfo, NodeRef)>>,
     observers: Mutex<BTreeMap<String, Arc<Observer>>>,
     kernels: Mutex<BTreeMap<String, Arc<Kernel>>>,
     objects: OnceCell<(Client, Arc<Objects>)>,
 }
 
+/// Who keeps a fabric.
+#[derive(Debug)]
+enum Backing {
+    /// A keeper of ours made it.
+    Kept(Box<Kept>),
+    /// Others brought it up.
+    Found(Box<Found>),
+}
+
+/// A keeper and what its nodes are.
+#[derive(Debug)]
+struct Kept {
+    keeper: Keeper,
+    userns: bool,
+    runtime: RuntimeSpec,
+    engine: OnceCell<Engine>,
+}
+
+impl Kept {
+    /// The engine of the nodes that are containers.
+    async fn engine(&self) -> Result<Option<&Engine>, FabricError> {
+        match &self.runtime {
+            RuntimeSpec::Netns => Ok(None),
+            RuntimeSpec::Docker { host, .. } => {
+                Ok(Some(self.engine.get_or_try_init(|| Engine::connect_to(host)).await?))
+            }
+        }
+    }
+}
+
 impl std::fmt::Debug for Fabric {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Fabric").field("keeper", &self.keeper).finish_non_exhaustive()
+        f.debug_struct("Fabric").field("backing", &self.backing).finish_non_exhaustive()
     }
 }
 
@@ -91,25 +123,57 @@ impl Fabric {
         Self::of(Keeper::find(id)?)
     }
 
+    /// A fabric that is already up, by its keeper's folder.
+    pub fn in_folder(dir: &Path) -> Result<Self, FabricError> {
+        Self::of(Keeper::in_folder(dir)?)
+    }
+
+    /// A fabric that others brought up. Nothing is changed.
+    pub async fn find(spec: FoundSpec) -> Result<Self, FabricError> {
+        let found = Found::look(spec).await?;
+        let (topology, cluster) = (found.topology().clone(), found.cluster().cloned());
+        Ok(Self::backed(Backing::Found(Box::new(found)), topology, cluster))
+    }
+
     fn of(keeper: Keeper) -> Result<Self, FabricError> {
         let State { spec, userns, .. } = keeper.state()?;
-        Ok(Self {
-            keeper,
-            topology: spec.topology,
-            cluster: spec.cluster,
-            userns,
-            runtime: spec.runtime,
-            engine: OnceCell::new(),
+        let kept = Kept { keeper, userns, runtime: spec.runtime, engine: OnceCell::new() };
+        Ok(Self::backed(Backing::Kept(Box::new(kept)), spec.topology, spec.cluster))
+    }
+
+    fn backed(backing: Backing, topology: Topology, cluster: Option<KindCluster>) -> Self {
+        Self {
+            backing,
+            topology,
+            cluster,
             nodes: Mutex::default(),
             observers: Mutex::default(),
             kernels: Mutex::default(),
             objects: OnceCell::new(),
-        })
+        }
+    }
+
+    fn keeper(&self, what: &'static str) -> Result<&Keeper, FabricError> {
+        match &self.backing {
+            Backing::Kept(kept) => Ok(&kept.keeper),
+            Backing::Found(_) => Err(FoundError::NotOurs { what }.into()),
+        }
+    }
+
+    /// What others brought up, if this is such a fabric.
+    pub fn found(&self) -> Option<&Found> {
+        match &self.backing {
+            Backing::Kept(_) => None,
+            Backing::Found(found) => Some(found),
+        }
     }
 
     /// Its name.
     pub fn id(&self) -> &str {
-        self.keeper.id()
+        match &self.backing {
+            Backing::Kept(kept) => kept.keeper.id(),
+            Backing::Found(found) => found.name(),
+        }
     }
 
     /// The routers and links it was made of.
@@ -124,53 +188,68 @@ impl Fabric {
 
     /// What its keeper has written down.
     pub fn state(&self) -> Result<State, FabricError> {
-        Ok(self.keeper.state()?)
+        Ok(self.keeper("read the state of a keeper")?.state()?)
     }
 
     /// True when the nodes live in a user namespace: no root was needed.
     pub fn rootless(&self) -> bool {
-        self.userns
+        matches!(&self.backing, Backing::Kept(kept) if kept.userns)
     }
 
     /// Does a step of bringing up; one that was done before only tells again what it did.
     pub async fn step(&self, step: Step, progress: impl FnMut(Progress)) -> Result<StepReport, FabricError> {
-        Ok(self.keeper.step(step, progress).await?)
+        Ok(self.keeper("bring a part of it up")?.step(step, progress).await?)
     }
 
     /// Remembers the phase that the fabric has reached.
     pub async fn reached(&self, phase: &str) -> Result<(), FabricError> {
-        Ok(self.keeper.reached(phase).await?)
+        match &self.backing {
+            Backing::Kept(kept) => Ok(kept.keeper.reached(phase).await?),
+            // It is in no phase of ours.
+            Backing::Found(_) => Ok(()),
+        }
     }
 
     /// The nodes, pods included, as they are now.
     pub async fn nodes(&self) -> Result<Vec<NodeInfo>, FabricError> {
-        Ok(self.keeper.nodes().await?)
+        Ok(self.keeper("list the nodes a keeper has")?.nodes().await?)
     }
 
     /// A node by name: of the topology (`router0`), of the cluster (`worker`, or its full name), or a pod
     /// (`default/nettool-1`; without a namespace, of the default one, if no node is called so).
     pub async fn node(&self, name: &str) -> Result<NodeRef, FabricError> {
-        Ok(self.find(name).await?.1)
+        match &self.backing {
+            Backing::Kept(kept) => Ok(self.kept(kept, name).await?.1),
+            Backing::Found(found) => Ok(found.node(name).await?),
+        }
     }
 
     /// A node with what only namespaces can do: a command on the caller's own terminal.
     pub async fn netns_node(&self, name: &str) -> Result<NetnsNode, FabricError> {
-        let (info, _) = self.find(name).await?;
-        Ok(self.keeper.netns_node(&info, self.userns))
+        match &self.backing {
+            Backing::Kept(kept) => {
+                let (info, _) = self.kept(kept, name).await?;
+                Ok(kept.keeper.netns_node(&info, kept.userns))
+            }
+            Backing::Found(_) => Err(FoundError::NotOurs { what: "go into a namespace" }.into()),
+        }
     }
 
-    async fn find(&self, name: &str) -> Result<(NodeInfo, NodeRef), FabricError> {
+    async fn kept(&self, kept: &Kept, name: &str) -> Result<(NodeInfo, NodeRef), FabricError> {
         let mut known = self.nodes.lock().await;
         // A pod may have been deleted and made again under the same name.
         let lasting = |(info, _): &&(NodeInfo, NodeRef)| info.role != "pod";
         if let Some(found) = known.values().filter(lasting).find(|(info, _)| is_called(info, name)) {
             return Ok(found.clone());
         }
-        let infos = self.keeper.nodes().await?;
-        let engine = self.engine().await?;
+        let infos = kept.keeper.nodes().await?;
+        let engine = kept.engine().await?;
         *known = infos
             .into_iter()
-            .map(|info| (info.name.clone(), (info.clone(), self.keeper.handle(&info, self.userns, engine))))
+            .map(|info| {
+                let handle = kept.keeper.handle(&info, kept.userns, engine);
+                (info.name.clone(), (info, handle))
+            })
             .collect();
         let pod = |(info, _): &&(NodeInfo, NodeRef)| info.name.strip_prefix("default/") == Some(name);
         let found = known.values().find(|(info, _)| is_called(info, name));
@@ -179,16 +258,6 @@ impl Fabric {
             name: name.to_owned(),
             known: known.keys().cloned().collect(),
         })
-    }
-
-    /// The engine of the nodes that are containers.
-    async fn engine(&self) -> Result<Option<&Engine>, FabricError> {
-        match &self.runtime {
-            RuntimeSpec::Netns => Ok(None),
-            RuntimeSpec::Docker { host, .. } => {
-                Ok(Some(self.engine.get_or_try_init(|| Engine::connect_to(host)).await?))
-            }
-        }
     }
 
     /// The observer of a router, made when it is first asked for.
@@ -224,7 +293,10 @@ impl Fabric {
 
     async fn connected(&self) -> Result<&(Client, Arc<Objects>), FabricError> {
         let connecting = || async {
-            let kubeconfig = self.state()?.kubeconfig;
+            let kubeconfig = match &self.backing {
+                Backing::Kept(kept) => kept.keeper.state()?.kubeconfig,
+                Backing::Found(found) => found.kubeconfig().map(Path::to_path_buf),
+            };
             let kubeconfig =
                 kubeconfig.ok_or_else(|| ClusterError::NoCluster { what: "speak to the cluster".into() })?;
             let client = connect(&kubeconfig).await?;
@@ -236,34 +308,42 @@ impl Fabric {
     /// Tells of Cilium's agents now, and again whenever something about them changes; returns when the keeper has gone.
     /// The step `cni` must have been done.
     pub async fn follow_agents(&self, tell: impl FnMut(Vec<AgentInfo>)) -> Result<(), FabricError> {
-        Ok(self.keeper.follow_agents(tell).await?)
+        match &self.backing {
+            Backing::Kept(kept) => Ok(kept.keeper.follow_agents(tell).await?),
+            // Agents that are not ours do not say what they have acted on.
+            Backing::Found(_) => Ok(()),
+        }
     }
 
     /// Waits until the fabric's keeper has gone, and everything with it, or the engine of its containers; never returns
-    /// while they live. Says which it was.
+    /// while they live. Says which it was. What others brought up is not watched.
     pub async fn gone(&self) -> Gone {
+        let Backing::Kept(kept) = &self.backing else { return std::future::pending().await };
         let engine = async {
-            match self.engine().await {
+            match kept.engine().await {
                 Ok(Some(engine)) => engine.gone().await,
                 // One that cannot be reached at all is found out by whoever needs it.
                 Ok(None) | Err(_) => std::future::pending().await,
             }
         };
         tokio::select! {
-            () = self.keeper.gone() => Gone::Keeper,
+            () = kept.keeper.gone() => Gone::Keeper,
             () = engine => Gone::Engine,
         }
     }
 
     /// Ends everything; returns when nothing is left. What is written down of a fabric stays until nothing is.
     pub async fn end(&self) -> Result<(), FabricError> {
-        self.keeper.down().await?;
-        if let RuntimeSpec::Docker { host, .. } = &self.runtime {
+        let Backing::Kept(kept) = &self.backing else {
+            return Err(FoundError::NotOurs { what: "end it" }.into());
+        };
+        kept.keeper.down().await?;
+        if let RuntimeSpec::Docker { host, .. } = &kept.runtime {
             // Its keeper has done this, unless it was killed.
             let engine = Engine::connect_to(host).await?;
             crate::world::sweep(&engine, self.id()).await?;
         }
-        self.keeper.forget();
+        kept.keeper.forget();
         Ok(())
     }
 }

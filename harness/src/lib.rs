@@ -6,6 +6,7 @@
 pub mod cilium;
 pub mod cluster;
 pub mod fabric;
+pub mod found;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzz;

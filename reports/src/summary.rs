@@ -5,7 +5,7 @@
 use std::io::Write;
 
 use crate::progress::{NO_TERMINAL, Paint, Totals, brief, unlabelled};
-use crate::record::{Cluster, Environment, Kind, Outcome, Record, Runtime, Verdict};
+use crate::record::{Cluster, Environment, Kind, LeftOut, Outcome, Record, Runtime, Verdict};
 use crate::reports::Written;
 use crate::text::{self, one_line};
 
@@ -51,6 +51,7 @@ pub fn render(record: &Record, written: Option<&Written>, look: Look) -> String 
     blocks.extend(page.error());
     blocks.extend(page.failures());
     blocks.extend(page.not_run());
+    blocks.extend(page.left_out());
     blocks.push(page.ending(written));
     let rule = page.paint.faint("─".repeat(width));
     format!("{rule}\n{}", blocks.join("\n"))
@@ -191,6 +192,16 @@ impl Page<'_> {
             block += &format!("{:INDENT$}{}\n", "", written.junit.display());
         }
         block
+    }
+
+    /// The phases that were not gone through, each with its reason.
+    fn left_out(&self) -> Option<String> {
+        let line = |one: &LeftOut| {
+            let text = format!("{}: {}", one_line(&one.phase), one_line(&one.why));
+            self.titled(&self.paint.doubtful("    Left out"), &text)
+        };
+        let lines: String = self.record.left_out.iter().map(line).collect();
+        (!lines.is_empty()).then_some(lines)
     }
 
     fn titled(&self, title: &str, text: &str) -> String {

@@ -51,6 +51,10 @@ impl ClusterError {
     pub(crate) fn api(what: impl Into<String>, source: kube::Error) -> Self {
         Self::Api { what: what.into(), said: words(source) }
     }
+
+    pub(crate) fn unread(what: &str, why: &impl ToString) -> Self {
+        Self::Api { what: what.to_owned(), said: why.to_string() }
+    }
 }
 
 /// The sentence of an error of the API. kube's own text for one is the whole Status as Rust prints it, and its causes the same again.

@@ -4,4 +4,4 @@ mod client;
 mod objects;
 
 pub use client::{ClusterError, connect, words};
-pub use objects::Objects;
+pub use objects::{Objects, as_written};

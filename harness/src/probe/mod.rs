@@ -2,6 +2,7 @@
 //!
 //! The same reports are read from the text of `ping` and `traceroute` where only exec leads into a node.
 
+mod by_program;
 mod connect;
 mod engine;
 mod error;
@@ -12,6 +13,7 @@ pub(crate) mod socket;
 pub mod text;
 mod traceroute;
 
+pub use by_program::connect_by_program;
 pub use connect::{Connect, ConnectReport, connect};
 pub use error::ProbeError;
 pub use ping::{Ping, ping};

@@ -14,7 +14,7 @@ pub use file::RecordError;
 pub(crate) use file::write_atomically;
 pub use happened::{Moment, Phase, State, Step};
 pub use run::{
-    Cluster, Environment, Failure, Kind, Lab, Outcome, Record, Runtime, SCHEMA_VERSION, new_run_id,
+    Cluster, Environment, Failure, Kind, Lab, LeftOut, Outcome, Record, Runtime, SCHEMA_VERSION, new_run_id,
 };
 pub(crate) use run::{at, length, milliseconds};
 pub use schema::{SCHEMA_FILE, schema};

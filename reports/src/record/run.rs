@@ -54,6 +54,9 @@ pub struct Record {
     /// What was said to the user on the way and is still true at the end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// The phases that were not gone through on a fabric that others brought up, each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
     /// The steps of bringing the fabric up and down, by start.
     pub steps: Vec<Step>,
     /// The phases, in the lab's order.
@@ -66,6 +69,15 @@ pub struct Record {
     pub states: Vec<State>,
     /// Where the time went.
     pub times: Times,
+}
+
+/// A phase that was not gone through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LeftOut {
+    /// The phase.
+    pub phase: String,
+    /// Why, in a sentence.
+    pub why: String,
 }
 
 /// The lab of a run.
@@ -127,6 +139,8 @@ pub enum Runtime {
     Netns,
     /// Containers.
     Docker,
+    /// Wherever they were already.
+    Attach,
 }
 
 /// Who serves the Kubernetes side.

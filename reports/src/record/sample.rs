@@ -89,6 +89,7 @@ pub(crate) fn passed() -> Record {
         exit_code: 0,
         error: None,
         warnings: vec![],
+        left_out: vec![],
         steps: vec![
             step("namespaces", "bring-up", 0.0, 80.25, "7 nodes"),
             step("links", "bring-up", 80.25, 90.0, "6 veth pairs"),

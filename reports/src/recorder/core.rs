@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::guards::{CheckGuard, PhaseGuard, StepGuard, Subject, WaitFor, WaitGuard};
 use crate::progress::{Event, Progress, Totals};
 use crate::record::{
-    self, Check, Content, Environment, Evidence, Failure, Lab, Moment, Outcome, Phase, Record,
+    self, Check, Content, Environment, Evidence, Failure, Lab, LeftOut, Moment, Outcome, Phase, Record,
     SCHEMA_VERSION, State, Step, Verdict,
 };
 use crate::times::{Interval, micros, split};
@@ -90,6 +90,7 @@ pub(super) struct Log {
     interrupted: bool,
     finished: bool,
     warnings: Vec<String>,
+    left_out: Vec<LeftOut>,
     pub(super) steps: Vec<Entry<Step>>,
     pub(super) phases: Vec<Entry<Phase>>,
     pub(super) checks: Vec<Entry<Check>>,
@@ -108,6 +109,7 @@ impl Recorder {
             interrupted: false,
             finished: false,
             warnings: Vec::new(),
+            left_out: Vec::new(),
             steps: Vec::new(),
             phases: Vec::new(),
             checks: Vec::new(),
@@ -200,6 +202,11 @@ impl Recorder {
         let text = text.into();
         self.log().warnings.push(text.clone());
         self.tell(self.now_ms(), Event::Warning { text });
+    }
+
+    /// A phase is not gone through, for this reason: a sentence without its end.
+    pub fn left_out(&self, phase: impl Into<String>, why: impl Into<String>) {
+        self.log().left_out.push(LeftOut { phase: phase.into(), why: why.into() });
     }
 
     /// The fabric could not be brought up: in which step or phase, and everything there is to say.
@@ -295,6 +302,7 @@ impl Log {
             exit_code: outcome.exit_code(),
             error: self.error.clone(),
             warnings: self.warnings.clone(),
+            left_out: self.left_out.clone(),
             steps: self.steps.iter().map(|entry| step_at_end(entry, now)).collect(),
             phases,
             checks,

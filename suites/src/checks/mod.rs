@@ -18,6 +18,7 @@ mod reach;
 mod rib;
 mod same;
 mod session;
+mod speaker;
 mod verdict;
 
 #[cfg(test)]
@@ -43,4 +44,5 @@ pub use rib::{RibFact, RibSpec, judge_rib};
 use same::label_difference;
 pub use same::same_node;
 pub use session::{SessionFact, SessionSpec, judge_session};
+pub use speaker::{is_between, judge_speaker};
 pub use verdict::{Outcome, Verdict};

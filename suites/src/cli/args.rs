@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use fabric_harness::found::RouterWay;
 use fabric_suites::run::Home;
 
 use super::exit::Usage;
-use super::{bench, cilium, doctor, down, enter, exit, list, report, status, test, up};
+use super::{bench, cilium, discover, doctor, down, enter, exit, list, report, status, test, up};
 
 /// Brings a Cilium BGP fabric up, judges it, and tells what it saw.
 #[derive(Debug, Parser)]
@@ -40,6 +41,8 @@ enum Command {
     List(ListArgs),
     /// Print a run that is over, from its record.
     Report(ReportArgs),
+    /// Say what others brought up that could be judged, and the flags that select it.
+    Discover(DiscoverArgs),
     /// Run a lab several times and print where the time goes.
     Bench(BenchArgs),
     /// Print what Cilium's own command line prints, from the fabric's speakers.
@@ -130,6 +133,42 @@ pub(super) struct TestArgs {
     /// Where the reports go [default: target/fabric/latest].
     #[arg(long, env = "FABRIC_REPORT_DIR", value_name = "DIR")]
     pub(super) report_dir: Option<PathBuf>,
+    /// Where the fabric is: made here, or brought up by somebody else.
+    #[arg(long, env = "FABRIC_ENV", value_enum, default_value_t = Env::Twin)]
+    pub(super) env: Env,
+    #[command(flatten)]
+    pub(super) found: FoundArgs,
+}
+
+/// Where a fabric is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Env {
+    /// The twin, made by this program.
+    Twin,
+    /// What somebody else brought up: nothing is changed.
+    Attach,
+}
+
+/// How to find and treat what somebody else brought up.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "With --env attach")]
+pub(super) struct FoundArgs {
+    /// The lab folder, as LAB.
+    #[arg(long = "lab", value_name = "DIR", conflicts_with = "lab")]
+    pub(super) lab_dir: Option<PathBuf>,
+    /// How to reach the cluster.
+    #[arg(long, env = "FABRIC_KUBECONFIG", value_name = "FILE")]
+    pub(super) kubeconfig: Option<PathBuf>,
+    /// How to get into a router: NAME=docker:CONTAINER, NAME=kubectl:NAMESPACE/POD, or NAME=exec:COMMAND that runs its
+    /// arguments there [default: by containerlab's and clabernetes' labels].
+    #[arg(long = "router", env = "FABRIC_ROUTERS", value_name = "NAME=WAY", value_delimiter = ';')]
+    pub(super) routers: Vec<RouterWay>,
+    /// Judge this phase, whatever the present state [default: those that it satisfies].
+    #[arg(long = "phase", env = "FABRIC_PHASES", value_name = "PHASE", value_delimiter = ';')]
+    pub(super) phases: Vec<String>,
+    /// Walk through the phases, applying and deleting what lab.yaml says, and put everything back at the end.
+    #[arg(long, env = "FABRIC_ALLOW_APPLY", value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
+    pub(super) allow_apply: bool,
 }
 
 /// How something is shown.
@@ -223,6 +262,16 @@ pub(super) struct ReportArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct DiscoverArgs {
+    /// The cluster to look at [default: what kubectl would use].
+    #[arg(long, env = "FABRIC_KUBECONFIG", value_name = "FILE")]
+    pub(super) kubeconfig: Option<PathBuf>,
+    /// How to show it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct BenchArgs {
     #[command(flatten)]
     pub(super) lab: LabArg,
@@ -259,6 +308,7 @@ pub(crate) fn main() -> ExitCode {
             Command::Doctor(args) => doctor::run(args).await,
             Command::List(args) => list::run(&args),
             Command::Report(args) => report::run(&args),
+            Command::Discover(args) => discover::run(args).await,
             Command::Bench(args) => bench::run(args).await,
             Command::Cilium(command) => cilium::run(command).await,
         }

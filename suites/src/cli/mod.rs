@@ -13,6 +13,7 @@ macro_rules! say {
 mod args;
 mod bench;
 mod cilium;
+mod discover;
 mod doctor;
 mod down;
 mod enter;

@@ -4,16 +4,19 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use fabric_reports::progress::on_stderr;
-use fabric_reports::record::Outcome;
+use fabric_reports::record::{Kind, Outcome};
 use fabric_reports::{Screen, summary};
-use fabric_suites::run::{self, Begin, Finished, Prepared, RunSettings, Selection};
+use fabric_suites::run::{self, Begin, Finished, FoundSettings, Prepared, RunSettings, Selection};
 use tokio::sync::oneshot;
 
-use super::args::TestArgs;
-use super::{exit, pick};
+use super::args::{Env, FoundArgs, LabArg, TestArgs};
+use super::exit::{self, Usage};
+use super::pick;
 
 pub(super) async fn run(args: TestArgs) -> Result<ExitCode> {
-    let prepared = run::prepare(&pick::lab(&args.lab)?)?;
+    let lab = LabArg { lab: args.lab.lab.clone().or_else(|| args.found.lab_dir.clone()) };
+    let prepared = run::prepare(&pick::lab(&lab)?)?;
+    let begin = if args.env == Env::Attach { Some(found(&args, &prepared)?) } else { None };
     let names = selected(&prepared, &args);
     if args.list {
         for name in names {
@@ -21,11 +24,9 @@ pub(super) async fn run(args: TestArgs) -> Result<ExitCode> {
         }
         return Ok(ExitCode::from(exit::OK));
     }
-    let up = if args.fresh { None } else { run::find(&prepared, args.name.as_deref())? };
-    let begin = match up {
-        Some(id) => Begin::Attach(id),
-        None if args.keep => Begin::KeepOnFailure,
-        None => Begin::Fresh,
+    let begin = match begin {
+        Some(found) => Begin::Found(found),
+        None => ours(&args, &prepared)?,
     };
     let settings = RunSettings {
         begin,
@@ -44,6 +45,41 @@ pub(super) async fn run(args: TestArgs) -> Result<ExitCode> {
     let recorder = run::recorder(&prepared, on_stderr(Screen::Ours));
     let finished = run::run(prepared, settings, selection, recorder).await;
     Ok(tell(&finished))
+}
+
+/// A fabric of this program's.
+fn ours(args: &TestArgs, prepared: &Prepared) -> Result<Begin> {
+    let FoundArgs { kubeconfig, routers, phases, allow_apply, .. } = &args.found;
+    if kubeconfig.is_some() || !routers.is_empty() || !phases.is_empty() || *allow_apply {
+        let why = "--kubeconfig, --router, --phase and --allow-apply are for what somebody else brought up: say \
+                   `--env attach`, too";
+        return Err(Usage(why.into()).into());
+    }
+    let up = if args.fresh { None } else { run::find(prepared, args.name.as_deref())? };
+    Ok(match up {
+        Some(id) => Begin::Attach(id),
+        None if args.keep => Begin::KeepOnFailure,
+        None => Begin::Fresh,
+    })
+}
+
+/// What somebody else brought up.
+fn found(args: &TestArgs, prepared: &Prepared) -> Result<FoundSettings> {
+    if args.fresh || args.keep || args.name.is_some() {
+        let why =
+            "--fresh, --keep and --name are for fabrics of this program's, and `--env attach` makes none";
+        return Err(Usage(why.into()).into());
+    }
+    let FoundArgs { kubeconfig, routers, phases, allow_apply, .. } = args.found.clone();
+    let known: Vec<&str> = prepared.plan.iter().map(|phase| phase.name.as_str()).collect();
+    if let Some(unknown) = phases.iter().find(|phase| !known.contains(&phase.as_str())) {
+        return Err(Usage(format!("the lab has no phase {unknown}; it has {}", known.join(", "))).into());
+    }
+    if kubeconfig.is_none() && prepared.lab.cluster.is_some() {
+        let why = "the lab has a cluster: say how to reach it, as `--kubeconfig ~/.kube/config`";
+        return Err(Usage(why.into()).into());
+    }
+    Ok(FoundSettings { kubeconfig, ways: routers, phases, allow_apply })
 }
 
 fn selected(prepared: &Prepared, args: &TestArgs) -> Vec<String> {
@@ -69,7 +105,7 @@ fn tell(finished: &Finished) -> ExitCode {
     }
     let (fabric, lab) = (pick::program(), &finished.record.lab.dir);
     match finished.record.outcome {
-        Outcome::Failed if finished.kept.is_none() => {
+        Outcome::Failed if finished.kept.is_none() && finished.record.environment.env == Kind::Twin => {
             eprintln!("     To keep it: {fabric} test {lab} --keep leaves the fabric up when a check fails");
         }
         Outcome::NothingChecked => {

@@ -22,7 +22,7 @@ mod resolve;
 use resolve::addresses_of;
 
 /// Interfaces of one box.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Interfaces {
     pub(super) links: Vec<Link>,
     pub(super) addresses: Vec<LinkAddress>,

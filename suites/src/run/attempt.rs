@@ -45,6 +45,11 @@ pub(super) async fn attempt(
     let mut failure = match come {
         Ok(Come::So) => None,
         Ok(Come::Never(why)) => Some(format!("waiting does not help: {why}")),
+        // Looking takes time itself where a program must be started for it: nothing fails that was never looked at.
+        Err(_) if last.is_none() => {
+            let verdict = last.insert(eye.look().await);
+            (!verdict.passed()).then(|| words::not_so(deadline))
+        }
         Err(_) => Some(words::not_so(deadline)),
     };
     if failure.is_none()

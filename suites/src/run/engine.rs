@@ -54,6 +54,8 @@ pub struct Engine {
     first: usize,
     /// The phase the fabric was found in has had its actions; only its checks are to be run again.
     found: bool,
+    /// Whether the phases' actions are done; if not, they have been done by somebody else.
+    acts: bool,
 }
 
 impl Engine {
@@ -88,7 +90,14 @@ impl Engine {
             cilium,
             first: found.unwrap_or(0),
             found: found.is_some(),
+            acts: true,
         }
+    }
+
+    /// The same, judging only: what the phases do has been done already.
+    #[must_use]
+    pub fn only_judging(self) -> Self {
+        Self { acts: false, ..self }
     }
 
     /// The checks that nobody asked for, that later phases stand on, and that did not come to pass.
@@ -131,8 +140,8 @@ impl Engine {
                 self.fail_all(phase, &wanted, why);
                 continue;
             }
-            let lines = phase.actions.iter().map(describe).collect();
-            let guard = self.recorder.phase(&phase.name, lines);
+            let actions = phase.actions.iter().filter(|action| self.is_to_do(action));
+            let guard = self.recorder.phase(&phase.name, actions.map(describe).collect());
             let found = self.found && number == self.first;
             match self.act(phase, found).await {
                 Ok(()) => {
@@ -234,7 +243,7 @@ impl Engine {
         self.context.begin_phase().await;
         for action in &phase.actions {
             // A fabric that was found in this phase has had its actions; bringing up can be asked for again.
-            if !found || matches!(action, Action::Up(_)) {
+            if self.is_to_do(action) && (!found || matches!(action, Action::Up(_))) {
                 self.actor.act(&phase.name, action).await?;
             }
         }
@@ -244,6 +253,11 @@ impl Engine {
         self.follow().await;
         self.context.fabric.reached(&phase.name).await?;
         Ok(())
+    }
+
+    /// Whether an action is ours to do: what others brought up is not brought up again.
+    fn is_to_do(&self, action: &Action) -> bool {
+        self.acts && !(matches!(action, Action::Up(_)) && self.context.fabric.found().is_some())
     }
 
     /// What bringing up said before we came.

@@ -2,6 +2,7 @@
 
 mod actions;
 mod atlas;
+mod attach;
 mod attempt;
 mod deadline;
 mod engine;
@@ -17,6 +18,7 @@ mod up;
 mod view;
 
 pub use actions::ActionError;
+pub use attach::{FoundSettings, SettingsError};
 pub use engine::{Engine, Outcome, Selection};
 pub use home::Home;
 pub use prepare::{Prepared, prepare};

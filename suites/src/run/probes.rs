@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fabric_harness::fabric::Fabric;
-use fabric_harness::node::{Command, NodeRef, Output};
+use fabric_harness::node::{Command, NodeError, NodeRef, Output};
 use fabric_harness::probe::{
-    Connect, ConnectReport, Ping, PingReport, ProbeError, Protocol, Trace, TraceReport, connect, ping, text,
-    traceroute,
+    Connect, ConnectReport, Ping, PingReport, ProbeError, Protocol, Trace, TraceReport, connect,
+    connect_by_program, ping, text, traceroute,
 };
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
@@ -160,48 +160,69 @@ impl Probes {
 
     async fn send(&self, wanted: &Wanted, from: &str, to: IpAddr) -> Result<Seen, String> {
         let node = self.fabric.node(from).await.map_err(|error| error.to_string())?;
-        let sender = &wanted.ends.from;
-        match (&wanted.what, wanted.ends.prober) {
-            (What::Ping { count, silent }, Prober::Native) => {
+        if wanted.ends.prober == Prober::Own && !matches!(wanted.what, What::Connect { .. }) {
+            return self.by_program(wanted, &node, to).await;
+        }
+        match self.by_socket(wanted, &node, to).await {
+            Ok(seen) => Ok(seen),
+            // A node that gives no sockets is asked by the programs it has.
+            Err(ProbeError::Node(NodeError::Unsupported { .. })) => self.by_program(wanted, &node, to).await,
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    async fn by_socket(&self, wanted: &Wanted, node: &NodeRef, to: IpAddr) -> Result<Seen, ProbeError> {
+        match &wanted.what {
+            What::Ping { count, silent } => {
                 let probe = Ping {
                     count: *count,
                     interval: Duration::from_millis(5),
                     timeout: self.patience(*silent),
                     ..Ping::new(to)
                 };
-                let report = ping(node.as_ref(), &probe).await.map_err(|error| error.to_string())?;
+                let report = ping(node.as_ref(), &probe).await?;
                 self.remember(report.replies.iter().filter_map(|reply| reply.rtt));
                 Ok(Seen::Ping(Arc::new(report)))
             }
-            (What::Ping { count, .. }, Prober::Own) => {
+            What::Trace { flow } => {
+                let trace = Trace { flow: *flow, ..Trace::new(to) };
+                Ok(Seen::Trace(Arc::new(traceroute(node.as_ref(), &trace).await?)))
+            }
+            What::Connect { port, count, silent } => {
+                let to = SocketAddr::new(to, *port);
+                let probe = Connect { to, count: *count, timeout: self.patience(*silent) };
+                let report = connect(node.as_ref(), &probe).await?;
+                self.remember(report.slowest.into_iter());
+                Ok(Seen::Connect(Arc::new(report)))
+            }
+        }
+    }
+
+    async fn by_program(&self, wanted: &Wanted, node: &NodeRef, to: IpAddr) -> Result<Seen, String> {
+        let sender = &wanted.ends.from;
+        match &wanted.what {
+            What::Ping { count, .. } => {
                 // Quick where the program and its user may; every ping knows the last form.
                 let lines = [
                     format!("ping {} -n -c {count} -i 0.01 -W 1 {to}", six(to)),
                     format!("ping -n -c {count} -W 1 {to}"),
                 ];
-                let report = self.first_read(&node, sender, &lines, text::ping).await?;
+                let report = self.first_read(node, sender, &lines, text::ping).await?;
                 Ok(Seen::Ping(Arc::new(report)))
             }
-            (What::Trace { flow }, Prober::Native) => {
-                let trace = Trace { flow: *flow, ..Trace::new(to) };
-                let report = traceroute(node.as_ref(), &trace).await.map_err(|error| error.to_string())?;
-                Ok(Seen::Trace(Arc::new(report)))
-            }
-            (What::Trace { .. }, Prober::Own) => {
+            What::Trace { .. } => {
                 let lines = [
                     format!("traceroute {} -n -q 1 -w 1 {to}", six(to)),
                     format!("traceroute -n -q 1 -w 1 {to}"),
                 ];
                 let read = |said: &str| text::traceroute(said, Protocol::Udp);
-                let report = self.first_read(&node, sender, &lines, read).await?;
+                let report = self.first_read(node, sender, &lines, read).await?;
                 Ok(Seen::Trace(Arc::new(report)))
             }
-            (What::Connect { port, count, silent }, _) => {
-                let to = SocketAddr::new(to, *port);
-                let probe = Connect { to, count: *count, timeout: self.patience(*silent) };
-                let report = connect(node.as_ref(), &probe).await.map_err(|error| error.to_string())?;
-                self.remember(report.slowest.into_iter());
-                Ok(Seen::Connect(Arc::new(report)))
+            What::Connect { port, count, .. } => {
+                let report =
+                    connect_by_program(node.as_ref(), SocketAddr::new(to, *port), *count, UNKNOWN).await;
+                Ok(Seen::Connect(Arc::new(report.map_err(|error| error.to_string())?)))
             }
         }
     }

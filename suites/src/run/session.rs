@@ -18,6 +18,7 @@ use fabric_reports::{Progress, Recorder, ReportError, Reports, Written};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::actions::ActionError;
+use super::attach::FoundSettings;
 use super::engine::{self, Engine, Selection};
 use super::home::Home;
 use super::prepare::Prepared;
@@ -32,6 +33,8 @@ pub enum Begin {
     KeepOnFailure,
     /// The one of this name, which is up; it outlives the run.
     Attach(String),
+    /// One that others brought up.
+    Found(FoundSettings),
 }
 
 /// How a run is to go.
@@ -204,15 +207,10 @@ pub async fn run(
         // Nobody waits for anything: no fabric is made.
         return report(&recorder, &settings, None);
     }
-    let mut interrupt = signal(SignalKind::interrupt()).ok();
-    let mut terminate = signal(SignalKind::terminate()).ok();
-    let interrupted = async {
-        tokio::select! {
-            () = received(&mut interrupt) => {}
-            () = received(&mut terminate) => {}
-        }
-        recorder.interrupted();
-    };
+    if let Begin::Found(found) = settings.begin.clone() {
+        return super::attach::run(prepared, found, settings, selection, recorder).await;
+    }
+    let interrupted = interruption(&recorder);
     tokio::pin!(interrupted);
     let asked_for = asked_for(&prepared.plan, &selection);
     let begun = tokio::select! {
@@ -272,7 +270,7 @@ fn report(recorder: &Recorder, settings: &RunSettings, kept: Option<String>) -> 
 }
 
 /// Why checks were not run that nobody came to.
-const INTERRUPTED: &str = "the run was interrupted before it came to this check";
+pub(super) const INTERRUPTED: &str = "the run was interrupted before it came to this check";
 
 /// Why a run ended before its end.
 pub(super) fn why_gone(gone: Gone) -> &'static str {
@@ -288,14 +286,14 @@ pub(super) fn why_gone(gone: Gone) -> &'static str {
 }
 
 /// What the wanted checks are about, in the plan's order.
-fn asked_for(plan: &[PlannedPhase], selection: &Selection) -> Vec<Subject> {
+pub(super) fn asked_for(plan: &[PlannedPhase], selection: &Selection) -> Vec<Subject> {
     let all = plan.iter().flat_map(|phase| phase.checks.iter().map(move |check| (phase, check)));
     let wanted = all.filter(|(_, check)| selection.contains_key(&check.name));
     wanted.map(|(phase, check)| engine::subject(phase, check)).collect()
 }
 
 /// No check could be run, all for one reason.
-fn none_run(plan: &[PlannedPhase], mut selection: Selection, recorder: &Arc<Recorder>, why: &str) {
+pub(super) fn none_run(plan: &[PlannedPhase], mut selection: Selection, recorder: &Arc<Recorder>, why: &str) {
     for phase in plan {
         for check in &phase.checks {
             if let Some(teller) = selection.remove(&check.name) {
@@ -304,6 +302,20 @@ fn none_run(plan: &[PlannedPhase], mut selection: Selection, recorder: &Arc<Reco
                 let _ = teller.send(engine::Outcome::Failed(why.to_owned()));
             }
         }
+    }
+}
+
+/// Waits for Ctrl-C or a request to end, and tells the recorder. It listens from now on.
+pub(super) fn interruption(recorder: &Arc<Recorder>) -> impl Future<Output = ()> + use<> {
+    let mut interrupt = signal(SignalKind::interrupt()).ok();
+    let mut terminate = signal(SignalKind::terminate()).ok();
+    let recorder = Arc::clone(recorder);
+    async move {
+        tokio::select! {
+            () = received(&mut interrupt) => {}
+            () = received(&mut terminate) => {}
+        }
+        recorder.interrupted();
     }
 }
 
@@ -373,7 +385,7 @@ async fn finish_fabric(
 ) -> Option<String> {
     let id = fabric.id().to_owned();
     let stays = match settings.begin {
-        Begin::Attach(_) => true,
+        Begin::Attach(_) | Begin::Found(_) => true,
         Begin::KeepOnFailure => !matches!(recorder.outcome(), Outcome::Passed | Outcome::Interrupted),
         Begin::Fresh => false,
     };

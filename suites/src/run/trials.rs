@@ -12,6 +12,7 @@ use fabric_reports::{Screen, summary};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use tokio::sync::oneshot;
 
+use super::attach::FoundSettings;
 use super::engine::{Outcome, Selection};
 use super::home::Home;
 use super::prepare::{Prepared, prepare};
@@ -19,7 +20,8 @@ use super::session::{Begin, Finished, RunSettings, find, recorder, run};
 
 /// `cargo test --test fabric`: everything after the hats.
 ///
-/// The lab is `FABRIC_LAB`, else `default_lab`; reports go to `FABRIC_REPORT_DIR`, else below `runs_dir`.
+/// The lab is `FABRIC_LAB`, else `default_lab`; reports go to `FABRIC_REPORT_DIR`, else below `runs_dir`. `FABRIC_ENV=attach`
+/// judges what others brought up ([`FoundSettings::of`]).
 pub fn main(default_lab: PathBuf, runs_dir: PathBuf) -> ExitCode {
     let arguments = Arguments::from_args();
     let lab = std::env::var_os("FABRIC_LAB").map_or(default_lab, PathBuf::from);
@@ -36,8 +38,10 @@ pub fn main(default_lab: PathBuf, runs_dir: PathBuf) -> ExitCode {
         list(&arguments, names);
         return ExitCode::SUCCESS;
     }
-    let home = match Home::from_env() {
-        Ok(home) => home,
+    let asked = FoundSettings::of(|name| std::env::var(name).ok());
+    let asked = asked.map_err(|error| error.to_string()).and_then(|found| Ok((found, Home::from_env()?)));
+    let (found, home) = match asked {
+        Ok(asked) => asked,
         Err(why) => {
             eprintln!("error: {why}");
             return ExitCode::from(2);
@@ -45,13 +49,14 @@ pub fn main(default_lab: PathBuf, runs_dir: PathBuf) -> ExitCode {
     };
     // Under nextest each test is a process of its own: none of them may bring a whole lab up.
     let settings = RunSettings {
-        begin: Begin::Fresh,
+        begin: found.map_or(Begin::Fresh, Begin::Found),
         name: None,
         report_dir: std::env::var_os("FABRIC_REPORT_DIR").map(PathBuf::from),
         runs_dir,
         home,
     };
     let settings = match std::env::var_os("NEXTEST") {
+        _ if matches!(settings.begin, Begin::Found(_)) => settings,
         None => settings,
         Some(_) => match find(&prepared, None) {
             Ok(Some(id)) => RunSettings { begin: Begin::Attach(id), ..settings },
@@ -140,6 +145,13 @@ fn run_trials(
         tell(finished);
     }
     match finished {
+        // What is judged beside the trials (Cilium's own view) fails the run, too.
+        Ok(finished)
+            if finished.record.outcome == fabric_reports::record::Outcome::Failed
+                && !conclusion.has_failed() =>
+        {
+            ExitCode::from(101)
+        }
         Ok(_) => conclusion.exit_code(),
         Err(error) => {
             eprintln!("the run broke off: {error}");

@@ -5,10 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use fabric_harness::cilium::bgp::content;
 use fabric_harness::fabric::Fabric;
-use fabric_harness::router::{KernelEvent, RouteEvents};
+use fabric_harness::node::NodeError;
+use fabric_harness::router::{KernelEvent, RouteEvents, RouterError};
 use fabric_harness::runtime::keeper::AgentInfo;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{Node, Pod, Service};
@@ -20,6 +22,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::atlas::{AgentSeen, Atlas, Interfaces, Second};
+
+/// How often a box is looked at that gives no events: its interfaces change when somebody wires it anew, which takes
+/// seconds.
+const LOOKING: Duration = Duration::from_secs(2);
 
 /// The atlas as it changes. Dropping it ends the watching.
 #[derive(Debug)]
@@ -65,7 +71,13 @@ impl View {
     async fn follow_box(self: &Arc<Self>, fabric: Arc<Fabric>, place: String) {
         let Ok(node) = fabric.node(&place).await else { return };
         // Listening first: what changes while the first reading runs is told too.
-        let Ok(mut events) = RouteEvents::subscribe(node).await else { return };
+        let mut events = match RouteEvents::subscribe(node).await {
+            Ok(events) => events,
+            Err(RouterError::Node(NodeError::Unsupported { .. })) => {
+                return self.look_at_box(fabric, place).await;
+            }
+            Err(_) => return,
+        };
         self.read_box(&fabric, &place).await;
         let view = Arc::downgrade(self);
         let follow = async move {
@@ -80,14 +92,31 @@ impl View {
         self.spawn(follow);
     }
 
+    /// Follows the interfaces of a box that gives no events, by looking again and again.
+    async fn look_at_box(self: &Arc<Self>, fabric: Arc<Fabric>, place: String) {
+        self.read_box(&fabric, &place).await;
+        let view = Arc::downgrade(self);
+        let follow = async move {
+            loop {
+                // Each look starts a program in the box.
+                tokio::time::sleep(LOOKING).await;
+                let Some(view) = view.upgrade() else { return };
+                view.read_box(&fabric, &place).await;
+            }
+        };
+        self.spawn(follow);
+    }
+
     async fn read_box(&self, fabric: &Fabric, place: &str) {
         let Ok(kernel) = fabric.kernel(place).await else { return };
-        let links = kernel.links().await.unwrap_or_default();
-        let addresses = kernel.addresses().await.unwrap_or_default();
+        let (links, addresses) = kernel.interfaces().await.unwrap_or_default();
         let seen = Interfaces { links, addresses };
-        self.change(|atlas| {
-            atlas.interfaces.insert(place.to_owned(), seen);
-        });
+        // What looks the same is no news: nobody is woken for it.
+        if self.now().interfaces.get(place) != Some(&seen) {
+            self.change(|atlas| {
+                atlas.interfaces.insert(place.to_owned(), seen);
+            });
+        }
     }
 
     /// Begins to follow the cluster's nodes, pods and services.

@@ -12,6 +12,7 @@
     reason = "a test that cannot go on has failed; nobody reads its API"
 )]
 
+mod attach;
 mod broken;
 mod cilium;
 mod contract;
@@ -26,3 +27,4 @@ mod second_api;
 mod second_more;
 mod services;
 mod support;
+mod ways;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ipnet::IpNet;
 use netlink_packet_core::NetlinkPayload;
@@ -14,9 +15,10 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
+use super::iproute;
 use super::messages::{self, Names};
 use super::socket::NetlinkSocket;
-use crate::node::{NodeRef, SocketKind};
+use crate::node::{NodeError, NodeRef, SocketKind};
 use crate::router::error::RouterError;
 use crate::router::fib::Fib;
 
@@ -65,16 +67,21 @@ pub struct Kernel {
     node: NodeRef,
     /// Kept between dumps; left empty when a dump was broken off, so that its rest is not read as another's answer.
     socket: Mutex<Option<NetlinkSocket>>,
+    /// The node gives no sockets: it is asked by programs ever after.
+    by_program: AtomicBool,
 }
 
 impl Kernel {
     /// The kernel of a node; nothing is opened before the first question.
     pub fn new(node: NodeRef) -> Self {
-        Self { node, socket: Mutex::new(None) }
+        Self { node, socket: Mutex::new(None), by_program: AtomicBool::new(false) }
     }
 
     /// The main routing table, IPv4 and IPv6.
     pub async fn fib(&self) -> Result<Fib, RouterError> {
+        if self.by_program().await? {
+            return self.fib_by_program().await;
+        }
         let names = self.names().await?;
         let mut fib = Fib::default();
         for family in [AddressFamily::Inet, AddressFamily::Inet6] {
@@ -96,6 +103,9 @@ impl Kernel {
 
     /// All interfaces, by index.
     pub async fn links(&self) -> Result<Vec<Link>, RouterError> {
+        if self.by_program().await? {
+            return Ok(iproute::links(&iproute::ask(&self.node, "links", &iproute::ADDRESSES).await?));
+        }
         let mut links = Vec::new();
         self.dump("links", RouteNetlinkMessage::GetLink(LinkMessage::default()), |message| {
             if let RouteNetlinkMessage::NewLink(message) = message {
@@ -108,6 +118,9 @@ impl Kernel {
 
     /// All addresses.
     pub async fn addresses(&self) -> Result<Vec<LinkAddress>, RouterError> {
+        if self.by_program().await? {
+            return Ok(iproute::addresses(iproute::ask(&self.node, "addresses", &iproute::ADDRESSES).await?));
+        }
         let names = self.names().await?;
         let mut addresses = Vec::new();
         self.dump("addresses", RouteNetlinkMessage::GetAddress(AddressMessage::default()), |message| {
@@ -121,6 +134,11 @@ impl Kernel {
 
     /// The neighbour tables of IPv4 (ARP) and IPv6.
     pub async fn neighbours(&self) -> Result<Vec<Neighbour>, RouterError> {
+        if self.by_program().await? {
+            return Ok(iproute::neighbours(
+                iproute::ask(&self.node, "neighbours", &iproute::NEIGHBOURS).await?,
+            ));
+        }
         let names = self.names().await?;
         let mut neighbours = Vec::new();
         self.dump("neighbours", RouteNetlinkMessage::GetNeighbour(NeighbourMessage::default()), |message| {
@@ -130,6 +148,50 @@ impl Kernel {
         })
         .await?;
         Ok(neighbours)
+    }
+
+    /// All interfaces and all addresses, in one look where that costs a program's start.
+    pub async fn interfaces(&self) -> Result<(Vec<Link>, Vec<LinkAddress>), RouterError> {
+        if self.by_program().await? {
+            let lines = iproute::ask(&self.node, "links", &iproute::ADDRESSES).await?;
+            return Ok((iproute::links(&lines), iproute::addresses(lines)));
+        }
+        Ok((self.links().await?, self.addresses().await?))
+    }
+
+    /// Whether the node can only be asked by programs: found out once, with the first question.
+    pub async fn by_program(&self) -> Result<bool, RouterError> {
+        if self.by_program.load(Ordering::Relaxed) {
+            return Ok(true);
+        }
+        let mut held = self.socket.lock().await;
+        if held.is_some() {
+            return Ok(false);
+        }
+        match self.node.socket(SocketKind::Route).await {
+            Ok(socket) => {
+                *held = Some(NetlinkSocket::new(socket).map_err(|error| self.broken("socket", &error))?);
+                Ok(false)
+            }
+            Err(NodeError::Unsupported { .. }) => {
+                self.by_program.store(true, Ordering::Relaxed);
+                Ok(true)
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    async fn fib_by_program(&self) -> Result<Fib, RouterError> {
+        let [four, six] = iproute::ROUTES;
+        let (four, six) = tokio::try_join!(
+            iproute::ask(&self.node, "routes", &four),
+            iproute::ask(&self.node, "routes", &six)
+        )?;
+        let mut fib = Fib::default();
+        iproute::routes(four, false, &mut fib);
+        iproute::routes(six, true, &mut fib);
+        fib.sort();
+        Ok(fib)
     }
 
     async fn names(&self) -> Result<Names, RouterError> {

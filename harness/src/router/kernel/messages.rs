@@ -143,7 +143,7 @@ fn kind(kind: RouteType) -> RouteKind {
 }
 
 /// The names iproute2 gives (`/etc/iproute2/rt_protos`).
-fn protocol(protocol: RouteProtocol) -> String {
+pub(super) fn protocol(protocol: RouteProtocol) -> String {
     match protocol {
         RouteProtocol::Ra => "ra".to_owned(),
         RouteProtocol::IcmpRedirect => "redirect".to_owned(),

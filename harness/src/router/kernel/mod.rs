@@ -1,9 +1,11 @@
 //! The kernel of a node: its routes, links, addresses and neighbours, and word of their changes.
 //!
-//! All over `NETLINK_ROUTE` sockets that live in the node's network namespace; nothing is run in the node.
+//! Over `NETLINK_ROUTE` sockets that live in the node's network namespace, and nothing is run in the node. A node that
+//! gives no sockets is asked by `ip -json`; what comes of it has the same types.
 
 mod dump;
 mod events;
+mod iproute;
 mod messages;
 mod socket;
 

@@ -143,6 +143,14 @@ impl Keeper {
         })
     }
 
+    /// The keeper that lives in this folder, which need not be among this user's own.
+    pub fn in_folder(dir: &Path) -> Result<Self, StateError> {
+        let state = State::read(dir).filter(|_| State::alive(dir));
+        let state = state
+            .ok_or_else(|| StateError::NoSuchFabric { id: dir.display().to_string(), others: Vec::new() })?;
+        Ok(Self { id: state.spec.id, dir: dir.to_owned(), leash: Mutex::new(None), child: Mutex::new(None) })
+    }
+
     /// The fabric's name.
     pub fn id(&self) -> &str {
         &self.id

@@ -5,6 +5,7 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use fabric_harness::found::Found;
 use fabric_harness::runtime::keeper::State;
 
 use super::super::probes::target_of;
@@ -15,9 +16,11 @@ use crate::plan::{CheckSpec, PlannedCheck};
 
 /// The line, if there is one for this check.
 pub(super) fn command(context: &Context, check: &PlannedCheck) -> Option<String> {
-    let state = context.fabric.state().ok()?;
-    let way = Way::to(&state, &check.name, program());
-    let exec = |node: &str, line: &str| Some(way.exec(node, line));
+    let way = match context.fabric.found() {
+        Some(found) => Way::Theirs(found),
+        None => Way::Ours(Ours::to(&context.fabric.state().ok()?, &check.name, program())),
+    };
+    let exec = |node: &str, line: &str| way.exec(node, line);
     match &check.spec {
         CheckSpec::Session(spec) => exec(spec.router(), &show_neighbor(context, spec)),
         CheckSpec::Rib(spec) => exec(
@@ -72,7 +75,7 @@ fn show_neighbor(context: &Context, spec: &SessionSpec) -> String {
 /// The probe as a program of the sender; without the target's address, how to find it out.
 fn probe(
     context: &Context,
-    way: &Way,
+    way: &Way<'_>,
     line: impl Fn(IpAddr) -> String,
     (from, to): (&Symbol, &Symbol),
     family: Option<WantedFamily>,
@@ -88,12 +91,12 @@ fn probe(
         _ => return None,
     };
     match (target_of(&atlas, to, family), to) {
-        (Ok(address), _) => Some(way.exec(&from, &line(address))),
+        (Ok(address), _) => way.exec(&from, &line(address)),
         (Err(_), Symbol::Pod(_) | Symbol::Node(_)) => way.kubectl("get nodes,pods -A -o wide"),
         (Err(_), Symbol::Service(_, service)) => {
             way.kubectl(&format!("-n {} get service {} -o yaml", service.namespace, service.name))
         }
-        (Err(_), _) => Some(way.exec(&from, routes(family))),
+        (Err(_), _) => way.exec(&from, routes(family)),
     }
 }
 
@@ -103,8 +106,35 @@ fn program() -> &'static str {
 }
 
 /// The way to a fabric from the user's shell.
+enum Way<'f> {
+    /// To one that this program keeps.
+    Ours(Ours),
+    /// To one that others brought up.
+    Theirs(&'f Found),
+}
+
+impl Way<'_> {
+    fn exec(&self, node: &str, line: &str) -> Option<String> {
+        match self {
+            Self::Ours(ours) => Some(ours.exec(node, line)),
+            Self::Theirs(found) => found.typed(node, line),
+        }
+    }
+
+    fn kubectl(&self, line: &str) -> Option<String> {
+        match self {
+            Self::Ours(ours) => ours.kubectl(line),
+            Self::Theirs(found) => {
+                let kubeconfig = word(&found.kubeconfig()?.display().to_string());
+                Some(format!("KUBECONFIG={kubeconfig} kubectl {line}"))
+            }
+        }
+    }
+}
+
+/// The way to a fabric that this program keeps.
 #[derive(Debug)]
-struct Way {
+struct Ours {
     program: &'static str,
     /// What to type first: nothing for a fabric that stays.
     first: String,
@@ -113,7 +143,7 @@ struct Way {
     kubeconfig: Option<PathBuf>,
 }
 
-impl Way {
+impl Ours {
     fn to(state: &State, check: &str, program: &'static str) -> Self {
         let (id, kubeconfig) = (&state.spec.id, state.kubeconfig.clone());
         if !state.spec.ephemeral {
@@ -181,9 +211,9 @@ mod tests {
         assert_eq!(word(text), expected);
     }
 
-    fn way(first: &str, name: &str) -> Way {
+    fn way(first: &str, name: &str) -> Ours {
         let kubeconfig = Some(PathBuf::from("/run/user/1000/fabric/demo/kubeconfig"));
-        Way { program: "fabric", first: first.into(), name: name.into(), kubeconfig }
+        Ours { program: "fabric", first: first.into(), name: name.into(), kubeconfig }
     }
 
     #[test]

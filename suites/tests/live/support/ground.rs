@@ -132,7 +132,15 @@ impl Ground {
         let mut command = Command::new(program.as_ref());
         command.current_dir(self.folder.path()).stdin(Stdio::null());
         command.env("XDG_RUNTIME_DIR", self.path("run")).env(MARK, &self.mark);
-        for ours in ["FABRIC_LAB", "FABRIC_REPORT_DIR", "NEXTEST", "KUBECONFIG", "CLICOLOR_FORCE"] {
+        for ours in [
+            "FABRIC_LAB",
+            "FABRIC_ENV",
+            "FABRIC_KUBECONFIG",
+            "FABRIC_REPORT_DIR",
+            "NEXTEST",
+            "KUBECONFIG",
+            "CLICOLOR_FORCE",
+        ] {
             command.env_remove(ours);
         }
         command
