@@ -44,12 +44,8 @@ fn at_random_moments() {
             // It may have ended by itself, its work done.
             let _ = kill(Pid::from_raw(victim), Signal::SIGKILL);
         }
-        if keeper
-            && client.ended().is_none()
-            && ground.kin().keepers().is_empty()
-            && seen.keepers().is_empty()
-        {
-            // Before there was a keeper: the client alone.
+        if keeper && client.ended().is_none() && seen.keepers().is_empty() {
+            // None was there when we looked: the client it is, and a keeper that has come since goes with it.
             client.signal(Signal::SIGKILL);
         }
         // Whoever was killed: nobody waits for what cannot come.

@@ -169,7 +169,7 @@ spec:
   advertisements:
   - {{ advertisementType: Interface, interface: {{ name: net0 }} }}
   - {{ advertisementType: Service, selector: {{}}, service: {{ addresses: [ExternalIP], aggregationLengthIPv4: 24 }} }}
-  - {{ advertisementType: PodCIDR, selector: {{}} }}
+  - {{ advertisementType: PodCIDR }}
 ---
 apiVersion: v1
 kind: Service
