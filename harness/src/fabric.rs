@@ -6,12 +6,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
+use kube::api::Api;
 use tokio::sync::{Mutex, OnceCell};
 
-use crate::cluster::{ClusterError, Objects, connect};
+use crate::cluster::{ClusterError, Objects, connect, process_of};
 use crate::lab::{KindCluster, Step, Topology};
 use crate::node::NodeRef;
+use crate::outside::unmake;
 use crate::router::{Frr, Kernel, Observer, Router};
 use crate::runtime::docker::{Engine, EngineError, ImageMap};
 use crate::runtime::keeper::{
@@ -36,6 +39,14 @@ pub enum FabricError {
     /// The container engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// Something that others made is left.
+    #[error("not all of {id} is gone:\n  {}", .left.join("\n  "))]
+    Left {
+        /// The fabric.
+        id: String,
+        /// What is left, a sentence each, with what to type.
+        left: Vec<String>,
+    },
     /// No such node.
     #[error("there is no node {name}; the nodes are {}", .known.join(", "))]
     NoSuchNode {
@@ -53,6 +64,7 @@ pub struct Fabric {
     cluster: Option<KindCluster>,
     userns: bool,
     runtime: RuntimeSpec,
+    outside: bool,
     engine: OnceCell<Engine>,
     nodes: Mutex<BTreeMap<String, (NodeInfo, NodeRef)>>,
     observers: Mutex<BTreeMap<String, Arc<Observer>>>,
@@ -89,6 +101,7 @@ impl Fabric {
             cluster: spec.cluster,
             userns,
             runtime: spec.runtime,
+            outside: spec.outside.is_some(),
             engine: OnceCell::new(),
             nodes: Mutex::default(),
             observers: Mutex::default(),
@@ -162,11 +175,37 @@ impl Fabric {
             .into_iter()
             .map(|info| (info.name.clone(), (info.clone(), self.keeper.handle(&info, self.userns, engine))))
             .collect();
-        let found = known.values().find(|(info, _)| is_called(info, name)).cloned();
+        let mut found = known.values().find(|(info, _)| is_called(info, name)).cloned();
+        if found.is_none()
+            && self.outside
+            && let Some(info) = self.real_pod(name).await?
+        {
+            let node = self.keeper.handle(&info, self.userns, None);
+            found = Some((info, node));
+        }
         found.ok_or_else(|| FabricError::NoSuchNode {
             name: name.to_owned(),
             known: known.keys().cloned().collect(),
         })
+    }
+
+    /// A pod of a real cluster whose nodes are containers of this machine: its processes are this machine's too.
+    async fn real_pod(&self, name: &str) -> Result<Option<NodeInfo>, FabricError> {
+        let Some((namespace, pod)) = name.split_once('/') else { return Ok(None) };
+        let api: Api<Pod> = Api::namespaced(self.client().await?, namespace);
+        let found = api
+            .get_opt(pod)
+            .await
+            .map_err(|error| ClusterError::api(format!("look for the pod {name}"), error))?;
+        let Some(found) = found else { return Ok(None) };
+        Ok(process_of(&found).map(|init| NodeInfo {
+            name: name.to_owned(),
+            container: name.to_owned(),
+            role: "pod".to_owned(),
+            init,
+            container_id: None,
+            mgmt: None,
+        }))
     }
 
     /// The engine of the nodes that are containers.
@@ -247,9 +286,18 @@ pub async fn sweep() -> Result<Vec<String>, FabricError> {
     let (mut swept, mut failed) = (Vec::new(), None);
     for state in leftovers()? {
         let RuntimeSpec::Docker { host, .. } = &state.spec.runtime else { continue };
-        let removed = match Engine::connect_to(host).await {
-            Ok(engine) => crate::world::sweep(&engine, &state.spec.id).await,
-            Err(error) => Err(error),
+        let removed: Result<(), FabricError> = match Engine::connect_to(host).await {
+            Ok(engine) => crate::world::sweep(&engine, &state.spec.id).await.map_err(Into::into),
+            Err(error) => Err(error.into()),
+        };
+        // The topology first, then the cluster its servers share networks with.
+        let removed = match (&state.spec.outside, removed) {
+            (Some(lab), removed) => {
+                let left = unmake(&state.made, lab, &state.spec.lab, &state.spec.dir, |_, _| ()).await;
+                let id = state.spec.id.clone();
+                removed.and(if left.is_empty() { Ok(()) } else { Err(FabricError::Left { id, left }) })
+            }
+            (None, removed) => removed,
         };
         match removed {
             Ok(()) => {
@@ -262,7 +310,7 @@ pub async fn sweep() -> Result<Vec<String>, FabricError> {
     }
     match failed {
         None => Ok(swept),
-        Some(error) => Err(error.into()),
+        Some(error) => Err(error),
     }
 }
 

@@ -11,6 +11,7 @@ pub mod fabric;
 pub mod fuzz;
 pub mod lab;
 pub mod node;
+pub mod outside;
 pub mod probe;
 pub mod router;
 pub mod runtime;

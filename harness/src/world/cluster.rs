@@ -332,7 +332,7 @@ fn os() -> String {
 }
 
 /// Writes what only the user may read.
-fn write_private(path: &std::path::Path, text: &str) -> std::io::Result<()> {
+pub(super) fn write_private(path: &std::path::Path, text: &str) -> std::io::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
     let mut file = std::fs::File::options().create(true).write(true).truncate(true).mode(0o600).open(path)?;

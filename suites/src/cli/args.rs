@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use fabric_suites::run::Home;
 
+use super::env::EnvArgs;
 use super::exit::Usage;
 use super::{bench, cilium, doctor, down, enter, exit, list, status, test, up};
 
@@ -70,14 +71,19 @@ pub(super) struct HomeArgs {
     /// Take an image for another, of every tag if none is said: frrouting/frr=fabric/frr (with --runtime docker).
     #[arg(long = "image", env = "FABRIC_IMAGES", value_name = "NAME=OTHER", value_delimiter = ',')]
     images: Vec<String>,
+    #[command(flatten)]
+    env: EnvArgs,
 }
 
 impl HomeArgs {
     /// What that is, if the images are pairs.
     pub(super) fn home(&self) -> Result<Home, Usage> {
-        match self.runtime {
-            Runtime::Netns => Ok(Home::Netns),
-            Runtime::Docker => Home::docker(&self.images).map_err(|why| Usage(format!("--image: {why}"))),
+        let docker = || Home::docker(&self.images).map_err(|why| Usage(format!("--image: {why}")));
+        match (self.env.real().map_err(Usage)?, self.runtime) {
+            // kind's nodes are containers, and what is wired to them is, too.
+            (Some(real), _) => docker()?.real(real).map_err(Usage),
+            (None, Runtime::Netns) => Ok(Home::Netns),
+            (None, Runtime::Docker) => docker(),
         }
     }
 }

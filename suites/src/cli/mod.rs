@@ -16,6 +16,7 @@ mod cilium;
 mod doctor;
 mod down;
 mod enter;
+mod env;
 mod exit;
 mod list;
 mod pick;

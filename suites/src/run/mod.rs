@@ -3,6 +3,7 @@
 mod actions;
 mod atlas;
 mod attempt;
+mod commands;
 mod deadline;
 mod engine;
 mod home;
@@ -16,7 +17,7 @@ mod view;
 
 pub use actions::ActionError;
 pub use engine::{Engine, Outcome, Selection};
-pub use home::Home;
+pub use home::{Furnished, Home, RealLab};
 pub use session::{
     Begin, Finished, NOT_MODELLED, Prepared, RunError, RunSettings, VERSION, bring_up, find, keeper_spec,
     needs, prepare, recorder, run,

@@ -42,6 +42,14 @@ pub enum KeeperError {
         /// The keeper's word.
         why: String,
     },
+    /// It ended, and something that others made is left.
+    #[error("{id} has ended, and not all of it is gone; `fabric down` tries again:\n  {}", .left.join("\n  "))]
+    Left {
+        /// The fabric.
+        id: String,
+        /// What is left, a sentence each, with what to type.
+        left: Vec<String>,
+    },
     /// The keeper is gone.
     #[error("{what}: the keeper of {id} is gone ({why}); everything it kept is gone with it")]
     Gone {
@@ -246,6 +254,10 @@ impl Keeper {
             && let Ok(handle) = crate::runtime::netns::enter::pidfd(pid)
         {
             ended(handle).await;
+        }
+        if let Ok(left) = std::fs::read_to_string(self.dir.join(super::main::LEFT)) {
+            let left = left.lines().map(str::to_owned).collect();
+            return Err(KeeperError::Left { id: self.id.clone(), left });
         }
         let _ = std::fs::remove_dir_all(&self.dir);
         Ok(())
