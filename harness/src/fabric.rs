@@ -57,6 +57,15 @@ pub enum FabricError {
     },
 }
 
+/// What a fabric cannot live without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gone {
+    /// The process that keeps it.
+    Keeper,
+    /// The container engine.
+    Engine,
+}
+
 /// A running lab.
 pub struct Fabric {
     keeper: Keeper,
@@ -266,14 +275,38 @@ impl Fabric {
         Ok(self.keeper.follow_agents(tell).await?)
     }
 
-    /// Waits until the fabric's keeper has gone, and everything with it; never returns while it lives.
-    pub async fn gone(&self) {
-        self.keeper.gone().await;
+    /// Waits until the fabric's keeper has gone, and everything with it, or the engine of its containers; never returns
+    /// while they live. Says which it was.
+    pub async fn gone(&self) -> Gone {
+        let engine = async {
+            match self.engine().await {
+                Ok(Some(engine)) => engine.gone().await,
+                // One that cannot be reached at all is found out by whoever needs it.
+                Ok(None) | Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.keeper.gone() => Gone::Keeper,
+            () = engine => Gone::Engine,
+        }
     }
 
-    /// Ends everything; returns when nothing is left.
+    /// Ends everything; returns when nothing is left. What is written down of a fabric stays until nothing is.
     pub async fn end(&self) -> Result<(), FabricError> {
-        Ok(self.keeper.down().await?)
+        let state = self.keeper.state();
+        self.keeper.down().await?;
+        if let Ok(state) = state
+            && !self.keeper.ended_itself()
+        {
+            unmake_of(&state).await?;
+        }
+        if let RuntimeSpec::Docker { host, .. } = &self.runtime {
+            // Its keeper has done this, unless it was killed.
+            let engine = Engine::connect_to(host).await?;
+            crate::world::sweep(&engine, self.id()).await?;
+        }
+        self.keeper.forget();
+        Ok(())
     }
 }
 
@@ -290,15 +323,8 @@ pub async fn sweep() -> Result<Vec<String>, FabricError> {
             Ok(engine) => crate::world::sweep(&engine, &state.spec.id).await.map_err(Into::into),
             Err(error) => Err(error.into()),
         };
-        // The topology first, then the cluster its servers share networks with.
-        let removed = match (&state.spec.outside, removed) {
-            (Some(lab), removed) => {
-                let left = unmake(&state.made, lab, &state.spec.lab, &state.spec.dir, |_, _| ()).await;
-                let id = state.spec.id.clone();
-                removed.and(if left.is_empty() { Ok(()) } else { Err(FabricError::Left { id, left }) })
-            }
-            (None, removed) => removed,
-        };
+        // Routers and links first, then the cluster whose networks they share.
+        let removed = removed.and(unmake_of(&state).await);
         match removed {
             Ok(()) => {
                 // Only files now; one that stays is swept with the next.
@@ -312,6 +338,13 @@ pub async fn sweep() -> Result<Vec<String>, FabricError> {
         None => Ok(swept),
         Some(error) => Err(error),
     }
+}
+
+/// Takes away what programs of others made for a fabric whose keeper could not.
+async fn unmake_of(state: &State) -> Result<(), FabricError> {
+    let Some(lab) = &state.spec.outside else { return Ok(()) };
+    let left = unmake(&state.made, lab, &state.spec.lab, &state.spec.dir, |_, _| ()).await;
+    if left.is_empty() { Ok(()) } else { Err(FabricError::Left { id: state.spec.id.clone(), left }) }
 }
 
 /// The images that a lab's containers need, each with a node that needs it.

@@ -73,8 +73,9 @@ impl Opening {
         let line = String::from_utf8_lossy(&self.held[..end]).into_owned();
         let pid = line.strip_prefix(HELLO).and_then(|rest| rest.trim().parse().ok());
         let Some(pid) = pid else { return (self.give_up(), None) };
-        self.over = true;
-        (self.held.split_off(end + 1), Some(pid))
+        let rest = self.held.split_off(end + 1);
+        self.give_up();
+        (rest, Some(pid))
     }
 
     fn give_up(&mut self) -> Vec<u8> {

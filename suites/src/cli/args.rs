@@ -76,9 +76,14 @@ pub(super) struct HomeArgs {
 }
 
 impl HomeArgs {
+    fn said(&self) -> Vec<&str> {
+        self.images.iter().map(String::as_str).filter(|image| !image.trim().is_empty()).collect()
+    }
+
     /// What that is, if the images are pairs.
     pub(super) fn home(&self) -> Result<Home, Usage> {
-        let docker = || Home::docker(&self.images).map_err(|why| Usage(format!("--image: {why}")));
+        let docker = || // An empty variable says nothing.
+        Home::docker(&self.said()).map_err(|why| Usage(format!("--image: {why}")));
         match (self.env.real().map_err(Usage)?, self.runtime) {
             // kind's nodes are containers, and what is wired to them is, too.
             (Some(real), _) => docker()?.real(real).map_err(Usage),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fabric_harness::cilium::{Generation, promises};
-use fabric_harness::fabric::{Fabric, FabricError};
+use fabric_harness::fabric::{Fabric, FabricError, Gone};
 use fabric_harness::lab::{Diagnostics, Lab, LoadError, load};
 use fabric_harness::outside::ProgramError;
 use fabric_harness::runtime::docker::EngineError;
@@ -121,13 +121,13 @@ pub enum RunError {
     /// A phase could not be reached.
     #[error(transparent)]
     Action(#[from] ActionError),
-    /// The keeper ended while the lab was brought up.
-    #[error(
-        "the keeper of {id} was killed while the lab was brought up, and everything it kept is gone; try again"
-    )]
-    Killed {
+    /// What the fabric lives on ended while the lab was brought up.
+    #[error("{id}: {why}; then try again")]
+    Gone {
         /// The fabric.
         id: String,
+        /// What ended.
+        why: &'static str,
     },
 }
 
@@ -264,9 +264,9 @@ pub async fn run(
             tokio::select! {
                 () = engine.run() => {}
                 () = &mut interrupted => recorder.never_begun(asked_for, INTERRUPTED),
-                () = fabric.gone() => {
-                    recorder.bring_up_failed("run", KILLED);
-                    recorder.never_begun(asked_for, KILLED);
+                gone = fabric.gone() => {
+                    recorder.bring_up_failed("run", why_gone(gone));
+                    recorder.never_begun(asked_for, why_gone(gone));
                 }
             }
             Some(fabric)
@@ -301,9 +301,18 @@ pub async fn run(
 /// Why checks were not run that nobody came to.
 const INTERRUPTED: &str = "the run was interrupted before it came to this check";
 
-/// Why a run ended whose keeper did.
-const KILLED: &str =
-    "the fabric's keeper was killed in the middle of the run, and everything it kept is gone";
+/// Why a run ended before its end.
+fn why_gone(gone: Gone) -> &'static str {
+    match gone {
+        Gone::Keeper => {
+            "the fabric's keeper was killed in the middle of the run, and everything it kept is gone"
+        }
+        Gone::Engine => {
+            "the container engine stopped answering in the middle of the run; start it again, and `fabric down` removes what it \
+             still has of the fabric"
+        }
+    }
+}
 
 /// What the wanted checks are about, in the plan's order.
 fn asked_for(plan: &[PlannedPhase], selection: &Selection) -> Vec<Subject> {
@@ -463,7 +472,7 @@ pub async fn bring_up(
     let walked = tokio::select! {
         walked = walk => walked,
         // What it waits for will not come.
-        () = fabric.gone() => return Err(RunError::Killed { id: id.to_owned() }),
+        gone = fabric.gone() => return Err(RunError::Gone { id: id.to_owned(), why: why_gone(gone) }),
     };
     match walked {
         Ok(()) => Ok((fabric, engine.unsettled())),

@@ -7,6 +7,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use bollard::Docker;
+use futures::StreamExt;
 
 use super::error::{EngineError, innermost};
 
@@ -95,6 +96,18 @@ impl Engine {
     /// and we are root.
     pub fn is_at_hand(&self) -> bool {
         self.host.starts_with("unix://") && nix::unistd::geteuid().is_root()
+    }
+
+    /// Waits until the engine answers no more; never returns while it does.
+    pub async fn gone(&self) {
+        // Its events come on one connection, which the kernel closes whatever ends the engine.
+        loop {
+            let mut events = self.docker.events(None);
+            while let Some(Ok(_)) = events.next().await {}
+            if self.docker.ping().await.is_err() {
+                return;
+            }
+        }
     }
 
     pub(super) fn api(&self) -> &Docker {

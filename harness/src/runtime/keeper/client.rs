@@ -238,7 +238,7 @@ impl Keeper {
         }
     }
 
-    /// Ends everything; returns when the keeper has gone.
+    /// Ends everything the keeper keeps; returns when it has gone. Its folder stays until [`Keeper::forget`].
     pub async fn down(&self) -> Result<(), KeeperError> {
         let what = "end the fabric";
         let pid = self.state().map(|state| state.keeper);
@@ -256,11 +256,24 @@ impl Keeper {
             ended(handle).await;
         }
         if let Ok(left) = std::fs::read_to_string(self.dir.join(super::main::LEFT)) {
-            let left = left.lines().map(str::to_owned).collect();
+            let left: Vec<String> = left.lines().map(str::to_owned).collect();
+            if left.is_empty() {
+                return Ok(());
+            }
             return Err(KeeperError::Left { id: self.id.clone(), left });
         }
-        let _ = std::fs::remove_dir_all(&self.dir);
         Ok(())
+    }
+
+    /// Whether a keeper that has gone took everything away itself, or was killed before.
+    pub(crate) fn ended_itself(&self) -> bool {
+        self.dir.join(super::main::LEFT).exists()
+    }
+
+    /// Removes the folder of a keeper that has gone.
+    pub fn forget(&self) {
+        // What cannot be removed now is swept by the next command.
+        let _ = std::fs::remove_dir_all(&self.dir);
     }
 
     async fn connect(&self) -> io::Result<UnixStream> {

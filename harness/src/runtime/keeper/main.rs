@@ -115,10 +115,8 @@ async fn keep(spec: KeeperSpec, userns: bool, zygote: Arc<Zygote>) -> io::Result
     }
     stop.cancel();
     let left = world.end().await;
-    if !left.is_empty() {
-        // Whoever waits for our end reads it; the folder and its state file stay for another try.
-        fs::write(dir.join(LEFT), left.join("\n"))?;
-    }
+    // Whoever waits for our end reads it: without it we were killed, and with words in it the folder stays for another try.
+    fs::write(dir.join(LEFT), left.join("\n"))?;
     let _ = server.await;
     Ok(())
 }
