@@ -23,6 +23,7 @@ pub(crate) struct Outside {
     dir: PathBuf,
     env: Vec<(String, String)>,
     limit: Limit,
+    secret: bool,
 }
 
 /// What a program said that ended well.
@@ -89,12 +90,18 @@ impl Outside {
         limit: Limit,
     ) -> Self {
         let args = args.into_iter().map(Into::into).collect();
-        Self { program: program.to_owned(), args, dir: dir.to_owned(), env: Vec::new(), limit }
+        Self { program: program.to_owned(), args, dir: dir.to_owned(), env: Vec::new(), limit, secret: false }
     }
 
     /// With a variable in its environment.
     pub(crate) fn env(mut self, name: &str, value: impl Into<String>) -> Self {
         self.env.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// What it writes to its standard output is nobody's business but ours: it is not told.
+    pub(crate) fn secret(mut self) -> Self {
+        self.secret = true;
         self
     }
 
@@ -133,7 +140,7 @@ impl Outside {
                 said.out.push_str(&text);
                 said.out.push('\n');
             }
-            if !text.trim().is_empty() {
+            if !text.trim().is_empty() && !(out && self.secret) {
                 each(&text);
                 said.all.push(text);
             }
@@ -202,6 +209,17 @@ mod tests {
         let mut all = said.all.clone();
         all.sort();
         assert_eq!((all, said.all), (vec!["/".into(), "a".into(), "b".into(), "set".to_owned()], heard));
+    }
+
+    #[tokio::test]
+    async fn a_secret_is_for_us_alone() {
+        let mut heard = Vec::new();
+        let said = shell("echo token; echo told >&2", 10).secret();
+        let said = said.run(|line| heard.push(line.to_owned())).await.unwrap();
+        assert_eq!(
+            (said.out.as_str(), said.all, heard),
+            ("token\n", vec!["told".to_owned()], vec!["told".to_owned()])
+        );
     }
 
     #[tokio::test]

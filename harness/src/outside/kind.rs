@@ -44,7 +44,7 @@ pub(crate) fn listed(out: &str) -> Vec<String> {
 /// `kind get kubeconfig`: the way to a cluster's API.
 pub(crate) fn kubeconfig(spec: &LabSpec, name: &str, lab: &Path) -> Outside {
     let args = ["get", "kubeconfig", "--name", name];
-    Outside::new(&spec.kind, args, lab, brief("reading a file of the control plane"))
+    Outside::new(&spec.kind, args, lab, brief("reading a file of the control plane")).secret()
 }
 
 /// `kind delete cluster`.

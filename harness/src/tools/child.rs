@@ -8,6 +8,7 @@
 
 use std::io;
 use std::process::{ExitStatus, Output};
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::sync::{mpsc, oneshot};
@@ -18,6 +19,9 @@ use crate::runtime::netns::enter::dies_with_this_thread;
 pub(super) async fn output(command: std::process::Command) -> io::Result<Output> {
     tied(command, async |child: tokio::process::Child| child.wait_with_output().await).await
 }
+
+/// How long what a command wrote is read after its end, where something it left behind holds its streams.
+const LEAVINGS: Duration = Duration::from_millis(500);
 
 /// A line that a command wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +45,12 @@ pub(crate) async fn lines(
         // What it left running in the background may hold its streams: its own end is the end.
         let mut reading = Box::pin(async { tokio::join!(out, err) });
         tokio::select! {
-            status = child.wait() => status,
             _ = &mut reading => child.wait().await,
+            status = child.wait() => {
+                // What it wrote is in the pipes by now, and then comes their end, unless something it left behind holds them.
+                let _ = tokio::time::timeout(LEAVINGS, &mut reading).await;
+                status
+            }
         }
     });
     tokio::pin!(ended);
@@ -122,7 +130,7 @@ async fn run<T>(
 mod tests {
     use std::path::Path;
     use std::process::{Command, Stdio};
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use super::*;
 
