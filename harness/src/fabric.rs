@@ -7,14 +7,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
+use kube::api::Api;
 use tokio::sync::{Mutex, OnceCell};
 
-use crate::cluster::{ClusterError, Objects, connect};
+use crate::cluster::{ClusterError, Objects, connect, process_of};
 use crate::found::{Found, FoundError, FoundSpec};
 use crate::lab::yaml::nearest;
 use crate::lab::{KindCluster, PullPolicy, Step, Topology};
 use crate::node::NodeRef;
+use crate::outside::unmake;
 use crate::router::{Frr, Kernel, Observer, Router};
 use crate::runtime::docker::{Engine, EngineError, ImageMap};
 use crate::runtime::keeper::{
@@ -42,6 +45,14 @@ pub enum FabricError {
     /// The container engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// Something that others made is left.
+    #[error("not all of {id} is gone:\n  {}", .left.join("\n  "))]
+    Left {
+        /// The fabric.
+        id: String,
+        /// What is left, a sentence each, with what to type.
+        left: Vec<String>,
+    },
     /// No such node.
     #[error("there is no node {name}{}; the nodes are {}", meant(.name, .known), .known.join(", "))]
     NoSuchNode {
@@ -87,6 +98,8 @@ struct Kept {
     keeper: Keeper,
     userns: bool,
     runtime: RuntimeSpec,
+    /// Programs of others made a part of it: a real cluster.
+    outside: bool,
     engine: OnceCell<Engine>,
 }
 
@@ -137,7 +150,8 @@ impl Fabric {
 
     fn of(keeper: Keeper) -> Result<Self, FabricError> {
         let State { spec, userns, .. } = keeper.state()?;
-        let kept = Kept { keeper, userns, runtime: spec.runtime, engine: OnceCell::new() };
+        let outside = spec.outside.is_some();
+        let kept = Kept { keeper, userns, runtime: spec.runtime, outside, engine: OnceCell::new() };
         Ok(Self::backed(Backing::Kept(Box::new(kept)), spec.topology, spec.cluster))
     }
 
@@ -253,11 +267,37 @@ impl Fabric {
             .collect();
         let pod = |(info, _): &&(NodeInfo, NodeRef)| info.name.strip_prefix("default/") == Some(name);
         let found = known.values().find(|(info, _)| is_called(info, name));
-        let found = found.or_else(|| known.values().find(pod)).cloned();
+        let mut found = found.or_else(|| known.values().find(pod)).cloned();
+        if found.is_none()
+            && kept.outside
+            && let Some(info) = self.real_pod(name).await?
+        {
+            let node = kept.keeper.handle(&info, kept.userns, None);
+            found = Some((info, node));
+        }
         found.ok_or_else(|| FabricError::NoSuchNode {
             name: name.to_owned(),
             known: known.keys().cloned().collect(),
         })
+    }
+
+    /// A pod of a real cluster whose nodes are containers of this machine: its processes are this machine's too.
+    async fn real_pod(&self, name: &str) -> Result<Option<NodeInfo>, FabricError> {
+        let (namespace, pod) = name.split_once('/').unwrap_or(("default", name));
+        let api: Api<Pod> = Api::namespaced(self.client().await?, namespace);
+        let found = api
+            .get_opt(pod)
+            .await
+            .map_err(|error| ClusterError::api(format!("look for the pod {name}"), error))?;
+        let Some(found) = found else { return Ok(None) };
+        Ok(process_of(&found).map(|init| NodeInfo {
+            name: name.to_owned(),
+            container: name.to_owned(),
+            role: "pod".to_owned(),
+            init,
+            container_id: None,
+            mgmt: None,
+        }))
     }
 
     /// The observer of a router, made when it is first asked for.
@@ -337,7 +377,13 @@ impl Fabric {
         let Backing::Kept(kept) = &self.backing else {
             return Err(FoundError::NotOurs { what: "end it" }.into());
         };
+        let state = kept.keeper.state();
         kept.keeper.down().await?;
+        if let Ok(state) = state
+            && !kept.keeper.ended_itself()
+        {
+            unmake_of(&state).await?;
+        }
         if let RuntimeSpec::Docker { host, .. } = &kept.runtime {
             // Its keeper has done this, unless it was killed.
             let engine = Engine::connect_to(host).await?;
@@ -365,10 +411,12 @@ pub async fn sweep() -> Result<Vec<String>, FabricError> {
     let (mut swept, mut failed) = (Vec::new(), None);
     for state in leftovers()? {
         let RuntimeSpec::Docker { host, .. } = &state.spec.runtime else { continue };
-        let removed = match Engine::connect_to(host).await {
-            Ok(engine) => crate::world::sweep(&engine, &state.spec.id).await,
-            Err(error) => Err(error),
+        let removed: Result<(), FabricError> = match Engine::connect_to(host).await {
+            Ok(engine) => crate::world::sweep(&engine, &state.spec.id).await.map_err(Into::into),
+            Err(error) => Err(error.into()),
         };
+        // Routers and links first, then the cluster whose networks they share.
+        let removed = removed.and(unmake_of(&state).await);
         match removed {
             Ok(()) => {
                 // Only files now; one that stays is swept with the next.
@@ -380,8 +428,15 @@ pub async fn sweep() -> Result<Vec<String>, FabricError> {
     }
     match failed {
         None => Ok(swept),
-        Some(error) => Err(error.into()),
+        Some(error) => Err(error),
     }
+}
+
+/// Takes away what programs of others made for a fabric whose keeper could not.
+async fn unmake_of(state: &State) -> Result<(), FabricError> {
+    let Some(lab) = &state.spec.outside else { return Ok(()) };
+    let left = unmake(&state.made, lab, &state.spec.lab, &state.spec.dir, |_, _| ()).await;
+    if left.is_empty() { Ok(()) } else { Err(FabricError::Left { id: state.spec.id.clone(), left }) }
 }
 
 /// The images that a lab's containers need, each with a node that needs it, and when it is to be pulled.

@@ -12,6 +12,7 @@ pub mod found;
 pub mod fuzz;
 pub mod lab;
 pub mod node;
+pub mod outside;
 pub mod probe;
 pub mod router;
 pub mod runtime;

@@ -2,6 +2,8 @@
 
 mod client;
 mod objects;
+mod process;
 
 pub use client::{ClusterError, connect, words};
 pub use objects::{Objects, as_written};
+pub(crate) use process::process_of;

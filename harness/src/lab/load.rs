@@ -20,6 +20,8 @@ mod refers;
 pub struct Lab<E> {
     /// Its folder, absolute.
     pub dir: PathBuf,
+    /// Its files, for programs that read them themselves; paths from its folder.
+    pub files: LabFiles,
     /// Its name: lab.yaml's, else the topology's.
     pub name: String,
     /// What it is for, if lab.yaml says so.
@@ -34,6 +36,19 @@ pub struct Lab<E> {
     pub phases: Vec<LoadedPhase<E>>,
     /// What of the files is not honoured, and the like.
     pub warnings: Vec<Diagnostic>,
+}
+
+/// The files of a lab that other programs read as they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LabFiles {
+    /// containerlab's.
+    pub topology: PathBuf,
+    /// kind's.
+    pub cluster: Option<PathBuf>,
+    /// The name by which kind is to call the cluster instead of the file's own.
+    pub cluster_name: Option<String>,
+    /// helm's values.
+    pub values: Option<PathBuf>,
 }
 
 /// Which Cilium, and how.
@@ -177,6 +192,13 @@ impl Loader {
             topology::check_containers(topology, cluster.as_ref(), &mut self.ctx);
         }
         let cilium = self.cilium(file.as_ref())?;
+        let values = file.as_ref().and_then(|file| file.cilium.as_ref()?.values.clone());
+        let files = LabFiles {
+            topology: topology_name.value.clone(),
+            cluster: cluster_name.as_ref().map(|named| named.value.clone()),
+            cluster_name: renamed.clone(),
+            values: values.map(|named| named.value),
+        };
         let mut cluster = cluster;
         if let (Some(cluster), Some(cilium)) = (&mut cluster, &cilium) {
             cilium.values.shape(cluster, &mut self.ctx);
@@ -223,7 +245,8 @@ impl Loader {
         let Some(topology) = topology else { return Ok(None) };
         let name = name.unwrap_or_else(|| topology.name.clone());
         let (dir, warnings) = (self.dir.clone(), Vec::new());
-        Ok(Some(Lab { dir, name, description, topology, cluster, cilium, phases: loaded, warnings }))
+        let phases = loaded;
+        Ok(Some(Lab { dir, files, name, description, topology, cluster, cilium, phases, warnings }))
     }
 
     /// Errors about the folder speak of it as the user named it.

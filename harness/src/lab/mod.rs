@@ -16,7 +16,7 @@ mod load;
 pub use cluster::{IpFamily, KindCluster, KindNode, Role, Taint};
 pub use error::LoadError;
 pub use file::{CiliumSpec, LabFile, NodeCommand, NodeLabels, Phase, Step};
-pub use load::{Cilium, Lab, LoadedPhase, load};
+pub use load::{Cilium, Lab, LabFiles, LoadedPhase, load};
 pub use manifests::Manifest;
 pub use topology::{
     Bind, ContainerOptions, Endpoint, ExecLine, Link, Mgmt, NetworkMode, NodeKind, NodeSpec, PullPolicy,

@@ -7,7 +7,7 @@
 
 mod apt;
 mod cache;
-mod child;
+pub(crate) mod child;
 mod distro;
 mod dpkg;
 mod ensure;

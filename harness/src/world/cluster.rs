@@ -39,9 +39,18 @@ pub(super) const KIND_NETWORK6: Ipv6Net =
     Ipv6Net::new_assert(std::net::Ipv6Addr::new(0xfc00, 0xf853, 0x0ccd, 0xe793, 0, 0, 0, 0), 64);
 const KIND_BRIDGE: &str = "br-kind";
 
+/// How Cilium's part is done: by parts of ours within the endpoint's process, or by whoever serves a real API.
+#[derive(Clone)]
+pub(super) enum Access {
+    /// The twin's endpoint, from within.
+    Within(Within),
+    /// A real cluster.
+    Client(kube::Client),
+}
+
 /// The cluster's control plane, once it is there.
 pub(super) struct ControlPlane {
-    pub(super) within: Within,
+    pub(super) access: Access,
     pub(super) url: String,
     pub(super) kubeconfig: PathBuf,
 }
@@ -115,7 +124,7 @@ pub(super) async fn bring_up(
     pods.keep(run_endpoints(as_part("kube-controller-manager")?));
     pods.keep(run_proxy(as_part("kube-proxy")?, fronts));
     reporter.done(report, format!("{} nodes of the cluster, NotReady", cluster.nodes.len()), started);
-    Ok(ControlPlane { within, url: endpoint.url.clone(), kubeconfig })
+    Ok(ControlPlane { access: Access::Within(within), url: endpoint.url.clone(), kubeconfig })
 }
 
 /// eth0 of every cluster node, on kind's network, with an address of each of the cluster's families; an IPv6 cluster's
@@ -336,7 +345,7 @@ fn os() -> String {
 }
 
 /// Writes what only the user may read.
-fn write_private(path: &std::path::Path, text: &str) -> std::io::Result<()> {
+pub(super) fn write_private(path: &std::path::Path, text: &str) -> std::io::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
     let mut file = std::fs::File::options().create(true).write(true).truncate(true).mode(0o600).open(path)?;

@@ -10,6 +10,7 @@ use ipnet::IpNet;
 
 use super::specs::Role;
 use crate::lab::{Endpoint, KindCluster, NetworkMode, NodeKind, NodeSpec, PullPolicy, Topology};
+use crate::outside::Deployer;
 use crate::runtime::docker::{CONTAINERLAB, ContainerSpec, FABRIC, ImageMap, Joins, NetworkSpec};
 use crate::runtime::keeper::KeeperSpec;
 
@@ -54,8 +55,11 @@ pub(super) fn networks(spec: &KeeperSpec) -> Vec<NetworkSpec> {
         own.iter().chain(more).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     };
     let mut all = Vec::new();
-    if super::specs::own_nodes(spec)
-        .any(|node| node.is_container() && node.network_mode == NetworkMode::Bridge)
+    let outside = spec.outside.as_ref();
+    let ours = outside.is_none_or(|lab| lab.deployer == Deployer::Fabric);
+    if ours
+        && super::specs::own_nodes(spec)
+            .any(|node| node.is_container() && node.network_mode == NetworkMode::Bridge)
     {
         all.push(NetworkSpec {
             name: mgmt.network.clone(),
@@ -72,7 +76,7 @@ pub(super) fn networks(spec: &KeeperSpec) -> Vec<NetworkSpec> {
             labels: fabric(&[(CONTAINERLAB, "")]),
         });
     }
-    if let Some(cluster) = &spec.cluster {
+    if let Some(cluster) = spec.cluster.as_ref().filter(|_| outside.is_none()) {
         let v6 = cluster.ip_family != crate::lab::IpFamily::Ipv4;
         let subnets = if v6 { vec![(super::cluster::KIND_NETWORK6.into(), None)] } else { Vec::new() };
         let labels = fabric(&[]);

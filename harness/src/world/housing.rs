@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
 use super::containers::{NODE_IMAGE, networks, of_pod, on_bridge};
+use super::gates::{Gates, Maker};
 use super::specs::Wanted;
 use crate::node::{NodeRef, SocketKind};
 use crate::runtime::docker::{
@@ -28,6 +29,7 @@ use crate::runtime::netns::{NetnsNode, NodeInit, SocketSource, set_sysctls};
 pub(crate) struct Housing {
     zygote: Arc<Zygote>,
     containers: Option<Containers>,
+    gates: Arc<Gates>,
 }
 
 /// The engine of a fabric's containers.
@@ -86,7 +88,7 @@ impl Held {
 }
 
 impl Housing {
-    pub(super) fn new(zygote: Arc<Zygote>, spec: &KeeperSpec) -> Arc<Self> {
+    pub(super) fn new(zygote: Arc<Zygote>, spec: &KeeperSpec, gates: Arc<Gates>) -> Arc<Self> {
         let containers = match &spec.runtime {
             RuntimeSpec::Netns => None,
             RuntimeSpec::Docker { host, images } => Some(Containers {
@@ -98,7 +100,7 @@ impl Housing {
                 ready: OnceCell::new(),
             }),
         };
-        Arc::new(Self { zygote, containers })
+        Arc::new(Self { zygote, containers, gates })
     }
 
     /// What a pod is, where pods are containers.
@@ -113,6 +115,11 @@ impl Housing {
         ready.networks.iter().find(|found| found.name == network).map(|found| found.bridge.clone())
     }
 
+    /// Whether a node has been made, or will not be: nobody waits for another's work on its account.
+    pub(super) fn is_decided(&self, maker: Maker) -> bool {
+        self.gates.is_decided(maker)
+    }
+
     /// Whether nodes are containers.
     pub(super) fn is_docker(&self) -> bool {
         self.containers.is_some()
@@ -124,6 +131,9 @@ impl Housing {
         wanted: &Wanted,
         joins: Option<(i32, Option<&str>)>,
     ) -> Result<Housed, String> {
+        if let Some(maker) = wanted.after {
+            self.gates.passed(maker).await.map_err(|why| format!("{}: {why}", wanted.name))?;
+        }
         match (&self.containers, &wanted.container_spec) {
             (Some(containers), Some(spec)) => containers.house(wanted, spec.clone(), joins).await,
             _ => self.in_namespaces(wanted, joins.map(|(pid, _)| pid)).await,

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 
+use super::gates::Maker;
 use super::housing::{Held, Housing};
 use super::specs::{Role, Wanted};
 use crate::node::NodeRef;
@@ -92,14 +93,22 @@ type Birth = Shared<BoxFuture<'static, Result<Arc<Live>, String>>>;
 #[derive(Debug)]
 pub(crate) struct Births {
     by_name: BTreeMap<String, Birth>,
+    /// What others make, and those that share its network: who is to make it.
+    awaited: BTreeMap<String, Maker>,
+    housing: Arc<Housing>,
 }
 
 impl Births {
     /// Starts making every node at once.
     pub(crate) fn begin(housing: &Arc<Housing>, wanted: Vec<Wanted>) -> Self {
         let mut by_name: BTreeMap<String, Birth> = BTreeMap::new();
+        let mut awaited = BTreeMap::new();
         for node in wanted {
             let name = node.name.clone();
+            let of_other = node.joins.as_ref().and_then(|joins| awaited.get(joins).copied());
+            if let Some(maker) = node.after.or(of_other) {
+                awaited.insert(name.clone(), maker);
+            }
             let other = node.joins.as_ref().map(|joins| (joins.clone(), by_name.get(joins).cloned()));
             let housing = Arc::clone(housing);
             let birth = async move {
@@ -119,7 +128,7 @@ impl Births {
             tokio::spawn(birth.clone());
             by_name.insert(name, birth);
         }
-        Self { by_name }
+        Self { by_name, awaited, housing: Arc::clone(housing) }
     }
 
     /// The node of that name, once it lives.
@@ -130,9 +139,12 @@ impl Births {
         }
     }
 
-    /// Those that live, whatever became of the others.
+    /// Those that live, whatever became of the others; what others have not made yet is not waited for.
     pub(crate) async fn living(&self) -> Vec<Arc<Live>> {
-        let all = futures::future::join_all(self.by_name.values().cloned()).await;
+        let decided =
+            |name: &String| self.awaited.get(name).is_none_or(|maker| self.housing.is_decided(*maker));
+        let all = self.by_name.iter().filter(|(name, _)| decided(name)).map(|(_, birth)| birth.clone());
+        let all = futures::future::join_all(all).await;
         all.into_iter().flatten().collect()
     }
 }

@@ -219,6 +219,7 @@ impl Sandboxes for Pods {
             init,
             container_spec,
             joins: None,
+            after: None,
         };
         let live = Arc::new(Live::start(&self.housing, wanted, None).await?);
         let (ips, interface) = self.link(pod, &live, on).await?;

@@ -6,7 +6,9 @@
 use std::path::Path;
 
 use super::containers;
+use super::gates::Maker;
 use crate::lab::{IpFamily, KindCluster, KindNode, NetworkMode, NodeKind, NodeSpec};
+use crate::outside::Deployer;
 use crate::runtime::docker::{ContainerSpec, ImageMap};
 use crate::runtime::keeper::{KeeperSpec, RuntimeSpec};
 use crate::runtime::netns::{FileSpec, InitSpec, MountSpec};
@@ -49,6 +51,8 @@ pub(crate) struct Wanted {
     pub(crate) container_spec: Option<ContainerSpec>,
     /// Name of the node whose network it shares.
     pub(crate) joins: Option<String>,
+    /// Who makes it, if not we.
+    pub(crate) after: Option<Maker>,
 }
 
 /// Every node of the lab, those whose network others share first.
@@ -94,9 +98,13 @@ fn cluster_node(spec: &KeeperSpec, base: &InitSpec, cluster: &KindCluster, node:
         // kind sets it on the nodes of a cluster that has IPv6; topologies say it of their own nodes.
         init.sysctls.push(("net.ipv6.conf.all.forwarding".to_owned(), "1".to_owned(), true));
     }
-    let container_spec = images(spec).map(|map| containers::of_cluster(spec, map, &node.name));
+    let mut container_spec = images(spec).map(|map| containers::of_cluster(spec, map, &node.name));
+    let after = spec.outside.as_ref().map(|_| Maker::Cluster);
+    if let Some(container) = container_spec.as_mut().filter(|_| after.is_some()) {
+        container.adopted = true;
+    }
     let (name, container) = (node.name.clone(), node.name.clone());
-    Wanted { name, container, role: Role::Cluster, init, container_spec, joins: None }
+    Wanted { name, container, role: Role::Cluster, init, container_spec, joins: None, after }
 }
 
 fn topology_node(spec: &KeeperSpec, base: &InitSpec, node: &NodeSpec, cluster: &[String]) -> Wanted {
@@ -126,9 +134,14 @@ fn topology_node(spec: &KeeperSpec, base: &InitSpec, node: &NodeSpec, cluster: &
         // The network is the other node's: its sysctls are its own.
         init.sysctls.clear();
     }
-    let container_spec = images(spec).and_then(|map| containers::of_topology(spec, map, node, role));
+    let mut container_spec = images(spec).and_then(|map| containers::of_topology(spec, map, node, role));
+    let deployed = spec.outside.as_ref().is_some_and(|lab| lab.deployer == Deployer::Containerlab);
+    let after = (deployed && node.is_container()).then_some(Maker::Topology);
+    if let Some(container) = container_spec.as_mut().filter(|_| after.is_some()) {
+        container.adopted = true;
+    }
     let (name, container) = (node.name.clone(), spec.topology.container_name(&node.name));
-    Wanted { name, container, role, init, container_spec, joins }
+    Wanted { name, container, role, init, container_spec, joins, after }
 }
 
 /// The images that stand for others, where nodes are containers.

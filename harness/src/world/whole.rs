@@ -8,15 +8,21 @@ use std::time::Instant;
 use tokio::sync::{Mutex, mpsc};
 
 use super::agents::Agents;
-use super::cluster::{self, ControlPlane};
-use super::cni::{self, Agent};
+use super::cluster::ControlPlane;
+use super::cni::Agent;
+use super::gates::Gates;
 use super::housing::Housing;
+use super::ledger::Ledger;
 use super::nodes::Births;
 use super::pods::Pods;
+use super::provision::{Provision, Site, Twin};
+use super::real::Real;
 use super::specs::{base, wanted};
-use super::underlay;
 use crate::lab::Step;
-use crate::runtime::keeper::{KeeperSpec, NodeInfo, Progress, State, StepReport};
+use crate::outside::Deployer;
+use crate::runtime::keeper::{
+    CommandEvent, CommandMoment, KeeperSpec, NodeInfo, Progress, State, StepReport,
+};
 use crate::runtime::netns::socket::{namespace_of, new_namespace};
 use crate::runtime::netns::zygote::Zygote;
 use crate::wire::{Wire, WireError};
@@ -39,6 +45,9 @@ pub(crate) enum WorldError {
         /// The system's word.
         source: std::io::Error,
     },
+    /// A program of others failed.
+    #[error("{0}")]
+    Outside(String),
     /// The API endpoint or something that speaks to it failed.
     #[error("{what}: {why}")]
     Cluster {
@@ -61,9 +70,22 @@ pub(super) struct Reporter {
 }
 
 impl Reporter {
+    /// A moment of a command line of another program's, which began at `began`.
+    pub(super) fn command(&self, line: &str, what: CommandEvent, text: String, began: Instant) {
+        let command = Some(CommandMoment { line: line.to_owned(), what });
+        let moment = Progress { what: text, took_ms: began.elapsed().as_secs_f64() * 1e3, command };
+        let _ = self.progress.send(moment);
+    }
+
+    /// How far something is that began at `started`.
+    pub(super) fn tell(&self, what: String, started: Instant) {
+        let moment = Progress { what, took_ms: started.elapsed().as_secs_f64() * 1e3, command: None };
+        let _ = self.progress.send(moment);
+    }
+
     /// A part is done that began at `started`.
     pub(super) fn done(&self, report: &mut StepReport, what: String, started: Instant) {
-        let part = Progress { what, took_ms: started.elapsed().as_secs_f64() * 1e3 };
+        let part = Progress { what, took_ms: started.elapsed().as_secs_f64() * 1e3, command: None };
         // A client that went away does not stop the work.
         let _ = self.progress.send(part.clone());
         report.parts.push(part);
@@ -78,18 +100,25 @@ pub(crate) struct World {
     births: Arc<Births>,
     switches: Arc<Wire>,
     pods: Arc<Pods>,
+    provision: Box<dyn Provision>,
+    gates: Arc<Gates>,
     control_plane: Mutex<Option<ControlPlane>>,
     agents: Mutex<Vec<Agent>>,
     /// The steps done so far and what they said: a step asked for again answers from here.
     done: Mutex<Vec<(Step, StepReport)>>,
-    state: Mutex<State>,
+    ledger: Ledger,
 }
 
 impl World {
     /// Begins: the state file is written, and all nodes are being made when this returns.
     pub(crate) fn new(spec: KeeperSpec, userns: bool, zygote: Arc<Zygote>) -> Result<Arc<Self>, WorldError> {
         let failed = |what: &str, source| WorldError::Io { what: what.to_owned(), source };
-        let housing = Housing::new(zygote, &spec);
+        let gates = Arc::new(Gates::default());
+        let provision: Box<dyn Provision> = match &spec.outside {
+            None => Box::new(Twin),
+            Some(lab) => Box::new(Real::new(lab.clone(), Arc::clone(&gates))),
+        };
+        let housing = Housing::new(zygote, &spec, Arc::clone(&gates));
         let births = Arc::new(Births::begin(&housing, wanted(&spec, userns)));
         let pods = Pods::new(Arc::clone(&housing), base(&spec, userns), Arc::clone(&births));
         // The bridges of an engine's networks are on its machine, which is this one.
@@ -109,20 +138,34 @@ impl World {
             nodes: Vec::new(),
             api: None,
             kubeconfig: None,
+            made: Default::default(),
             spec: spec.clone(),
         };
-        state.write().map_err(|error| failed("write the state file", error))?;
+        let ledger = Ledger::open(state)?;
         Ok(Arc::new(Self {
             spec,
             housing,
             births,
             switches,
             pods,
+            provision,
+            gates,
             control_plane: Mutex::default(),
             agents: Mutex::default(),
             done: Mutex::default(),
-            state: Mutex::new(state),
+            ledger,
         }))
+    }
+
+    async fn site(&self) -> Site<'_> {
+        // The bridge is there when the engine's networks are, and only containers of ours need those.
+        let deploys = self.spec.outside.as_ref().is_none_or(|lab| lab.deployer == Deployer::Fabric);
+        let mgmt_bridge = match deploys {
+            true => self.housing.mgmt_bridge(&self.spec.topology.mgmt.network).await,
+            false => None,
+        };
+        let Self { spec, births, switches, pods, ledger, .. } = self;
+        Site { spec, births, switches, pods, ledger, mgmt_bridge }
     }
 
     /// Does a step, unless it has been done.
@@ -137,35 +180,23 @@ impl World {
         }
         let reporter = Reporter { progress: progress.clone() };
         let mut report = StepReport::default();
+        let site = self.site().await;
         match step {
             Step::Cluster => {
-                let Some(cluster) = &self.spec.cluster else {
+                if self.spec.cluster.is_none() {
                     return Err(no_cluster("bring up the cluster"));
-                };
-                let up = cluster::bring_up(
-                    &self.spec,
-                    cluster,
-                    &self.births,
-                    &self.switches,
-                    &self.pods,
-                    &mut report,
-                    &reporter,
-                );
-                *self.control_plane.lock().await = Some(up.await?);
+                }
+                let plane = self.provision.cluster(&site, &mut report, &reporter).await?;
+                *self.control_plane.lock().await = Some(plane);
             }
-            Step::Underlay => {
-                let bridge = self.housing.mgmt_bridge(&self.spec.topology.mgmt.network).await;
-                let switches = underlay::Switches { wire: Arc::clone(&self.switches), mgmt_bridge: bridge };
-                underlay::bring_up(&self.spec, &self.births, switches, &mut report, &reporter).await?;
-            }
+            Step::Underlay => self.provision.underlay(&site, &mut report, &reporter).await?,
             Step::Cni => {
-                let client = self.control_plane.lock().await.as_ref().map(|plane| plane.within.clone());
-                let client = client.ok_or_else(|| no_cluster("install Cilium"))?;
-                let Some(version) = self.spec.cilium.as_deref() else { return Err(no_cilium()) };
-                let bgp = self.spec.bgp.then_some(&self.spec.bgp_settings);
-                let agents =
-                    cni::bring_up(version, bgp, &client, &self.births, &self.pods, &mut report, &reporter)
-                        .await?;
+                let access = self.control_plane.lock().await.as_ref().map(|plane| plane.access.clone());
+                let access = access.ok_or_else(|| no_cluster("install Cilium"))?;
+                if self.spec.cilium.is_none() {
+                    return Err(no_cilium());
+                }
+                let agents = self.provision.cni(&site, &access, &mut report, &reporter).await?;
                 self.agents.lock().await.extend(agents);
             }
         }
@@ -196,10 +227,12 @@ impl World {
     }
 
     async fn remember(&self, change: impl FnOnce(&mut State)) -> Result<(), WorldError> {
-        let mut state = self.state.lock().await;
-        change(&mut state);
-        state.nodes = self.nodes().await;
-        state.write().map_err(|source| WorldError::Io { what: "write the state file".into(), source })
+        let nodes = self.nodes().await;
+        let change = |state: &mut State| {
+            change(state);
+            state.nodes = nodes;
+        };
+        self.ledger.change(change).await
     }
 
     /// The nodes that live.
@@ -215,8 +248,11 @@ impl World {
         Agents::new(told.collect(), agents.iter().find_map(|agent| agent.operator.clone()))
     }
 
-    /// Ends every node; what goes wrong with one does not keep the others.
-    pub(crate) async fn end(&self) {
+    /// Ends every node, and takes away what others made; what goes wrong with one does not keep the others. Returns what is left of
+    /// the latter, a sentence each.
+    pub(crate) async fn end(&self) -> Vec<String> {
+        self.provision.stop().await;
+        self.gates.close("the fabric is ending");
         self.pods.stop();
         for agent in self.agents.lock().await.drain(..) {
             // Killed, not asked: there is nobody left to whom a goodbye would matter.
@@ -229,18 +265,21 @@ impl World {
         {
             tracing::warn!(node = %node.name, %error, "a node did not end cleanly");
         }
+        let site = self.site().await;
+        let left = self.provision.end(&site).await;
         if let Err(error) = self.housing.end().await {
             tracing::warn!(%error, "the container engine did not remove everything");
         }
+        left
     }
 }
 
-fn no_cluster(what: &str) -> WorldError {
+pub(super) fn no_cluster(what: &str) -> WorldError {
     let why = "the lab has no cluster; give it a kind configuration (`cluster:` in lab.yaml)";
     WorldError::Cluster { what: what.to_owned(), why: why.to_owned() }
 }
 
-fn no_cilium() -> WorldError {
+pub(super) fn no_cilium() -> WorldError {
     let why = "the lab does not say which Cilium; write `cilium: { version: 1.12.1 }` in lab.yaml";
     WorldError::Cluster { what: "install Cilium".into(), why: why.into() }
 }

@@ -20,6 +20,9 @@ pub struct Step {
     pub detail: String,
     /// False when it went wrong or was not finished.
     pub ok: bool,
+    /// What it said, line by line, where it is a program of others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub output: Vec<String>,
 }
 
 /// A phase of a run: actions, then checks.

@@ -59,6 +59,7 @@ pub(crate) fn passed() -> Record {
         duration_ms,
         detail: detail.into(),
         ok: true,
+        output: Vec::new(),
     };
     let phase = |name: &str, actions: &[&str], started_ms, duration_ms| Phase {
         name: name.into(),

@@ -73,7 +73,15 @@ impl StepGuard {
     pub(super) fn start(recorder: Arc<Recorder>, name: String, phase: String) -> Self {
         let started_ms = recorder.now_ms();
         let event = Event::StepStarted { name: name.clone(), phase: phase.clone() };
-        let step = Step { name, phase, started_ms, duration_ms: 0.0, detail: String::new(), ok: false };
+        let step = Step {
+            name,
+            phase,
+            started_ms,
+            duration_ms: 0.0,
+            detail: String::new(),
+            ok: false,
+            output: Vec::new(),
+        };
         let index = push(&mut recorder.log().steps, step);
         recorder.tell(started_ms, event);
         Self { recorder, index, ended: false }
@@ -83,6 +91,13 @@ impl StepGuard {
     pub fn detail(&self, text: impl Into<String>) {
         if let Some(entry) = self.recorder.log().steps.get_mut(self.index) {
             entry.item.detail = text.into();
+        }
+    }
+
+    /// Keeps a line that the step's program said.
+    pub fn said(&self, line: impl Into<String>) {
+        if let Some(entry) = self.recorder.log().steps.get_mut(self.index) {
+            entry.item.output.push(line.into());
         }
     }
 

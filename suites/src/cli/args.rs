@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use fabric_harness::found::RouterWay;
 use fabric_suites::run::Home;
 
+use super::env::EnvArgs;
 use super::exit::Usage;
 use super::{bench, cilium, discover, doctor, down, enter, exit, list, report, status, test, up};
 
@@ -75,6 +76,8 @@ pub(super) struct HomeArgs {
     /// Take an image for another, of every tag if none is said: frrouting/frr=fabric/frr (with --runtime docker).
     #[arg(long = "image", env = "FABRIC_IMAGES", value_name = "NAME=OTHER", value_delimiter = ',')]
     images: Vec<String>,
+    #[command(flatten)]
+    env: EnvArgs,
 }
 
 impl HomeArgs {
@@ -84,10 +87,13 @@ impl HomeArgs {
 
     /// What that is, if the images are pairs.
     pub(super) fn home(&self) -> Result<Home, Usage> {
-        match self.runtime {
-            Runtime::Netns => Ok(Home::Netns),
-            // An empty variable says nothing.
-            Runtime::Docker => Home::docker(&self.said()).map_err(|why| Usage(format!("--image: {why}"))),
+        let docker = || // An empty variable says nothing.
+        Home::docker(&self.said()).map_err(|why| Usage(format!("--image: {why}")));
+        match (self.env.real().map_err(Usage)?, self.runtime) {
+            // kind's nodes are containers, and what is wired to them is, too.
+            (Some(real), _) => docker()?.real(real).map_err(Usage),
+            (None, Runtime::Netns) => Ok(Home::Netns),
+            (None, Runtime::Docker) => docker(),
         }
     }
 }

@@ -17,6 +17,7 @@ mod discover;
 mod doctor;
 mod down;
 mod enter;
+mod env;
 mod exit;
 mod list;
 mod pick;

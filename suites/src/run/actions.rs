@@ -15,6 +15,7 @@ use k8s_openapi::api::core::v1::Node;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
 
+use super::commands::Commands;
 use super::observe::Context;
 use crate::plan::Action;
 
@@ -88,9 +89,11 @@ impl Actor {
     async fn bring_up(&self, phase: &str, up: Step) -> Result<(), ActionError> {
         let fabric = &self.context.fabric;
         let began = Instant::now();
+        let mut commands = Commands::new(Arc::clone(&self.recorder), phase);
         let report = fabric
-            .step(up, |part| {
-                self.recorder.event(phase, format!("{} ({:.0} ms)", part.what, part.took_ms));
+            .step(up, |part| match &part.command {
+                Some(command) => commands.hear(command, &part.what),
+                None => self.recorder.event(phase, format!("{} ({:.0} ms)", part.what, part.took_ms)),
             })
             .await?;
         // A fabric that was found has done this long ago: its times are not of this run.

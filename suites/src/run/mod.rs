@@ -4,6 +4,7 @@ mod actions;
 mod atlas;
 mod attach;
 mod attempt;
+mod commands;
 mod deadline;
 mod engine;
 mod home;
@@ -20,7 +21,7 @@ mod view;
 pub use actions::ActionError;
 pub use attach::{FoundSettings, SettingsError};
 pub use engine::{Engine, Outcome, Selection};
-pub use home::Home;
+pub use home::{Furnished, Home, RealLab};
 pub use prepare::{Prepared, prepare};
 pub use session::{
     Begin, Finished, NOT_MODELLED, RunError, RunSettings, VERSION, find, keeper_spec, needs, recorder, run,

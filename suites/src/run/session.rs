@@ -9,9 +9,10 @@ use std::sync::Arc;
 use fabric_harness::cilium::{Generation, promises};
 use fabric_harness::fabric::{Fabric, FabricError, Gone};
 use fabric_harness::lab::{Lab, Scope};
+use fabric_harness::outside::ProgramError;
 use fabric_harness::runtime::docker::EngineError;
 use fabric_harness::runtime::keeper::{Keeper, KeeperSpec, RuntimeSpec, states};
-use fabric_harness::tools::{Layers, Tool, ToolsError};
+use fabric_harness::tools::{Tool, ToolsError};
 use fabric_reports::record::{Cluster, Environment, Kind, Outcome, Record, Runtime, new_run_id};
 use fabric_reports::recorder::{Run, Subject};
 use fabric_reports::{Progress, Recorder, ReportError, Reports, Written};
@@ -20,7 +21,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::actions::ActionError;
 use super::attach::FoundSettings;
 use super::engine::{self, Engine, Selection};
-use super::home::Home;
+use super::home::{Furnished, Home};
 use super::prepare::Prepared;
 use crate::plan::PlannedPhase;
 
@@ -65,6 +66,14 @@ pub enum RunError {
     /// The container engine would not do.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// A program that makes a real lab is missing.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    /// A real lab has a cluster.
+    #[error(
+        "`--env lab` brings up kind's cluster, and this lab has none; give it a kind configuration (`cluster:` in lab.yaml)"
+    )]
+    NoCluster,
     /// The engine's containers are not ours to wire.
     #[error(
         "containers are wired through their network namespaces, which takes root on the engine's own machine: run this as root \
@@ -117,11 +126,11 @@ pub(crate) fn speaker<E>(lab: &Lab<E>) -> Option<Generation> {
 /// What a keeper is to be told of a lab.
 pub fn keeper_spec<E>(
     lab: &Lab<E>,
-    layers: &Layers,
-    runtime: RuntimeSpec,
+    furnished: &Furnished,
     id: &str,
     ephemeral: bool,
 ) -> Result<KeeperSpec, FabricError> {
+    let Furnished { runtime, outside, layers } = furnished;
     Ok(KeeperSpec {
         id: id.to_owned(),
         lab: lab.dir.clone(),
@@ -131,7 +140,8 @@ pub fn keeper_spec<E>(
         bgp: lab.cilium.as_ref().is_none_or(|cilium| cilium.values.speaks_bgp()),
         bgp_settings: lab.cilium.as_ref().map(|cilium| cilium.values.bgp_settings()).unwrap_or_default(),
         gobgp: layers.version(Tool::Gobgp).map(str::to_owned),
-        runtime,
+        runtime: runtime.clone(),
+        outside: outside.clone(),
         layers: layers.dirs.clone(),
         phases: lab.phases.iter().map(|phase| phase.name.clone()).collect(),
         dir: Keeper::folder(id)?,
@@ -339,34 +349,49 @@ pub(super) async fn begin(
         warn_of(prepared, recorder, &state.spec.runtime);
         recorder.environment(|environment| {
             environment.runtime = recorded(&state.spec.runtime);
+            let is_real = state.spec.outside.is_some();
+            real(environment, is_real);
+            let cilium = if is_real { "Cilium" } else { CILIUM };
             environment.versions.extend(state.spec.gobgp.map(|version| (Tool::Gobgp.to_string(), version)));
-            environment.versions.extend(state.spec.cilium.map(|version| (CILIUM.to_owned(), version)));
+            environment.versions.extend(state.spec.cilium.map(|version| (cilium.to_owned(), version)));
         });
         return Ok((Arc::new(fabric), state.phase));
     }
     let step = recorder.step("look for programs", "start");
     let tell = |text: &str| recorder.note(text);
-    let (runtime, layers) = settings.home.furnish(&prepared.lab, &tell).await?;
+    let furnished = settings.home.furnish(&prepared.lab, &tell).await?;
+    let layers = &furnished.layers;
     recorder.environment(|environment| {
         environment.versions.extend(layers.versions());
-        environment.runtime = recorded(&runtime);
+        environment.runtime = recorded(&furnished.runtime);
+        real(environment, furnished.outside.is_some());
     });
     step.done();
-    warn_of(prepared, recorder, &runtime);
+    warn_of(prepared, recorder, &furnished.runtime);
     for warning in &layers.warnings {
         recorder.warning(warning.clone());
     }
     if let Some(cilium) = &prepared.lab.cilium {
         recorder.environment(|environment| {
-            environment.versions.insert(CILIUM.to_owned(), cilium.version.clone());
+            let name = if furnished.outside.is_some() { "Cilium" } else { CILIUM };
+            environment.versions.insert(name.to_owned(), cilium.version.clone());
         });
     }
     let step = recorder.step("start the keeper", "start");
     let id = settings.name.clone().unwrap_or_else(|| format!("{}-{}", prepared.lab.name, std::process::id()));
     let ephemeral = settings.begin == Begin::Fresh;
-    let fabric = Fabric::start(&keeper_spec(&prepared.lab, &layers, runtime, &id, ephemeral)?).await?;
+    let fabric = Fabric::start(&keeper_spec(&prepared.lab, &furnished, &id, ephemeral)?).await?;
     step.done();
     Ok((Arc::new(fabric), None))
+}
+
+/// A cluster that is a real one is recorded as such, and nothing of the twin's is said of it.
+fn real(environment: &mut Environment, is_real: bool) {
+    if is_real {
+        environment.env = Kind::Lab;
+        environment.cluster = Cluster::Kind;
+        environment.notes.clear();
+    }
 }
 
 /// Where nodes live, as the record says it.

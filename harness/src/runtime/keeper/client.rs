@@ -42,6 +42,14 @@ pub enum KeeperError {
         /// The keeper's word.
         why: String,
     },
+    /// It ended, and something that others made is left.
+    #[error("{id} has ended, and not all of it is gone; `fabric down` tries again:\n  {}", .left.join("\n  "))]
+    Left {
+        /// The fabric.
+        id: String,
+        /// What is left, a sentence each, with what to type.
+        left: Vec<String>,
+    },
     /// The keeper is gone.
     #[error("{what}: the keeper of {id} is gone ({why}); everything it kept is gone with it")]
     Gone {
@@ -255,7 +263,19 @@ impl Keeper {
         {
             ended(handle).await;
         }
+        if let Ok(left) = std::fs::read_to_string(self.dir.join(super::main::LEFT)) {
+            let left: Vec<String> = left.lines().map(str::to_owned).collect();
+            if left.is_empty() {
+                return Ok(());
+            }
+            return Err(KeeperError::Left { id: self.id.clone(), left });
+        }
         Ok(())
+    }
+
+    /// Whether a keeper that has gone took everything away itself, or was killed before.
+    pub(crate) fn ended_itself(&self) -> bool {
+        self.dir.join(super::main::LEFT).exists()
     }
 
     /// Removes the folder of a keeper that has gone.

@@ -25,6 +25,9 @@ use crate::runtime::netns::etc;
 use crate::runtime::netns::zygote::Zygote;
 use crate::world::World;
 
+/// The file in a keeper's folder that says what it could not take away.
+pub(super) const LEFT: &str = "left";
+
 /// Runs the hat.
 pub(crate) fn main() -> ExitCode {
     match run() {
@@ -93,7 +96,7 @@ async fn keep(spec: KeeperSpec, userns: bool, zygote: Arc<Zygote>) -> io::Result
     let socket = spec.dir.join("keeper.sock");
     let _ = fs::remove_file(&socket);
     let listener = UnixListener::bind(&socket)?;
-    let ephemeral = spec.ephemeral;
+    let (ephemeral, dir) = (spec.ephemeral, spec.dir.clone());
     let world = World::new(spec, userns, zygote).map_err(io::Error::other)?;
     let stop = CancellationToken::new();
     {
@@ -111,7 +114,9 @@ async fn keep(spec: KeeperSpec, userns: bool, zygote: Arc<Zygote>) -> io::Result
         () = leash(ephemeral) => {}
     }
     stop.cancel();
-    world.end().await;
+    let left = world.end().await;
+    // Whoever waits for our end reads it: without it we were killed, and with words in it the folder stays for another try.
+    fs::write(dir.join(LEFT), left.join("\n"))?;
     let _ = server.await;
     Ok(())
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::cilium::BgpSettings;
 use crate::lab::{KindCluster, Step, Topology};
 use crate::node::SocketKind;
+use crate::outside::LabSpec;
 use crate::runtime::docker::ImageMap;
 use crate::twin::agent::{Contents, SecondSeen};
 
@@ -40,6 +41,9 @@ pub struct KeeperSpec {
     /// Where its nodes live.
     #[serde(default)]
     pub runtime: RuntimeSpec,
+    /// The programs of others that make its cluster, and perhaps its topology; none where the twin is the cluster.
+    #[serde(default)]
+    pub outside: Option<LabSpec>,
     /// Unpacked packages to lay over the nodes' file systems.
     pub layers: Vec<PathBuf>,
     /// The names of the lab's phases, for people to read.
@@ -115,6 +119,32 @@ pub struct Progress {
     pub what: String,
     /// How long it took, in milliseconds.
     pub took_ms: f64,
+    /// Where it is of a command line of another program's, that command line and what this says of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<CommandMoment>,
+}
+
+/// A moment of a command line of another program's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandMoment {
+    /// The command line.
+    pub line: String,
+    /// What happened.
+    pub what: CommandEvent,
+}
+
+/// What happened to a command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CommandEvent {
+    /// It was started; the text is its limit and what that is made of.
+    Began,
+    /// It wrote a line; the text is the line.
+    Said,
+    /// It ended well.
+    Ended,
+    /// It did not; the text says why, and what to do.
+    Failed,
 }
 
 /// One `exec:` line as it went.

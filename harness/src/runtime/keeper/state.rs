@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 
+use crate::outside::Made;
+
 use super::protocol::{KeeperSpec, NodeInfo, RuntimeSpec};
 
 /// A fabric as its keeper describes it.
@@ -32,6 +34,9 @@ pub struct State {
     pub api: Option<String>,
     /// The kubeconfig for it (mode 0600).
     pub kubeconfig: Option<PathBuf>,
+    /// What programs of others made for it.
+    #[serde(default)]
+    pub made: Made,
 }
 
 /// What can go wrong with the state.

@@ -22,13 +22,15 @@ pub fn preflight() -> Vec<Finding> {
 }
 
 /// [`preflight`], and then what only a trial can tell: namespaces, mounts and links are really made (in namespaces
-/// that end with the trial), every file of the cached layers is summed, and their programs are started.
+/// that end with the trial), every file of the cached layers is summed, and their programs are started; those of others that
+/// a real lab uses say their versions.
 pub async fn doctor() -> Vec<Finding> {
     match Settings::from_env() {
         Ok(settings) => {
             let see = See::new(settings);
             let config = trial::kernel_config(&see).await;
             let mut findings = look(&see, config.as_deref());
+            programs::versions(&see, &mut findings).await;
             findings.extend(trial::namespaces(&see).await);
             findings.extend(trial::layers(&see).await);
             findings

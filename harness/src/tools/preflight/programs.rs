@@ -3,6 +3,7 @@
 use super::finding::Finding;
 use super::see::See;
 use crate::cilium::{Generation, known_lines, newest_known};
+use crate::outside::{Program, shown};
 use crate::tools::apt::Apt;
 use crate::tools::{Family, Origin, Tool, host, present_with, speaker};
 
@@ -93,11 +94,13 @@ fn lines_of(generation: Generation) -> String {
 /// What only the other environments use.
 pub(super) fn optional(see: &See) -> Vec<Finding> {
     let socket = "var/run/docker.sock";
-    ["docker", "kind", "helm", "containerlab", "kubectl"]
+    Program::ALL
         .into_iter()
-        .map(|name| {
+        .map(|program| {
+            let name = program.name();
             let Some(path) = host::program_under(&see.settings.host, name) else {
-                return Finding::info(name, "not there; only --env lab and --runtime docker use it");
+                return Finding::info(name, "not there; only --env lab and --runtime docker use it")
+                    .remedy(program.install_line());
             };
             let mut detail = path.display().to_string();
             if name == "docker" {
@@ -112,4 +115,28 @@ pub(super) fn optional(see: &See) -> Vec<Finding> {
             Finding::info(name, detail)
         })
         .collect()
+}
+
+/// The versions of those that are there, by running them; one that is too old is a warning.
+pub(super) async fn versions(see: &See, findings: &mut [Finding]) {
+    for program in Program::ALL {
+        let Some(path) = host::program_under(&see.settings.host, program.name()) else { continue };
+        let Some(finding) = findings.iter_mut().find(|finding| finding.subject == program.name()) else {
+            continue;
+        };
+        let (oldest, why) = program.oldest();
+        match program.version(&path).await {
+            None => finding.detail.push_str(", which does not say its version"),
+            Some(version) if version < oldest => {
+                let detail = format!(
+                    "{}, {}; the oldest that will do is {} ({why})",
+                    shown(version),
+                    finding.detail,
+                    shown(oldest)
+                );
+                *finding = Finding::warning(program.name(), detail).remedy(program.install_line());
+            }
+            Some(version) => finding.detail = format!("{}, {}", shown(version), finding.detail),
+        }
+    }
 }

@@ -1,0 +1,85 @@
+//! helm's command lines, as the article types them.
+//!
+//! What lives here: the lines. What does not: waiting for Cilium (`crate::world`). helm keeps lists of repositories; for ours they
+//! are in the fabric's folder, so that the user's own stay as they are.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::command::Outside;
+use super::limits::{Limit, brief};
+use super::spec::{Chart, LabSpec};
+
+/// The release and its namespace.
+pub(crate) const RELEASE: &str = "cilium";
+const NAMESPACE: &str = "kube-system";
+
+fn helm(helm: &Path, args: Vec<String>, lab: &Path, own: &Path, limit: Limit) -> Outside {
+    let dir = |name: &str| own.join("helm").join(name).display().to_string();
+    Outside::new(helm, args, lab, limit)
+        .env("KUBECONFIG", own.join("kubeconfig").display().to_string())
+        .env("HELM_CACHE_HOME", dir("cache"))
+        .env("HELM_CONFIG_HOME", dir("config"))
+        .env("HELM_DATA_HOME", dir("data"))
+}
+
+fn words(line: &[&str]) -> Vec<String> {
+    line.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// `helm repo add cilium https://helm.cilium.io/`, unless the chart is at hand.
+pub(crate) fn repository(program: &Path, spec: &LabSpec, lab: &Path, own: &Path) -> Option<Outside> {
+    let Chart::Repository(url) = &spec.chart else { return None };
+    // helm's own client has 120 s for an index.
+    let limit = Limit::of(Duration::from_secs(120), "helm's own limit for a repository's index");
+    Some(helm(program, words(&["repo", "add", RELEASE, url]), lab, own, limit))
+}
+
+/// `helm install -n kube-system cilium cilium/cilium --version v1.12.1 -f values.yaml`.
+pub(crate) fn install(program: &Path, spec: &LabSpec, version: &str, lab: &Path, own: &Path) -> Outside {
+    let mut args = words(&["install", "-n", NAMESPACE, RELEASE]);
+    match &spec.chart {
+        Chart::Repository(_) => {
+            args.extend(["cilium/cilium".to_owned(), "--version".to_owned(), format!("v{version}")])
+        }
+        Chart::Local(path) => args.push(path.display().to_string()),
+    }
+    if let Some(values) = &spec.values_file {
+        args.extend(["-f".to_owned(), values.display().to_string()]);
+    }
+    let limit = Limit::of(Duration::from_secs(300), "helm's own limit (--timeout)")
+        .and(Duration::from_secs(120), "fetching the chart");
+    helm(program, args, lab, own, limit)
+}
+
+/// `helm list -n kube-system -o json`: what is installed.
+pub(crate) fn list(program: &Path, lab: &Path, own: &Path) -> Outside {
+    helm(program, words(&["list", "-n", NAMESPACE, "-o", "json"]), lab, own, brief("reading Secrets"))
+}
+
+/// The chart of the release, `cilium-1.12.1`, if `helm list -o json` has it.
+pub(crate) fn installed(out: &str) -> Option<String> {
+    let all: serde_json::Value = serde_json::from_str(out.trim()).ok()?;
+    let found = all.as_array()?.iter().find(|release| release["name"] == RELEASE)?;
+    Some(found["chart"].as_str().unwrap_or(RELEASE).to_owned())
+}
+
+/// `helm uninstall -n kube-system cilium`: for a cluster that stays.
+pub(crate) fn uninstall(program: &Path, lab: &Path, own: &Path) -> Outside {
+    let limit = Limit::of(Duration::from_secs(300), "helm's own limit (--timeout)");
+    helm(program, words(&["uninstall", "-n", NAMESPACE, RELEASE]), lab, own, limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_installed() {
+        // helm 3.17.3's own words.
+        let out = r#"[{"name":"cilium","namespace":"kube-system","revision":"1","updated":"2026-11-25 22:00:00.0 +0000 UTC","status":"deployed","chart":"cilium-1.12.1","app_version":"1.12.1"}]"#;
+        assert_eq!(installed(out).as_deref(), Some("cilium-1.12.1"));
+        assert_eq!(installed("[]"), None);
+        assert_eq!(installed("Error"), None);
+    }
+}
