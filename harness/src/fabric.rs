@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, OnceCell};
 use crate::cluster::{ClusterError, Objects, connect};
 use crate::lab::{KindCluster, Step, Topology};
 use crate::node::NodeRef;
-use crate::router::{Frr, Kernel, Observer, Router};
+use crate::router::{Kernel, Observer, Router, Whichever};
 use crate::runtime::keeper::{
     AgentInfo, Keeper, KeeperError, KeeperSpec, NodeInfo, Progress, State, StateError, StepReport,
 };
@@ -160,7 +160,7 @@ impl Fabric {
     pub async fn observer(&self, router: &str) -> Result<Arc<Observer>, FabricError> {
         let node = self.node(router).await?;
         let mut observers = self.observers.lock().await;
-        let made = || Arc::new(Observer::start(Arc::new(Frr::new(node)) as Arc<dyn Router>));
+        let made = || Arc::new(Observer::start(Arc::new(Whichever::new(node)) as Arc<dyn Router>));
         Ok(Arc::clone(observers.entry(router.to_owned()).or_insert_with(made)))
     }
 

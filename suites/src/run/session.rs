@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use fabric_harness::cilium::{Generation, promises};
 use fabric_harness::fabric::{Fabric, FabricError};
-use fabric_harness::lab::{Diagnostics, Lab, LoadError, load};
+use fabric_harness::lab::{Diagnostics, Lab, LoadError, Routing, load};
 use fabric_harness::runtime::keeper::{Keeper, KeeperSpec, states};
 use fabric_harness::tools::{Layers, Tool, ToolsError, ensure_speaker};
 use fabric_reports::record::{Cluster, Environment, Kind, Outcome, Record, Runtime, new_run_id};
@@ -122,6 +122,9 @@ pub fn needs<E>(lab: &Lab<E>) -> Vec<Tool> {
     let mut needs = vec![Tool::Frr, Tool::Ping, Tool::Traceroute, Tool::Iproute, Tool::Iptables];
     if lab.cilium.as_ref().is_some_and(|cilium| cilium.values.speaks_bgp()) {
         needs.push(Tool::Gobgp);
+    }
+    if lab.topology.nodes.iter().any(|node| node.runs(Routing::Bird)) {
+        needs.push(Tool::Bird);
     }
     needs
 }

@@ -7,10 +7,12 @@ mod env;
 mod kinds;
 mod link;
 mod read;
+mod routing;
 mod stages;
 mod types;
 
 pub use read::read;
+pub use routing::Routing;
 pub use types::{
     Bind, Endpoint, ExecLine, Link, Mgmt, NetworkMode, NodeKind, NodeSpec, Stage, StageName, Stages,
     Topology, WaitFor,
