@@ -10,11 +10,14 @@ use kube::Client;
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::cluster::{ClusterError, Objects, connect};
+use crate::lab::yaml::nearest;
 use crate::lab::{KindCluster, Step, Topology};
 use crate::node::NodeRef;
 use crate::router::{Kernel, Observer, Router, Whichever};
+use crate::runtime::docker::{Engine, EngineError, ImageMap};
 use crate::runtime::keeper::{
-    AgentInfo, Keeper, KeeperError, KeeperSpec, NodeInfo, Progress, State, StateError, StepReport,
+    AgentInfo, Keeper, KeeperError, KeeperSpec, NodeInfo, Progress, RuntimeSpec, State, StateError,
+    StepReport, leftovers,
 };
 use crate::runtime::netns::NetnsNode;
 
@@ -31,8 +34,11 @@ pub enum FabricError {
     /// The cluster.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// The container engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// No such node.
-    #[error("there is no node {name}; the nodes are {}", .known.join(", "))]
+    #[error("there is no node {name}{}; the nodes are {}", meant(.name, .known), .known.join(", "))]
     NoSuchNode {
         /// The name asked for.
         name: String,
@@ -41,12 +47,23 @@ pub enum FabricError {
     },
 }
 
+/// What a fabric cannot live without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gone {
+    /// The process that keeps it.
+    Keeper,
+    /// The container engine.
+    Engine,
+}
+
 /// A running lab.
 pub struct Fabric {
     keeper: Keeper,
     topology: Topology,
     cluster: Option<KindCluster>,
     userns: bool,
+    runtime: RuntimeSpec,
+    engine: OnceCell<Engine>,
     nodes: Mutex<BTreeMap<String, (NodeInfo, NodeRef)>>,
     observers: Mutex<BTreeMap<String, Arc<Observer>>>,
     kernels: Mutex<BTreeMap<String, Arc<Kernel>>>,
@@ -62,6 +79,9 @@ impl std::fmt::Debug for Fabric {
 impl Fabric {
     /// Starts a fabric: a keeper and its nodes; no step of bringing up is done yet.
     pub async fn start(spec: &KeeperSpec) -> Result<Self, FabricError> {
+        if spec.runtime != RuntimeSpec::Netns {
+            sweep().await?;
+        }
         let keeper = Keeper::start(spec).await?;
         Self::of(keeper)
     }
@@ -78,6 +98,8 @@ impl Fabric {
             topology: spec.topology,
             cluster: spec.cluster,
             userns,
+            runtime: spec.runtime,
+            engine: OnceCell::new(),
             nodes: Mutex::default(),
             observers: Mutex::default(),
             kernels: Mutex::default(),
@@ -126,7 +148,7 @@ impl Fabric {
     }
 
     /// A node by name: of the topology (`router0`), of the cluster (`worker`, or its full name), or a pod
-    /// (`default/nettool-1`).
+    /// (`default/nettool-1`; without a namespace, of the default one, if no node is called so).
     pub async fn node(&self, name: &str) -> Result<NodeRef, FabricError> {
         Ok(self.find(name).await?.1)
     }
@@ -145,15 +167,28 @@ impl Fabric {
             return Ok(found.clone());
         }
         let infos = self.keeper.nodes().await?;
+        let engine = self.engine().await?;
         *known = infos
             .into_iter()
-            .map(|info| (info.name.clone(), (info.clone(), self.keeper.handle(&info, self.userns))))
+            .map(|info| (info.name.clone(), (info.clone(), self.keeper.handle(&info, self.userns, engine))))
             .collect();
-        let found = known.values().find(|(info, _)| is_called(info, name)).cloned();
+        let pod = |(info, _): &&(NodeInfo, NodeRef)| info.name.strip_prefix("default/") == Some(name);
+        let found = known.values().find(|(info, _)| is_called(info, name));
+        let found = found.or_else(|| known.values().find(pod)).cloned();
         found.ok_or_else(|| FabricError::NoSuchNode {
             name: name.to_owned(),
             known: known.keys().cloned().collect(),
         })
+    }
+
+    /// The engine of the nodes that are containers.
+    async fn engine(&self) -> Result<Option<&Engine>, FabricError> {
+        match &self.runtime {
+            RuntimeSpec::Netns => Ok(None),
+            RuntimeSpec::Docker { host, .. } => {
+                Ok(Some(self.engine.get_or_try_init(|| Engine::connect_to(host)).await?))
+            }
+        }
     }
 
     /// The observer of a router, made when it is first asked for.
@@ -204,15 +239,78 @@ impl Fabric {
         Ok(self.keeper.follow_agents(tell).await?)
     }
 
-    /// Waits until the fabric's keeper has gone, and everything with it; never returns while it lives.
-    pub async fn gone(&self) {
-        self.keeper.gone().await;
+    /// Waits until the fabric's keeper has gone, and everything with it, or the engine of its containers; never returns
+    /// while they live. Says which it was.
+    pub async fn gone(&self) -> Gone {
+        let engine = async {
+            match self.engine().await {
+                Ok(Some(engine)) => engine.gone().await,
+                // One that cannot be reached at all is found out by whoever needs it.
+                Ok(None) | Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.keeper.gone() => Gone::Keeper,
+            () = engine => Gone::Engine,
+        }
     }
 
-    /// Ends everything; returns when nothing is left.
+    /// Ends everything; returns when nothing is left. What is written down of a fabric stays until nothing is.
     pub async fn end(&self) -> Result<(), FabricError> {
-        Ok(self.keeper.down().await?)
+        self.keeper.down().await?;
+        if let RuntimeSpec::Docker { host, .. } = &self.runtime {
+            // Its keeper has done this, unless it was killed.
+            let engine = Engine::connect_to(host).await?;
+            crate::world::sweep(&engine, self.id()).await?;
+        }
+        self.keeper.forget();
+        Ok(())
     }
+}
+
+/// Which node was probably meant, as an aside.
+fn meant(name: &str, known: &[String]) -> String {
+    // People write the last part of most names: `worker` of a cluster's node, a pod's name without its namespace.
+    let short = known.iter().filter_map(|known| known.rsplit(['-', '/']).next());
+    let near = nearest(name, known.iter().map(String::as_str).chain(short));
+    near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default()
+}
+
+/// Removes the containers and networks of fabrics whose keeper died, and what is written down of them; their names. What
+/// does not work with one does not keep the others.
+///
+/// # Errors
+/// When a container engine does not answer, or does not remove something.
+pub async fn sweep() -> Result<Vec<String>, FabricError> {
+    let (mut swept, mut failed) = (Vec::new(), None);
+    for state in leftovers()? {
+        let RuntimeSpec::Docker { host, .. } = &state.spec.runtime else { continue };
+        let removed = match Engine::connect_to(host).await {
+            Ok(engine) => crate::world::sweep(&engine, &state.spec.id).await,
+            Err(error) => Err(error),
+        };
+        match removed {
+            Ok(()) => {
+                // Only files now; one that stays is swept with the next.
+                let _ = std::fs::remove_dir_all(&state.spec.dir);
+                swept.push(state.spec.id);
+            }
+            Err(error) => failed = failed.or(Some(error)),
+        }
+    }
+    match failed {
+        None => Ok(swept),
+        Some(error) => Err(error.into()),
+    }
+}
+
+/// The images that a lab's containers need, each with a node that needs it.
+pub fn images_needed(
+    topology: &Topology,
+    cluster: Option<&KindCluster>,
+    map: &ImageMap,
+) -> BTreeMap<String, String> {
+    crate::world::images(topology, cluster, map)
 }
 
 /// Whether a node goes by a name: its own, its container's, or what kind puts behind the cluster's name.
@@ -222,4 +320,23 @@ fn is_called(info: &NodeInfo, name: &str) -> bool {
         info.role == "cluster" && before.is_some_and(|before| before.len() > 1 && before.ends_with('-'))
     };
     info.name == name || info.container == name || after_cluster()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("worke", " (did you mean worker?)")]
+    #[case("tor9", " (did you mean tor0?)")]
+    #[case("something", "")]
+    fn a_wrong_name_is_told_the_right_one(#[case] name: &str, #[case] aside: &str) {
+        let known = ["clab-demo-worker", "default/nettool-1", "router0", "tor0"].map(str::to_owned).to_vec();
+        let error = FabricError::NoSuchNode { name: name.to_owned(), known };
+        let wanted =
+            format!("there is no node {name}{aside}; the nodes are clab-demo-worker, default/nettool-1");
+        assert!(error.to_string().starts_with(&wanted), "{error}");
+    }
 }

@@ -156,6 +156,11 @@ pub trait Node: Send + Sync + fmt::Debug {
     async fn write_file(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<(), NodeError>;
     /// Reads a file of the node.
     async fn read_file(&self, path: &Path) -> Result<Vec<u8>, NodeError>;
+    /// Whether the node is there no more: what it was asked to do would fail with [`NodeError::Gone`].
+    async fn gone(&self) -> bool {
+        // No folder can be read as a file; only why not is of interest.
+        matches!(self.read_file(Path::new("/")).await, Err(NodeError::Gone { .. }))
+    }
 }
 
 /// A node that may be shared.

@@ -76,8 +76,8 @@ const TUNNEL: &str = "tunnel was deprecated in v1.14 and has been removed in v1.
 /// `tunnel`: be04d3b458, 39324b279c; charts before 1.15.8 took it in silence and made tunnels. `routingMode` and
 /// `tunnelProtocol`: be04d3b458. `nativeRoutingCIDR`: pull request 18095 (1.11), gone with 1.12. MetalLB's `bgp`: notes of
 /// 1.14, e645d1fdfb, 5a122c2bf7. `bgpControlPlane`: secretsNamespace f50d292dcd, statusReport 88c5cb2800,
-/// routerIDAllocation 0c51baecc0, legacyOriginAttribute 348bee444f (in 1.18 from 1.18.2 on, pull request 41479).
-pub static CHART_VALUES: [ChartValue; 10] = [
+/// routerIDAllocation 0c51baecc0, enableNoServiceEndpointsRoutable 77737c18d1, legacyOriginAttribute 348bee444f (in 1.18 from 1.18.2 on, pull request 41479).
+pub static CHART_VALUES: [ChartValue; 11] = [
     ChartValue {
         key: "tunnel",
         since: ALWAYS,
@@ -116,6 +116,11 @@ pub static CHART_VALUES: [ChartValue; 10] = [
     },
     came("bgpControlPlane.secretsNamespace", (1, 15), "leave it out: passwords of neighbors came with it"),
     came("bgpControlPlane.statusReport", (1, 17), "leave it out: there are no status reports before"),
+    came(
+        "enableNoServiceEndpointsRoutable",
+        (1, 19),
+        "leave it out: a service without endpoints stays advertised",
+    ),
     came("bgpControlPlane.routerIDAllocation", (1, 18), "leave it out, or annotate nodes with a router id"),
     came("bgpControlPlane.legacyOriginAttribute", (1, 18), "leave it out: ORIGIN is IGP"),
 ];

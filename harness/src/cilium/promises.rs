@@ -58,6 +58,11 @@ pub struct Promises {
     pub stop: AgentStop,
     /// Whether routes that neighbors send are refused, so that none is accepted.
     pub rejects_inbound: bool,
+    /// Whether a route that went out is withdrawn from a neighbor that is not to have it any more while another still is.
+    /// Where not, it stays until the session ends.
+    pub withdraws_filtered: bool,
+    /// Whether the chart can have services without endpoints withdrawn (`enableNoServiceEndpointsRoutable: false`).
+    pub endpoints_switch: bool,
     /// Whether `cilium bgp peers` is there.
     pub peers_command: bool,
     /// Whether `cilium bgp routes` is there.
@@ -106,6 +111,8 @@ impl Promises {
             winner: Winner::OnlyPolicy,
             stop: AgentStop::Cease,
             rejects_inbound: false,
+            withdraws_filtered: false,
+            endpoints_switch: false,
             peers_command: false,
             routes_command: false,
             status_report_switch: false,

@@ -10,8 +10,10 @@ use super::file::{LabFile, NodeCommand, NodeLabels, Step};
 use super::manifests::{self, Manifest};
 use super::topology::{self, NodeKind, Topology};
 use super::values::{self, Values};
-use super::yaml::{self, Diagnostic, Diagnostics, FromTree, Location, Spanned, nearest};
+use super::yaml::{self, Diagnostic, Diagnostics, FromTree, Location, Spanned};
 use crate::cilium::CiliumVersion;
+
+mod refers;
 
 /// A lab: everything the user wrote, read and checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,6 +105,8 @@ struct Loader {
     dir: PathBuf,
     /// The topology file, when the user named that.
     topology: Option<PathBuf>,
+    /// Files that are read as something else than manifests.
+    own: Vec<PathBuf>,
     ctx: Diagnostics,
 }
 
@@ -117,14 +121,15 @@ impl Loader {
         })?;
         let ctx = Diagnostics::new();
         if real.is_dir() {
-            return Ok(Self { shown: path.to_path_buf(), dir: real, topology: None, ctx });
+            let own = discover::LAB_FILES.iter().map(PathBuf::from).collect();
+            return Ok(Self { shown: path.to_path_buf(), dir: real, topology: None, own, ctx });
         }
         let dir = real.parent().map(Path::to_path_buf).unwrap_or_default();
         let shown = path.parent().map(Path::to_path_buf).unwrap_or_default();
         let name = path.file_name().map(PathBuf::from);
         // lab.yaml itself stands for its folder.
         let topology = name.filter(|name| !discover::LAB_FILES.iter().any(|file| name == Path::new(file)));
-        Ok(Self { shown, dir, topology, ctx })
+        Ok(Self { shown, dir, topology, own: Vec::new(), ctx })
     }
 
     fn lab<E: FromTree + Default>(&mut self) -> Result<Option<Lab<E>>, LoadError> {
@@ -249,21 +254,8 @@ impl Loader {
         }
     }
 
-    fn unreadable(&mut self, named: &Named, source: &std::io::Error) {
-        let name = named.value.display();
-        let files = discover::yaml_files(&self.dir).unwrap_or_default();
-        let near = nearest(&name.to_string(), files.iter().map(String::as_str)).map(str::to_owned);
-        let noted = match source.kind() {
-            std::io::ErrorKind::NotFound => self.ctx.error(&named.at, format!("there is no file {name}")),
-            _ => self.ctx.error(&named.at, format!("cannot read {name}: {source}")),
-        };
-        noted.help(match near {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("paths are taken from {}", self.dir.display()),
-        });
-    }
-
     fn topology_file(&mut self, named: &Named) -> Result<Option<Topology>, LoadError> {
+        self.own.push(named.value.clone());
         let Some((shown, text)) = self.read(named)? else { return Ok(None) };
         let path = self.dir.join(&named.value);
         let dir = path.parent().unwrap_or(&self.dir);
@@ -276,6 +268,7 @@ impl Loader {
         renamed: Option<&str>,
     ) -> Result<Option<KindCluster>, LoadError> {
         let Some(named) = named else { return Ok(None) };
+        self.own.push(named.value.clone());
         let Some((shown, text)) = self.read(named)? else { return Ok(None) };
         Ok(cluster::read(&shown, &text, renamed, &mut self.ctx))
     }
@@ -287,6 +280,7 @@ impl Loader {
         if let Some(version) = &version {
             values::version::known(version, &spec.version.at, &mut self.ctx);
         }
+        self.own.extend(spec.values.as_ref().map(|named| named.value.clone()));
         let values = match &spec.values {
             Some(named) => match self.read(named)? {
                 Some((shown, text)) => values::read(&shown, &text, version.as_ref(), &mut self.ctx),
@@ -322,75 +316,6 @@ impl Loader {
             }
         }
         Ok(manifests)
-    }
-
-    /// What a phase refers to must be there.
-    fn check_phase<E>(
-        &mut self,
-        topology: &Topology,
-        cluster: Option<&KindCluster>,
-        cilium: bool,
-        phase: &super::file::Phase<E>,
-    ) {
-        let no_cluster = "name the kind configuration at the top (`cluster: cluster.yaml`)";
-        if let Some(up) = &phase.up {
-            match up.value {
-                Step::Cluster if cluster.is_none() => {
-                    self.ctx.error(&up.at, "this lab has no cluster to bring up").help(no_cluster);
-                }
-                Step::Cni if !cilium => {
-                    self.ctx
-                        .error(&up.at, "this lab has no Cilium to install")
-                        .help("say which at the top (`cilium: { version: 1.12.1, values: values.yaml }`)");
-                }
-                _ => {}
-            }
-        }
-        if let Some(first) = phase.apply.iter().chain(&phase.delete).next()
-            && cluster.is_none()
-        {
-            self.ctx
-                .error(&first.at, "this lab has no cluster to which objects could be applied")
-                .help(no_cluster);
-        }
-        let mut cluster_names: Vec<&str> = Vec::new();
-        for node in cluster.iter().flat_map(|cluster| &cluster.nodes) {
-            cluster_names.push(&node.name);
-            cluster_names
-                .extend(cluster.and_then(|cluster| node.name.strip_prefix(&cluster.name)?.strip_prefix('-')));
-        }
-        for label in &phase.label {
-            if !cluster_names.contains(&label.node.as_str()) {
-                self.unknown_node(
-                    &label.node,
-                    &label.at,
-                    "the cluster has no node",
-                    cluster_names.iter().copied(),
-                );
-            }
-        }
-        let all =
-            || topology.nodes.iter().map(|node| node.name.as_str()).chain(cluster_names.iter().copied());
-        for command in &phase.run {
-            if !all().any(|name| name == command.node.value) {
-                self.unknown_node(&command.node, &command.node.at, "the lab has no node", all());
-            }
-        }
-    }
-
-    fn unknown_node<'n>(
-        &mut self,
-        name: &str,
-        at: &Location,
-        what: &str,
-        known: impl Iterator<Item = &'n str>,
-    ) {
-        let known: Vec<&str> = known.collect();
-        let help = match nearest(name, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("there are {}", known.join(", ")),
-        };
-        self.ctx.error(at, format!("{what} `{name}`")).help(help);
     }
 }
 

@@ -19,8 +19,8 @@ pub use file::{CiliumSpec, LabFile, NodeCommand, NodeLabels, Phase, Step};
 pub use load::{Cilium, Lab, LoadedPhase, load};
 pub use manifests::Manifest;
 pub use topology::{
-    Bind, Endpoint, ExecLine, Link, Mgmt, NetworkMode, NodeKind, NodeSpec, Routing, Stage, StageName,
-    Stages, Topology, WaitFor,
+    Bind, Endpoint, ExecLine, Link, Mgmt, NetworkMode, NodeKind, NodeSpec, Routing, Stage, StageName, Stages,
+    Topology, WaitFor,
 };
 pub use values::Values;
 pub use yaml::{Diagnostic, Diagnostics, FromTree, Location, Severity, Spanned};

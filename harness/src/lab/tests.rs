@@ -228,6 +228,20 @@ fn a_wrong_lab_yaml(#[case] text: &str, #[case] message: &str) {
 }
 
 #[rstest]
+#[case("nettol.yaml", "did you mean `nettool.yaml`?")]
+#[case("policies.yaml", "did you mean `cilium-bgp-peering-policies.yaml`?")]
+#[case("pods.yaml", "of the files there, `cilium-bgp-peering-policies.yaml`, `nettool.yaml` would do")]
+fn a_manifest_that_is_not_there_names_those_that_are(#[case] named: &str, #[case] help: &str) {
+    let text = format!(
+        "topology: topo.yaml\ncluster: cluster.yaml\ncilium: {{version: 1.12.1, values: values.yaml}}\nphases: [{{name: x, apply: {named}}}]\n"
+    );
+    let dir = article(Some(&text));
+    let Err(LoadError::Invalid { diagnostics }) = load::<()>(dir.path()) else { panic!("{named}") };
+    let said: Vec<_> = diagnostics.iter().filter_map(|one| one.help.as_deref()).collect();
+    assert_eq!(said, [help]);
+}
+
+#[rstest]
 #[case("nowhere", "there is no lab at")]
 #[case("", "holds no lab")]
 fn nothing_there(#[case] below: &str, #[case] message: &str) {

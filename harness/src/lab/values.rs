@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::cilium::CiliumVersion;
-use crate::lab::yaml::{self, Diagnostics, FromTree, Location, Node};
+use crate::lab::yaml::{self, Diagnostics, FromTree, Location, Node, nearest};
 
 mod shape;
 pub(super) mod version;
@@ -38,6 +38,10 @@ pub struct Values {
     pub bgp_control_plane: Option<bool>,
     /// `bgpControlPlane.secretsNamespace.name`.
     pub bgp_secrets_namespace: Option<String>,
+    /// `bgpControlPlane.secretsNamespace.create`.
+    pub bgp_creates_secrets_namespace: Option<bool>,
+    /// `enableNoServiceEndpointsRoutable` (since 1.19).
+    pub no_endpoints_routable: Option<bool>,
     /// `bgpControlPlane.statusReport.enabled`.
     pub bgp_status_report: Option<bool>,
     /// `bgp.enabled`: the older speaker, MetalLB's.
@@ -97,6 +101,8 @@ pub fn read(
     let native6 = reader.take("ipv6NativeRoutingCIDR");
     let bgp_control_plane = reader.take("bgpControlPlane.enabled");
     let bgp_secrets_namespace = reader.take("bgpControlPlane.secretsNamespace.name");
+    let bgp_creates_secrets_namespace = reader.take("bgpControlPlane.secretsNamespace.create");
+    let no_endpoints_routable = reader.take("enableNoServiceEndpointsRoutable");
     let bgp_status_report = reader.take("bgpControlPlane.statusReport.enabled");
     let bgp = reader.take("bgp.enabled");
     let require4 = reader.take("k8s.requireIPv4PodCIDR");
@@ -116,6 +122,8 @@ pub fn read(
         ipv6_native_routing_cidr: native6,
         bgp_control_plane,
         bgp_secrets_namespace,
+        bgp_creates_secrets_namespace,
+        no_endpoints_routable,
         bgp_status_report,
         bgp,
         require_ipv4_pod_cidr: require4,
@@ -127,6 +135,28 @@ pub fn read(
     })
 }
 
+/// Keys that look like another one that is read here, and are none the less what they are.
+const LOOK_ALIKE: [&str; 10] = [
+    "ipv4NativeRoutingCIDR",
+    "ipv6NativeRoutingCIDR",
+    "requireIPv4PodCIDR",
+    "requireIPv6PodCIDR",
+    "clusterPoolIPv4PodCIDR",
+    "clusterPoolIPv6PodCIDR",
+    "clusterPoolIPv4PodCIDRList",
+    "clusterPoolIPv6PodCIDRList",
+    "clusterPoolIPv4MaskSize",
+    "clusterPoolIPv6MaskSize",
+];
+
+/// Whether `key` was meant to be `part`. Short names are held to the letter but for their case: the chart has many that
+/// look alike (`bgp`, `bpf`).
+fn is_misspelt(key: &str, part: &str) -> bool {
+    const LONG: usize = 6;
+    let long = key.len() >= LONG && part.len() >= LONG && !LOOK_ALIKE.contains(&key);
+    key.eq_ignore_ascii_case(part) || (long && nearest(key, [part]).is_some())
+}
+
 struct Reader<'a> {
     tree: &'a Node,
     ctx: &'a mut Diagnostics,
@@ -134,13 +164,13 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The node of a dotted key. Helm takes any key in silence, so one that differs in case alone is worth a warning.
+    /// The node of a dotted key. Helm takes any key in silence, so one that is misspelt is worth a warning.
     fn find(&mut self, key: &str) -> Option<Node> {
         let mut node = self.tree;
         for part in key.split('.') {
             let mapping = node.as_mapping()?;
             if mapping.get(part).is_none() {
-                let near = mapping.entries.iter().find(|entry| entry.key.eq_ignore_ascii_case(part));
+                let near = mapping.entries.iter().find(|entry| is_misspelt(&entry.key, part));
                 if let Some(near) = near {
                     let message =
                         format!("helm ignores `{}`: the chart's value is called `{part}`", near.key);

@@ -76,8 +76,12 @@ impl Whichever {
 
     /// In a node that offers no unix sockets: the first socket that has a name in its file system.
     async fn look_by_name(&self) -> Result<&dyn Router, RouterError> {
-        let all: Vec<String> =
-            self.frr_sockets.iter().chain(&self.bird_sockets).map(|path| path.display().to_string()).collect();
+        let all: Vec<String> = self
+            .frr_sockets
+            .iter()
+            .chain(&self.bird_sockets)
+            .map(|path| path.display().to_string())
+            .collect();
         let output = self.node().exec(&Command::new(["ls".to_owned()].into_iter().chain(all))).await?;
         let listed = output.text();
         let there = |socket: &PathBuf| listed.lines().any(|line| Path::new(line.trim()) == socket.as_path());
@@ -147,7 +151,11 @@ impl Router for Whichever {
     }
 
     fn by_hand(&self, show: &Show) -> String {
-        if self.found.load(Ordering::Relaxed) == BIRD { self.bird.by_hand(show) } else { self.frr.by_hand(show) }
+        if self.found.load(Ordering::Relaxed) == BIRD {
+            self.bird.by_hand(show)
+        } else {
+            self.frr.by_hand(show)
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 mod ask;
 mod attributes;
 mod capabilities;
+pub(crate) mod neighbor;
 mod peer;
 mod route;
 

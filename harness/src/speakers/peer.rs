@@ -7,10 +7,11 @@ use std::net::IpAddr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::capabilities::wire;
+use super::neighbor::{AfiSafi, Capability, ESTABLISHED, FamilyState, Neighbor};
 
 /// A peer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -127,7 +128,7 @@ pub(super) fn addresses(answer: &Value) -> Result<Vec<IpAddr>, String> {
 
 /// Reads one neighbor; `now` is in seconds since 1970.
 pub(super) fn peer(answer: &Value, now: f64) -> Result<Peer, String> {
-    let raw: Raw = serde_json::from_value(answer.clone()).map_err(|error| error.to_string())?;
+    let raw: Neighbor = serde_json::from_value(answer.clone()).map_err(|error| error.to_string())?;
     let up = raw.state.session_state == ESTABLISHED;
     let peer_asn = [raw.conf.peer_asn, raw.state.peer_asn].into_iter().find(|asn| *asn > 0);
     let since = raw.timers.state.uptime.map(|uptime| uptime.seconds).filter(|_| up);
@@ -164,7 +165,6 @@ fn name(description: &str) -> String {
 }
 
 const BGP_PORT: u64 = 179;
-const ESTABLISHED: u64 = 6;
 
 /// A span in seconds as nanoseconds; clocks that went back make it none.
 pub(super) fn nanoseconds(seconds: f64) -> u64 {
@@ -179,8 +179,8 @@ fn state(number: u64) -> &'static str {
         .unwrap_or(&"unknown")
 }
 
-fn family(raw: &RawAfiSafi) -> Option<PeerFamily> {
-    let RawFamilyState { family, received, accepted, advertised } = &raw.state;
+fn family(raw: &AfiSafi) -> Option<PeerFamily> {
+    let FamilyState { family, received, accepted, advertised } = &raw.state;
     let family = family.as_ref()?;
     Some(PeerFamily {
         accepted: *accepted,
@@ -195,118 +195,9 @@ fn family(raw: &RawAfiSafi) -> Option<PeerFamily> {
     })
 }
 
-fn capabilities(all: &[RawCapability]) -> Vec<WireCapability> {
+fn capabilities(all: &[Capability]) -> Vec<WireCapability> {
     let wires = all.iter().filter_map(|one| wire(&one.type_url, &one.value));
     wires.map(|bytes| WireCapability { capabilities: BASE64.encode(bytes) }).collect()
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Raw {
-    conf: RawConf,
-    state: RawState,
-    timers: RawTimers,
-    transport: RawTransport,
-    ebgp_multihop: RawMultihop,
-    graceful_restart: RawRestart,
-    afi_safis: Vec<RawAfiSafi>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawConf {
-    local_asn: u64,
-    neighbor_address: String,
-    peer_asn: u64,
-    auth_password: String,
-    description: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawState {
-    session_state: u64,
-    peer_asn: u64,
-    local_cap: Vec<RawCapability>,
-    remote_cap: Vec<RawCapability>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawCapability {
-    type_url: String,
-    value: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawTimers {
-    config: RawTimersConfig,
-    state: RawTimersState,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawTimersConfig {
-    connect_retry: u64,
-    hold_time: u64,
-    keepalive_interval: u64,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawTimersState {
-    keepalive_interval: u64,
-    negotiated_hold_time: u64,
-    uptime: Option<RawMoment>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawMoment {
-    seconds: f64,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawTransport {
-    remote_port: u64,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawMultihop {
-    enabled: bool,
-    multihop_ttl: u64,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawRestart {
-    enabled: bool,
-    restart_time: u64,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawAfiSafi {
-    state: RawFamilyState,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawFamilyState {
-    family: Option<RawFamily>,
-    received: u64,
-    accepted: u64,
-    advertised: u64,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawFamily {
-    afi: u64,
-    safi: u64,
 }
 
 #[cfg(test)]

@@ -26,6 +26,8 @@ pub enum Origin {
     Host,
     /// A layer in the cache has it: this is the folder to lay over the host.
     Layer(PathBuf),
+    /// An image has it, from which nodes that are containers are made.
+    Image(String),
 }
 
 /// A tool that is to be had.
@@ -54,6 +56,14 @@ pub struct Layers {
     pub provided: Vec<ToolInfo>,
     /// What is to be had but not as it was wanted, in sentences for the user.
     pub warnings: Vec<String>,
+}
+
+impl ToolInfo {
+    /// A tool that an image has.
+    pub fn of_image(tool: Tool, path: PathBuf, version: String, image: &str) -> Self {
+        let origin = Origin::Image(image.to_owned());
+        Self { tool, version: Some(version), path, origin, packages: Vec::new() }
+    }
 }
 
 impl Layers {

@@ -27,6 +27,8 @@ pub enum Tool {
     Iproute,
     /// `iptables`.
     Iptables,
+    /// `sysctl`: lines of topologies set with it what a container's own options cannot. Its package has `ps` and `pkill`, too.
+    Sysctl,
 }
 
 /// A program a tool must have.
@@ -70,8 +72,16 @@ const TRACEROUTE_LINKS: &[Alternative] = &[
 
 impl Tool {
     /// Every tool, in the order in which reports name them.
-    pub const ALL: [Self; 7] =
-        [Self::Frr, Self::Gobgp, Self::Bird, Self::Ping, Self::Traceroute, Self::Iproute, Self::Iptables];
+    pub const ALL: [Self; 8] = [
+        Self::Frr,
+        Self::Gobgp,
+        Self::Bird,
+        Self::Ping,
+        Self::Traceroute,
+        Self::Iproute,
+        Self::Iptables,
+        Self::Sysctl,
+    ];
 
     /// Whether only some labs need it: those that say so ([`Routing::Bird`](crate::lab::Routing)).
     pub fn is_seldom(self) -> bool {
@@ -88,6 +98,7 @@ impl Tool {
             Self::Traceroute => "traceroute",
             Self::Iproute => "iproute",
             Self::Iptables => "iptables",
+            Self::Sysctl => "sysctl",
         }
     }
 
@@ -107,6 +118,7 @@ impl Tool {
         const TRACEROUTE: &[Probe] = &[probe("traceroute", Some("-V"))];
         const IPROUTE: &[Probe] = &[probe("ip", Some("-V"))];
         const IPTABLES: &[Probe] = &[probe("iptables", Some("-V"))];
+        const SYSCTL: &[Probe] = &[probe("sysctl", Some("--version"))];
         match self {
             Self::Frr => FRR,
             Self::Gobgp => GOBGP,
@@ -115,6 +127,7 @@ impl Tool {
             Self::Traceroute => TRACEROUTE,
             Self::Iproute => IPROUTE,
             Self::Iptables => IPTABLES,
+            Self::Sysctl => SYSCTL,
         }
     }
 
@@ -136,6 +149,8 @@ impl Tool {
             (Self::Iproute, _) => Some("iproute2"),
             (Self::Iptables, Fedora | Arch) => Some("iptables-nft"),
             (Self::Iptables, _) => Some("iptables"),
+            (Self::Sysctl, Fedora | Arch) => Some("procps-ng"),
+            (Self::Sysctl, _) => Some("procps"),
         }
     }
 
@@ -144,7 +159,7 @@ impl Tool {
         match self {
             Self::Traceroute => TRACEROUTE_LINKS,
             Self::Iptables => IPTABLES_LINKS,
-            Self::Frr | Self::Gobgp | Self::Bird | Self::Ping | Self::Iproute => &[],
+            Self::Frr | Self::Gobgp | Self::Bird | Self::Ping | Self::Iproute | Self::Sysctl => &[],
         }
     }
 }
@@ -159,13 +174,16 @@ impl fmt::Display for Tool {
             Self::Traceroute => "traceroute",
             Self::Iproute => "ip",
             Self::Iptables => "iptables",
+            Self::Sysctl => "sysctl",
         })
     }
 }
 
 /// The word is not the name of a tool.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{word}` is not a tool; the tools are frr, gobgp, bird, ping, traceroute, iproute, iptables")]
+#[error(
+    "`{word}` is not a tool; the tools are frr, gobgp, bird, ping, traceroute, iproute, iptables, sysctl"
+)]
 pub struct UnknownTool {
     /// The word.
     pub word: String,

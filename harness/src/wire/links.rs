@@ -36,6 +36,13 @@ pub struct End<'a> {
     pub mac: Option<[u8; 6]>,
 }
 
+impl End<'_> {
+    /// Whether an interface of that name stands there.
+    fn is_taken(&self) -> bool {
+        self.wire.link(self.interface).is_ok()
+    }
+}
+
 /// A veth pair to be made.
 #[derive(Debug, Clone, Copy)]
 pub struct LinkSpec<'a> {
@@ -71,6 +78,16 @@ impl Wire {
 
     /// Makes a veth pair, each end directly in its namespace, both up.
     pub fn connect(link: &LinkSpec<'_>) -> Result<(), WireError> {
+        loop {
+            match Self::try_connect(link) {
+                // An engine's interfaces keep the indexes they got in its own namespace: ours may be taken. They only grow.
+                Err(error) if error.is_there_already() && !link.a.is_taken() && !link.b.is_taken() => {}
+                done => return done,
+            }
+        }
+    }
+
+    fn try_connect(link: &LinkSpec<'_>) -> Result<(), WireError> {
         let what = || {
             format!(
                 "link {}:{} to {}:{}",
@@ -312,4 +329,36 @@ fn message(end: &End<'_>, mtu: Option<u32>) -> LinkMessage {
         link.attributes.push(LinkAttribute::Address(mac.to_vec()));
     }
     link
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::netns::socket::new_namespace;
+
+    /// Indexes of an engine's interfaces and of ours meet: a link must not fail for it.
+    #[test]
+    fn a_taken_index_is_no_reason_to_fail() {
+        // Only root may make a namespace without a user namespace around it, and that wants a process of one thread.
+        let (Ok(a), Ok(b)) = (new_namespace(), new_namespace()) else {
+            eprintln!("not run: making a network namespace takes root");
+            return;
+        };
+        let (a, b) = (Wire::open("a", a).expect("a"), Wire::open("b", b).expect("b"));
+        let end = |wire, interface| End { wire, interface, mac: None };
+        let link = |x, y| LinkSpec { a: end(&a, x), b: end(&b, y), mtu: None };
+        Wire::connect(&link("one", "one")).expect("the first link");
+        let last = a.link("one").expect("one").header.index.max(b.link("one").expect("one").header.index);
+        for index in last + 1..last + 9 {
+            let mut other = LinkMessage::default();
+            other.header.index = index;
+            other.attributes.push(LinkAttribute::IfName(format!("o{index}")));
+            other.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Bridge)]));
+            let made = b.rtnl.change(RouteNetlinkMessage::NewLink(other), NLM_F_CREATE | NLM_F_EXCL);
+            made.expect("an interface with an index of its own");
+        }
+        Wire::connect(&link("two", "two")).expect("a link beside taken indexes");
+        let error = Wire::connect(&link("two", "three")).expect_err("the name is taken");
+        assert!(error.is_there_already(), "{error}");
+    }
 }

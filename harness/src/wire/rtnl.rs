@@ -52,6 +52,13 @@ impl WireError {
     pub(super) fn refused(what: impl Into<String>, source: io::Error) -> Self {
         Self::Refused { what: what.into(), source }
     }
+
+    /// Whether the kernel refused because such a thing is there. Of an index that is taken it says busy at one end of a link,
+    /// and there already at the other.
+    pub(super) fn is_there_already(&self) -> bool {
+        let taken = |kind| matches!(kind, io::ErrorKind::AlreadyExists | io::ErrorKind::ResourceBusy);
+        matches!(self, Self::Refused { source, .. } if taken(source.kind()))
+    }
 }
 
 /// A socket to the links, addresses and routes of one network namespace.

@@ -2,36 +2,40 @@
 //!
 //! What lives here: all agents as one thing that changes. What does not: an agent (`twin::agent`).
 
+use futures::FutureExt;
 use tokio::sync::watch;
 
-use crate::runtime::keeper::{AgentInfo, AgentNeighbor};
+use crate::runtime::keeper::{AgentInfo, AgentNeighbor, OperatorSeen};
 use crate::twin::agent::{AgentStatus, Phase};
+use crate::twin::operator::OperatorStatus;
 
 /// The agents of a fabric, each with its node's name.
 #[derive(Debug)]
-pub(crate) struct Agents(Vec<(String, watch::Receiver<AgentStatus>)>);
+pub(crate) struct Agents {
+    agents: Vec<(String, watch::Receiver<AgentStatus>)>,
+    operator: Option<watch::Receiver<OperatorStatus>>,
+}
 
 impl Agents {
-    pub(super) fn new(agents: Vec<(String, watch::Receiver<AgentStatus>)>) -> Self {
-        Self(agents)
+    pub(super) fn new(
+        agents: Vec<(String, watch::Receiver<AgentStatus>)>,
+        operator: Option<watch::Receiver<OperatorStatus>>,
+    ) -> Self {
+        Self { agents, operator }
     }
 
     /// How they stand.
     pub(crate) fn now(&mut self) -> Vec<AgentInfo> {
-        self.0.iter_mut().map(|(node, status)| info(node, &status.borrow_and_update())).collect()
+        let operator = self.operator.as_mut().map(|status| status.borrow_and_update().clone());
+        let each = self.agents.iter_mut();
+        each.map(|(node, status)| info(node, &status.borrow_and_update(), operator.as_ref())).collect()
     }
 
     /// Returns when something about one of them has changed since [`Agents::now`].
     pub(crate) async fn changed(&mut self) {
-        let each = self.0.iter_mut().map(|(_, status)| {
-            Box::pin(async {
-                if status.changed().await.is_err() {
-                    // An agent that has ended changes no more.
-                    std::future::pending::<()>().await;
-                }
-            })
-        });
-        let each: Vec<_> = each.collect();
+        let agents = self.agents.iter_mut().map(|(_, status)| changed(status).boxed());
+        let operator = self.operator.iter_mut().map(|status| changed(status).boxed());
+        let each: Vec<_> = agents.chain(operator).collect();
         if each.is_empty() {
             return std::future::pending().await;
         }
@@ -39,18 +43,44 @@ impl Agents {
     }
 }
 
-fn info(node: &str, status: &AgentStatus) -> AgentInfo {
+async fn changed<T>(status: &mut watch::Receiver<T>) {
+    if status.changed().await.is_err() {
+        // Whoever has ended changes no more.
+        std::future::pending::<()>().await;
+    }
+}
+
+fn info(node: &str, status: &AgentStatus, operator: Option<&OperatorStatus>) -> AgentInfo {
     let neighbors = status.virtual_routers.iter().flat_map(|router| {
         let (local_asn, all) = (router.asn, &router.neighbors);
-        all.iter().map(move |one| AgentNeighbor { address: one.address, asn: one.asn, local_asn })
+        all.iter().map(move |one| AgentNeighbor {
+            address: one.address,
+            asn: one.asn,
+            local_asn,
+            families: one.families.iter().map(|family| format!("{}/{}", family.afi, family.safi)).collect(),
+        })
     });
     AgentInfo {
         node: node.to_owned(),
         running: status.phase == Phase::Running,
         node_seen: status.node_seen.clone(),
         policies_seen: status.policies_seen.clone(),
+        second_seen: status.second_seen.clone(),
+        operator: operator.map(|operator| of_node(node, operator)),
         problems: status.problems.clone(),
+        silences: status.silences.clone(),
         neighbors: neighbors.collect(),
+    }
+}
+
+fn of_node(node: &str, status: &OperatorStatus) -> OperatorSeen {
+    OperatorSeen {
+        done: status.done,
+        clusters: status.clusters.clone(),
+        peers: status.peers.clone(),
+        overrides: status.overrides.clone(),
+        node_config: status.node_configs.get(node).cloned(),
+        labels: status.labels.get(node).cloned().unwrap_or_default(),
     }
 }
 
@@ -62,7 +92,9 @@ mod tests {
     async fn a_change_of_one_agent_is_a_change() {
         let (first, second) =
             (watch::Sender::new(AgentStatus::default()), watch::Sender::new(AgentStatus::default()));
-        let mut agents = Agents::new(vec![("a".into(), first.subscribe()), ("b".into(), second.subscribe())]);
+        let told = vec![("a".into(), first.subscribe()), ("b".into(), second.subscribe())];
+        let operator = watch::Sender::new(OperatorStatus::default());
+        let mut agents = Agents::new(told, Some(operator.subscribe()));
         assert_eq!(agents.now().iter().filter(|agent| agent.running).count(), 0);
         second.send_modify(|status| status.phase = Phase::Running);
         drop(first);
@@ -73,5 +105,8 @@ mod tests {
             futures::poll!(Box::pin(agents.changed())).is_pending(),
             "an agent that has ended changes no more"
         );
+        operator.send_modify(|status| status.done = true);
+        agents.changed().await;
+        assert!(agents.now().iter().all(|agent| agent.operator.as_ref().is_some_and(|seen| seen.done)));
     }
 }

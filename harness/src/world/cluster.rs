@@ -23,7 +23,7 @@ use super::underlay::plug;
 use super::whole::{Reporter, WorldError};
 use crate::lab::{IpFamily, KindCluster, KindNode, Role};
 use crate::runtime::keeper::{KeeperSpec, StepReport};
-use crate::twin::api::{PodRuntime, install, kubernetes_version, serve};
+use crate::twin::api::{PodRuntime, Within, install, kubernetes_version, serve};
 use crate::twin::kubelet::{Kubelet, Sandboxes, run_leases};
 use crate::twin::services::{Fronts, run_endpoints, run_proxy};
 use crate::twin::store::Store;
@@ -35,13 +35,13 @@ const KIND_NETWORK: [Ipv4Net; 2] = [
     Ipv4Net::new_assert(std::net::Ipv4Addr::new(172, 19, 0, 0), 16),
 ];
 /// Its IPv6 network: kind derives it from the network's name.
-const KIND_NETWORK6: Ipv6Net =
+pub(super) const KIND_NETWORK6: Ipv6Net =
     Ipv6Net::new_assert(std::net::Ipv6Addr::new(0xfc00, 0xf853, 0x0ccd, 0xe793, 0, 0, 0, 0), 64);
 const KIND_BRIDGE: &str = "br-kind";
 
 /// The cluster's control plane, once it is there.
 pub(super) struct ControlPlane {
-    pub(super) client: kube::Client,
+    pub(super) within: Within,
     pub(super) url: String,
     pub(super) kubeconfig: PathBuf,
 }
@@ -74,7 +74,7 @@ pub(super) async fn bring_up(
     let store = Store::new();
     install(&store, &service_subnets(cluster))
         .map_err(|error| failed("write the service subnets", error.to_string()))?;
-    let (endpoint, client) = serve(store.clone(), runtime, listener)
+    let (endpoint, within) = serve(store.clone(), runtime, listener)
         .await
         .map_err(|error| failed("serve the API endpoint", error.to_string()))?;
     let kubeconfig = spec.dir.join("kubeconfig");
@@ -84,7 +84,11 @@ pub(super) async fn bring_up(
 
     let started = Instant::now();
     let members = attach(spec, cluster, births, switches).await?;
-    let api: Api<Node> = Api::all(client.clone());
+    let as_part = |name: &'static str| {
+        within.client(name).map_err(|error| failed("reach the API endpoint", error.to_string()))
+    };
+    let kubelet = as_part("kubelet")?;
+    let api: Api<Node> = Api::all(kubelet.clone());
     let podcidrs = pod_cidrs(cluster);
     let registered = cluster.nodes.iter().enumerate().map(|(number, node)| {
         let addresses = members.get(&node.name).map(Vec::as_slice).unwrap_or_default();
@@ -99,7 +103,7 @@ pub(super) async fn bring_up(
         .await
         .map_err(|why| failed("register the cluster's nodes", why))?;
     let sandboxes: Arc<dyn Sandboxes> = Arc::clone(pods) as _;
-    pods.keep(Kubelet::new(client.clone(), sandboxes, pods.logs().clone()).run());
+    pods.keep(Kubelet::new(kubelet.clone(), sandboxes, pods.logs().clone()).run());
     for object in kubernetes_service(cluster, &members) {
         install(&store, &object).map_err(|error| failed("make the Service of the API", error.to_string()))?;
     }
@@ -107,11 +111,11 @@ pub(super) async fn bring_up(
     for plane in cluster.nodes.iter().filter(|node| node.role == Role::ControlPlane) {
         pods.keep(gate(Arc::clone(births), plane.name.clone(), door));
     }
-    pods.keep(run_leases(client.clone()));
-    pods.keep(run_endpoints(client.clone()));
-    pods.keep(run_proxy(client.clone(), fronts));
+    pods.keep(run_leases(kubelet));
+    pods.keep(run_endpoints(as_part("kube-controller-manager")?));
+    pods.keep(run_proxy(as_part("kube-proxy")?, fronts));
     reporter.done(report, format!("{} nodes of the cluster, NotReady", cluster.nodes.len()), started);
-    Ok(ControlPlane { client, url: endpoint.url.clone(), kubeconfig })
+    Ok(ControlPlane { within, url: endpoint.url.clone(), kubeconfig })
 }
 
 /// eth0 of every cluster node, on kind's network, with an address of each of the cluster's families; an IPv6 cluster's
@@ -125,6 +129,11 @@ async fn attach(
     let mut nodes = Vec::new();
     for node in &cluster.nodes {
         nodes.push(births.get(&node.name).await.map_err(WorldError::Node)?);
+    }
+    if nodes.iter().all(|live| live.given.is_some()) {
+        // Containers have their eth0 from the engine.
+        let given = nodes.iter().map(|live| (live.name.clone(), live.given.clone().unwrap_or_default()));
+        return Ok(given.collect());
     }
     let mgmt = spec.topology.mgmt.ipv4_subnet;
     let free = KIND_NETWORK

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ipnet::IpNet;
-use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::api::core::v1::{Namespace, Node};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
 use serde_json::json;
 use tokio::sync::watch;
@@ -24,7 +24,8 @@ use crate::cilium::{BgpSettings, CiliumVersion, crds};
 use crate::runtime::keeper::StepReport;
 use crate::runtime::netns::socket::inside;
 use crate::twin::agent::{self, AgentStatus};
-use crate::twin::operator;
+use crate::twin::api::Within;
+use crate::twin::operator::{self, OperatorStatus};
 use crate::twin::services::run_lbipam;
 use crate::wire::{End, LinkSpec, RouteSpec, Wire, WireError};
 
@@ -34,15 +35,17 @@ pub(super) struct Agent {
     /// The node; empty for the operator.
     pub(super) node: String,
     pub(super) task: tokio::task::JoinHandle<()>,
-    /// What the agent tells; the operator tells nothing.
+    /// What the agent tells.
     pub(super) status: Option<watch::Receiver<AgentStatus>>,
+    /// What the operator tells, where it has something to do.
+    pub(super) operator: Option<watch::Receiver<OperatorStatus>>,
 }
 
 /// Installs Cilium on every node of the cluster.
 pub(super) async fn bring_up(
     version: &str,
     bgp: Option<&BgpSettings>,
-    client: &Client,
+    within: &Within,
     births: &Births,
     pods: &Arc<Pods>,
     report: &mut StepReport,
@@ -52,11 +55,22 @@ pub(super) async fn bring_up(
     let version: CiliumVersion =
         version.parse().map_err(|error| failed("read Cilium's version", format!("{error}")))?;
 
+    let as_part = |name: &'static str| {
+        within.client(name).map_err(|error| failed("reach the API endpoint", error.to_string()))
+    };
+    // The name of the binary the chart's default image has.
+    let (client, operator) = (as_part("cilium-agent")?, as_part("cilium-operator-generic")?);
+    let (client, operator) = (&client, &operator);
     let started = Instant::now();
-    let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let definitions: Api<CustomResourceDefinition> = Api::all(operator.clone());
     for definition in crds(&version) {
         let made = definitions.create(&PostParams::default(), &definition).await;
         made.map_err(|error| failed("create Cilium's CRDs", error.to_string()))?;
+    }
+    if let Some(settings) = bgp.filter(|settings| settings.creates_secrets_namespace) {
+        secrets_namespace(client, &settings.secrets_namespace)
+            .await
+            .map_err(|error| failed("create the namespace of passwords", error.to_string()))?;
     }
     let nodes: Api<Node> = Api::all(client.clone());
     let listed = nodes
@@ -78,7 +92,7 @@ pub(super) async fn bring_up(
     pods.network_is_up(nets);
     reporter.done(report, "cilium_host on every node".into(), started);
 
-    pods.keep(run_lbipam(client.clone(), version));
+    pods.keep(run_lbipam(operator.clone(), version));
 
     let started = Instant::now();
     let mut agents = Vec::new();
@@ -86,7 +100,7 @@ pub(super) async fn bring_up(
         agents.push(start_agent(client, live, &version, bgp));
     }
     if let Some(settings) = bgp {
-        agents.push(start_operator(client, &version, settings));
+        agents.push(start_operator(operator, &version, settings));
     }
     let ready = listed.iter().map(|node| ready(&nodes, node));
     futures::future::try_join_all(ready)
@@ -94,6 +108,21 @@ pub(super) async fn bring_up(
         .map_err(|error| failed("make the nodes Ready", error.to_string()))?;
     reporter.done(report, format!("{} agents, nodes Ready", lives.len()), started);
     Ok(agents)
+}
+
+/// What the chart does with `bgpControlPlane.secretsNamespace.create`. A namespace that is there is left as it is.
+async fn secrets_namespace(client: &Client, name: &str) -> Result<(), kube::Error> {
+    if name.is_empty() {
+        return Ok(());
+    }
+    let labels = [("app.kubernetes.io/part-of".to_owned(), "cilium".to_owned())];
+    let metadata =
+        ObjectMeta { name: Some(name.to_owned()), labels: Some(labels.into()), ..ObjectMeta::default() };
+    let made = Namespace { metadata, ..Namespace::default() };
+    match Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &made).await {
+        Err(kube::Error::Api(refused)) if refused.code == 409 => Ok(()),
+        other => other.map(drop),
+    }
 }
 
 fn start_agent(
@@ -115,17 +144,18 @@ fn start_agent(
             tracing::error!(node = %name, %error, "the agent ended");
         }
     });
-    Agent { node: live.name.clone(), task, status: Some(status) }
+    Agent { node: live.name.clone(), task, status: Some(status), operator: None }
 }
 
 fn start_operator(client: &Client, version: &CiliumVersion, settings: &BgpSettings) -> Agent {
     let (client, version, settings) = (client.clone(), *version, settings.clone());
+    let (said, status) = watch::channel(OperatorStatus::default());
     let task = tokio::spawn(async move {
-        if let Err(error) = operator::run(client, version, settings, CancellationToken::new()).await {
+        if let Err(error) = operator::run(client, version, settings, said, CancellationToken::new()).await {
             tracing::error!(%error, "the operator ended");
         }
     });
-    Agent { node: String::new(), task, status: None }
+    Agent { node: String::new(), task, status: None, operator: Some(status) }
 }
 
 fn cidrs(node: &Node) -> Vec<IpNet> {

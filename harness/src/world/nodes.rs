@@ -4,19 +4,17 @@
 //! (`specs`), how it is wired (`underlay`, `cluster`).
 
 use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 
+use super::housing::{Held, Housing};
 use super::specs::{Role, Wanted};
-use crate::node::{NodeRef, SocketKind};
+use crate::node::NodeRef;
 use crate::runtime::keeper::NodeInfo;
-use crate::runtime::netns::socket::{namespace_of, open_in};
-use crate::runtime::netns::zygote::Zygote;
-use crate::runtime::netns::{NetnsNode, NodeInit, SocketSource};
+use crate::runtime::netns::socket::namespace_of;
 use crate::wire::Wire;
 
 /// A node that lives.
@@ -30,45 +28,47 @@ pub(crate) struct Live {
     pub(crate) pid: i32,
     pub(crate) warnings: Vec<String>,
     pub(crate) mgmt: Mutex<Option<String>>,
-    init: Mutex<Option<NodeInit>>,
+    /// The addresses of an eth0 that a container engine made; none where eth0 is ours to make.
+    pub(crate) given: Option<Vec<IpAddr>>,
+    pub(crate) container_id: Option<String>,
+    held: Mutex<Option<Held>>,
 }
 
 impl Live {
     /// Makes a node; `joins` is the node whose network it shares.
     pub(crate) async fn start(
-        zygote: &Arc<Zygote>,
+        housing: &Housing,
         wanted: Wanted,
         joins: Option<&Live>,
     ) -> Result<Self, String> {
-        let mut spec = wanted.init;
-        spec.join_network_of = joins.map(|other| other.pid);
-        let failed = |error: std::io::Error| format!("{}: {error}", wanted.name);
-        let init = NodeInit::start(zygote, &spec).await.map_err(failed)?;
-        let namespace = namespace_of(init.pid).map_err(failed)?;
+        let network = joins.map(|other| (other.pid, other.container_id.as_deref()));
+        let housed = housing.house(&wanted, network).await?;
+        let namespace = namespace_of(housed.pid).map_err(|error| format!("{}: {error}", wanted.name))?;
         let wire = Wire::open(&wanted.name, namespace).map_err(|error| error.to_string())?;
         if joins.is_none() {
             wire.up("lo").map_err(|error| error.to_string())?;
         }
-        // Nodes are in the keeper's own user namespace: there is none to enter.
-        let node = NetnsNode::new(&wanted.name, init.pid, false, Arc::new(Visiting));
+        let mgmt = housed.addresses.as_ref().and_then(|all| all.first()).map(IpAddr::to_string);
         Ok(Self {
             name: wanted.name,
             container: wanted.container,
             role: wanted.role,
             wire,
-            node: Arc::new(node),
-            pid: init.pid,
-            warnings: init.warnings.clone(),
-            mgmt: Mutex::new(None),
-            init: Mutex::new(Some(init)),
+            node: housed.node,
+            pid: housed.pid,
+            warnings: housed.warnings,
+            mgmt: Mutex::new(mgmt),
+            given: housed.addresses,
+            container_id: housed.container_id,
+            held: Mutex::new(Some(housed.held)),
         })
     }
 
     /// Ends the node and everything in it.
     pub(crate) async fn end(&self) -> std::io::Result<()> {
-        let init = self.init.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match init {
-            Some(init) => init.end().await,
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match held {
+            Some(held) => held.end().await,
             None => Ok(()),
         }
     }
@@ -80,19 +80,9 @@ impl Live {
             container: self.container.clone(),
             role: self.role.as_str().to_owned(),
             init: self.pid,
+            container_id: self.container_id.clone(),
             mgmt: self.mgmt.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
-    }
-}
-
-/// Sockets for the keeper itself: it has the right to visit its nodes.
-#[derive(Debug)]
-struct Visiting;
-
-#[async_trait]
-impl SocketSource for Visiting {
-    async fn open(&self, init: i32, kind: SocketKind) -> std::io::Result<OwnedFd> {
-        tokio::task::spawn_blocking(move || open_in(init, kind)).await?
     }
 }
 
@@ -106,12 +96,12 @@ pub(crate) struct Births {
 
 impl Births {
     /// Starts making every node at once.
-    pub(crate) fn begin(zygote: &Arc<Zygote>, wanted: Vec<Wanted>) -> Self {
+    pub(crate) fn begin(housing: &Arc<Housing>, wanted: Vec<Wanted>) -> Self {
         let mut by_name: BTreeMap<String, Birth> = BTreeMap::new();
         for node in wanted {
             let name = node.name.clone();
             let other = node.joins.as_ref().map(|joins| (joins.clone(), by_name.get(joins).cloned()));
-            let zygote = Arc::clone(zygote);
+            let housing = Arc::clone(housing);
             let birth = async move {
                 let other = match other {
                     None => None,
@@ -123,7 +113,7 @@ impl Births {
                         ));
                     }
                 };
-                Live::start(&zygote, node, other.as_deref()).await.map(Arc::new)
+                Live::start(&housing, node, other.as_deref()).await.map(Arc::new)
             };
             let birth = birth.boxed().shared();
             tokio::spawn(birth.clone());

@@ -14,11 +14,11 @@ use ipnet::IpNet;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::housing::Housing;
 use super::nodes::{Births, Live};
 use super::specs::{Role, Wanted};
 use crate::node::NodeRef;
 use crate::runtime::netns::InitSpec;
-use crate::runtime::netns::zygote::Zygote;
 use crate::twin::api::{ApiError, LogOptions, LogStream, PodRuntime};
 use crate::twin::kubelet::{Logs, PodId, Sandbox, Sandboxes};
 use crate::wire::{End, LinkSpec, RouteSpec, Wire, hosts};
@@ -69,7 +69,7 @@ struct Place {
 
 /// All pods of the fabric.
 pub(super) struct Pods {
-    zygote: Arc<Zygote>,
+    housing: Arc<Housing>,
     base: InitSpec,
     births: Arc<Births>,
     nets: watch::Sender<Option<BTreeMap<String, NodeNet>>>,
@@ -90,9 +90,9 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Pods {
-    pub(super) fn new(zygote: Arc<Zygote>, base: InitSpec, births: Arc<Births>) -> Arc<Self> {
+    pub(super) fn new(housing: Arc<Housing>, base: InitSpec, births: Arc<Births>) -> Arc<Self> {
         Arc::new(Self {
-            zygote,
+            housing,
             base,
             births,
             nets: watch::Sender::new(None),
@@ -211,8 +211,16 @@ impl Sandboxes for Pods {
         }
         let name = pod.to_string();
         let init = InitSpec { hostname: pod.name.clone(), ..self.base.clone() };
-        let wanted = Wanted { name: name.clone(), container: name, role: Role::Pod, init, joins: None };
-        let live = Arc::new(Live::start(&self.zygote, wanted, None).await?);
+        let container_spec = self.housing.pod(&name, &pod.name);
+        let wanted = Wanted {
+            name: name.clone(),
+            container: name,
+            role: Role::Pod,
+            init,
+            container_spec,
+            joins: None,
+        };
+        let live = Arc::new(Live::start(&self.housing, wanted, None).await?);
         let (ips, interface) = self.link(pod, &live, on).await?;
         let sandbox = Sandbox { ips: ips.clone(), node: Arc::clone(&live.node) };
         locked(&self.places).insert(pod.clone(), Place { live, on: on.to_owned(), interface, ips });

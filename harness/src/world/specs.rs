@@ -5,8 +5,10 @@
 
 use std::path::Path;
 
+use super::containers;
 use crate::lab::{IpFamily, KindCluster, KindNode, NetworkMode, NodeKind, NodeSpec, Routing};
-use crate::runtime::keeper::KeeperSpec;
+use crate::runtime::docker::{ContainerSpec, ImageMap};
+use crate::runtime::keeper::{KeeperSpec, RuntimeSpec};
 use crate::runtime::netns::{FileSpec, InitSpec, MountSpec};
 
 /// What a node is for.
@@ -43,6 +45,8 @@ pub(crate) struct Wanted {
     pub(crate) container: String,
     pub(crate) role: Role,
     pub(crate) init: InitSpec,
+    /// What it is as a container, where nodes are containers and this one can be one.
+    pub(crate) container_spec: Option<ContainerSpec>,
     /// Name of the node whose network it shares.
     pub(crate) joins: Option<String>,
 }
@@ -53,7 +57,7 @@ pub(crate) fn wanted(spec: &KeeperSpec, userns: bool) -> Vec<Wanted> {
     let cluster = spec
         .cluster
         .iter()
-        .flat_map(|cluster| cluster.nodes.iter().map(|node| cluster_node(&base, cluster, node)));
+        .flat_map(|cluster| cluster.nodes.iter().map(|node| cluster_node(spec, &base, cluster, node)));
     let mut all: Vec<Wanted> = cluster.collect();
     let names: Vec<String> = all.iter().map(|node| node.name.clone()).collect();
     // A node of the cluster that the topology calls by its container's name is there already.
@@ -84,13 +88,15 @@ pub(crate) fn base(spec: &KeeperSpec, userns: bool) -> InitSpec {
     }
 }
 
-fn cluster_node(base: &InitSpec, cluster: &KindCluster, node: &KindNode) -> Wanted {
+fn cluster_node(spec: &KeeperSpec, base: &InitSpec, cluster: &KindCluster, node: &KindNode) -> Wanted {
     let mut init = InitSpec { hostname: node.name.clone(), ..base.clone() };
     if cluster.ip_family != IpFamily::Ipv4 {
         // kind sets it on the nodes of a cluster that has IPv6; topologies say it of their own nodes.
         init.sysctls.push(("net.ipv6.conf.all.forwarding".to_owned(), "1".to_owned(), true));
     }
-    Wanted { name: node.name.clone(), container: node.name.clone(), role: Role::Cluster, init, joins: None }
+    let container_spec = images(spec).map(|map| containers::of_cluster(spec, map, &node.name));
+    let (name, container) = (node.name.clone(), node.name.clone());
+    Wanted { name, container, role: Role::Cluster, init, container_spec, joins: None }
 }
 
 fn topology_node(spec: &KeeperSpec, base: &InitSpec, node: &NodeSpec, cluster: &[String]) -> Wanted {
@@ -119,7 +125,17 @@ fn topology_node(spec: &KeeperSpec, base: &InitSpec, node: &NodeSpec, cluster: &
         // The network is the other node's: its sysctls are its own.
         init.sysctls.clear();
     }
-    Wanted { name: node.name.clone(), container: spec.topology.container_name(&node.name), role, init, joins }
+    let container_spec = images(spec).and_then(|map| containers::of_topology(spec, map, node, role));
+    let (name, container) = (node.name.clone(), spec.topology.container_name(&node.name));
+    Wanted { name, container, role, init, container_spec, joins }
+}
+
+/// The images that stand for others, where nodes are containers.
+fn images(spec: &KeeperSpec) -> Option<&ImageMap> {
+    match &spec.runtime {
+        RuntimeSpec::Netns => None,
+        RuntimeSpec::Docker { images, .. } => Some(images),
+    }
 }
 
 /// A container's name back to the name the lab knows the node by.
@@ -196,6 +212,12 @@ fn router_files() -> Vec<FileSpec> {
         |name: &str| FileSpec { path: Path::new(name).join(".keep"), mode: 0o644, text: String::new() };
     vec![
         FileSpec { path: "/etc/frr/daemons".into(), mode: 0o640, text: daemons },
+        // Without it vtysh complains at every start. What it says is vtysh's default.
+        FileSpec {
+            path: "/etc/frr/vtysh.conf".into(),
+            mode: 0o640,
+            text: "! frr.conf is used where there is one.\n".into(),
+        },
         folder("/run/frr"),
         folder("/var/log/frr"),
         folder("/var/tmp/frr"),

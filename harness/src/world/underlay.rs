@@ -24,7 +24,7 @@ const LINK_MTU: u32 = 9500;
 pub(super) async fn bring_up(
     spec: &KeeperSpec,
     births: &Births,
-    switches: &Arc<Wire>,
+    switches: Switches,
     report: &mut StepReport,
     reporter: &Reporter,
 ) -> Result<(), WorldError> {
@@ -40,8 +40,7 @@ pub(super) async fn bring_up(
     let specs: Vec<NodeSpec> = nodes.iter().map(|(node, _)| node.clone()).collect();
     let told = way::is_told(&specs);
     let started = Instant::now();
-    let wiring =
-        Arc::new(Wiring { spec: spec.clone(), nodes: nodes.clone(), switches: Arc::clone(switches) });
+    let wiring = Arc::new(Wiring { spec: spec.clone(), nodes: nodes.clone(), switches });
     let all = Arc::clone(&wiring);
     let wire = move || if told { all.management() } else { all.wire() };
     let warnings = tokio::task::spawn_blocking(wire).await.map_err(WorldError::panicked)??;
@@ -130,10 +129,18 @@ impl way::Doer for Up {
     }
 }
 
+/// Where the bridges are.
+pub(super) struct Switches {
+    /// The namespace they are in.
+    pub(super) wire: Arc<Wire>,
+    /// The management network's bridge, where a container engine made it.
+    pub(super) mgmt_bridge: Option<String>,
+}
+
 struct Wiring {
     spec: KeeperSpec,
     nodes: Vec<(NodeSpec, Arc<Live>)>,
-    switches: Arc<Wire>,
+    switches: Switches,
 }
 
 impl Wiring {
@@ -154,12 +161,12 @@ impl Wiring {
     /// eth0 of every node that has a network of its own, as a container engine would give it.
     fn management(&self) -> Result<Vec<String>, WireError> {
         let mgmt = &self.spec.topology.mgmt;
-        if mgmt.ipv4_subnet.is_none() && mgmt.ipv6_subnet.is_none() {
+        if self.switches.mgmt_bridge.is_some() || (mgmt.ipv4_subnet.is_none() && mgmt.ipv6_subnet.is_none()) {
             return Ok(Vec::new());
         }
-        self.switches.bridge(MGMT_BRIDGE)?;
+        self.switches.wire.bridge(MGMT_BRIDGE)?;
         for (number, (_, live)) in self.members().enumerate() {
-            plug(&self.switches, MGMT_BRIDGE, &format!("m{number}"), &live.wire, "eth0", mgmt.mtu)?;
+            plug(&self.switches.wire, MGMT_BRIDGE, &format!("m{number}"), &live.wire, "eth0", mgmt.mtu)?;
         }
         if let Some(subnet) = mgmt.ipv4_subnet {
             let pool = Pool::new(subnet, mgmt.ipv4_gateway.map(IpAddr::V4));
@@ -190,7 +197,7 @@ impl Wiring {
         for address in self.members().filter_map(|(node, _)| asked_for(node)) {
             pool.reserve(address);
         }
-        self.switches.address(MGMT_BRIDGE, pool.on_link(pool.gateway()))?;
+        self.switches.wire.address(MGMT_BRIDGE, pool.on_link(pool.gateway()))?;
         for (node, live) in self.members() {
             let address = match asked_for(node) {
                 Some(address) => address,
@@ -232,17 +239,18 @@ impl Wiring {
                 let mac = mac.as_deref().and_then(parse_mac);
                 Ok(Place { wire: &live.wire, interface: interface.clone(), mac, bridge })
             }
-            // The host's own namespace is never touched: what a lab would put there stands beside the bridges.
+            // What a lab would put into the host's own namespace stands beside the bridges: with namespaces of ours the
+            // host's is never touched, with an engine's containers it is that.
             Endpoint::MgmtNet { interface } => Ok(Place {
-                wire: &self.switches,
+                wire: &self.switches.wire,
                 interface: interface.clone(),
                 mac: None,
-                bridge: Some(MGMT_BRIDGE.into()),
+                bridge: Some(self.switches.mgmt_bridge.clone().unwrap_or_else(|| MGMT_BRIDGE.into())),
             }),
             Endpoint::Host { interface } => {
                 let interface =
                     if interface.is_empty() { format!("h{number}{side}") } else { interface.clone() };
-                Ok(Place { wire: &self.switches, interface, mac: None, bridge: None })
+                Ok(Place { wire: &self.switches.wire, interface, mac: None, bridge: None })
             }
         }
     }
@@ -285,7 +293,9 @@ fn parse_mac(text: &str) -> Option<[u8; 6]> {
 
 /// A node's own start command; what went wrong with it.
 async fn begin(node: &NodeSpec, live: &Live) -> Option<String> {
-    let argv = start_command(node).filter(|_| matches!(node.kind, NodeKind::Linux))?;
+    // A container runs its command by itself.
+    let ours = live.container_id.is_none() && matches!(node.kind, NodeKind::Linux);
+    let argv = start_command(node).filter(|_| ours)?;
     let mut command = Command::new(argv);
     command.env = node.env.clone();
     match live.node.exec(&command).await {

@@ -10,13 +10,14 @@ use tokio::sync::{Mutex, mpsc};
 use super::agents::Agents;
 use super::cluster::{self, ControlPlane};
 use super::cni::{self, Agent};
+use super::housing::Housing;
 use super::nodes::Births;
 use super::pods::Pods;
 use super::specs::{base, wanted};
 use super::underlay;
 use crate::lab::Step;
 use crate::runtime::keeper::{KeeperSpec, NodeInfo, Progress, State, StepReport};
-use crate::runtime::netns::socket::new_namespace;
+use crate::runtime::netns::socket::{namespace_of, new_namespace};
 use crate::runtime::netns::zygote::Zygote;
 use crate::wire::{Wire, WireError};
 
@@ -73,6 +74,7 @@ impl Reporter {
 #[derive(Debug)]
 pub(crate) struct World {
     spec: KeeperSpec,
+    housing: Arc<Housing>,
     births: Arc<Births>,
     switches: Arc<Wire>,
     pods: Arc<Pods>,
@@ -87,10 +89,17 @@ impl World {
     /// Begins: the state file is written, and all nodes are being made when this returns.
     pub(crate) fn new(spec: KeeperSpec, userns: bool, zygote: Arc<Zygote>) -> Result<Arc<Self>, WorldError> {
         let failed = |what: &str, source| WorldError::Io { what: what.to_owned(), source };
-        let births = Arc::new(Births::begin(&zygote, wanted(&spec, userns)));
-        let pods = Pods::new(zygote, base(&spec, userns), Arc::clone(&births));
+        let housing = Housing::new(zygote, &spec);
+        let births = Arc::new(Births::begin(&housing, wanted(&spec, userns)));
+        let pods = Pods::new(Arc::clone(&housing), base(&spec, userns), Arc::clone(&births));
+        // The bridges of an engine's networks are on its machine, which is this one.
+        let namespace = if housing.is_docker() {
+            namespace_of(std::process::id().cast_signed())
+        } else {
+            new_namespace()
+        };
         let namespace =
-            new_namespace().map_err(|error| failed("make a network namespace for the switches", error))?;
+            namespace.map_err(|error| failed("make a network namespace for the switches", error))?;
         let switches = Arc::new(Wire::open("switches", namespace)?);
         let state = State {
             keeper: std::process::id().cast_signed(),
@@ -105,6 +114,7 @@ impl World {
         state.write().map_err(|error| failed("write the state file", error))?;
         Ok(Arc::new(Self {
             spec,
+            housing,
             births,
             switches,
             pods,
@@ -144,10 +154,12 @@ impl World {
                 *self.control_plane.lock().await = Some(up.await?);
             }
             Step::Underlay => {
-                underlay::bring_up(&self.spec, &self.births, &self.switches, &mut report, &reporter).await?;
+                let bridge = self.housing.mgmt_bridge(&self.spec.topology.mgmt.network).await;
+                let switches = underlay::Switches { wire: Arc::clone(&self.switches), mgmt_bridge: bridge };
+                underlay::bring_up(&self.spec, &self.births, switches, &mut report, &reporter).await?;
             }
             Step::Cni => {
-                let client = self.control_plane.lock().await.as_ref().map(|plane| plane.client.clone());
+                let client = self.control_plane.lock().await.as_ref().map(|plane| plane.within.clone());
                 let client = client.ok_or_else(|| no_cluster("install Cilium"))?;
                 let Some(version) = self.spec.cilium.as_deref() else { return Err(no_cilium()) };
                 let bgp = self.spec.bgp.then_some(&self.spec.bgp_settings);
@@ -200,7 +212,7 @@ impl World {
     pub(crate) async fn agents(&self) -> Agents {
         let agents = self.agents.lock().await;
         let told = agents.iter().filter_map(|agent| Some((agent.node.clone(), agent.status.clone()?)));
-        Agents::new(told.collect())
+        Agents::new(told.collect(), agents.iter().find_map(|agent| agent.operator.clone()))
     }
 
     /// Ends every node; what goes wrong with one does not keep the others.
@@ -216,6 +228,9 @@ impl World {
             living.iter().zip(ended).filter_map(|(node, ended)| ended.err().map(|error| (node, error)))
         {
             tracing::warn!(node = %node.name, %error, "a node did not end cleanly");
+        }
+        if let Err(error) = self.housing.end().await {
+            tracing::warn!(%error, "the container engine did not remove everything");
         }
     }
 }

@@ -8,6 +8,7 @@ use std::fmt::Display;
 use std::net::IpAddr;
 
 use fabric_harness::router::{Origin, Path, Rib};
+use ipnet::IpNet;
 
 use super::prefixes::number_of;
 use super::rib::RibSpec;
@@ -40,7 +41,10 @@ pub(super) fn by_path(
         let before = lines.len();
         let mut note = |line: String| lines.push(format!("{named}: {line}"));
         match seen.best(&named.value) {
-            None => note("the table has no best path to it".to_owned()),
+            None => note(match unused(seen, &named.value, resolver) {
+                None => "the table does not have it".to_owned(),
+                Some(why) => format!("the table has it and cannot use it: {why}"),
+            }),
             Some(best) if !wanted.of_all() => each(wanted, &hops, best, resolver, &mut note),
             Some(_) => {
                 let in_use: Vec<&Path> = seen.in_use(&named.value).collect();
@@ -56,6 +60,24 @@ pub(super) fn by_path(
     }
     let phrase = format!("{right} of {} by that path", number_of(prefixes.len(), spec.family));
     Ok(Verdict::of(&spec.router, wanted.phrase(), phrase, lines))
+}
+
+/// Why a prefix that a table has is not used, path by path; `None` when the table does not have it, or uses it.
+pub(super) fn unused(seen: &Rib, prefix: &IpNet, resolver: &dyn Resolver) -> Option<String> {
+    let paths = seen.routes.get(prefix).filter(|paths| !paths.is_empty())?;
+    if seen.best(prefix).is_some() {
+        return None;
+    }
+    let why = |path: &Path| {
+        let unreachable = path.next_hop().filter(|hop| hop.accessible == Some(false));
+        let why = match unreachable {
+            Some(hop) => format!("its next hop {} cannot be reached", known_as(resolver, hop.ip)),
+            None if path.valid => "it was not chosen".to_owned(),
+            None => "the router calls it invalid".to_owned(),
+        };
+        format!("the path from {}: {why}", path.peer)
+    };
+    Some(paths.iter().map(why).collect::<Vec<_>>().join("; "))
 }
 
 /// What must hold of one path.

@@ -4,30 +4,12 @@ use std::net::Ipv4Addr;
 
 use fabric_harness::lab::yaml::{Diagnostics, FromTree, parse};
 use fabric_harness::router::{NextHop, PathPeer, PathSource};
-use ipnet::IpNet;
 use rstest::rstest;
 
 use super::*;
+use crate::checks::literal::Literal;
 use crate::checks::{RibFact, judge_rib};
-use crate::expect::{Expect, Named, WantedFamily};
-
-struct Literal;
-
-impl Resolver for Literal {
-    fn prefixes(&self, symbol: &Symbol) -> Result<Vec<Named<IpNet>>, Unresolved> {
-        match symbol {
-            Symbol::Prefix(prefix) => Ok(vec![Named { value: *prefix, name: prefix.to_string() }]),
-            other => Err(Unresolved::Never { symbol: other.clone(), why: "only literals here".into() }),
-        }
-    }
-
-    fn addresses(&self, symbol: &Symbol) -> Result<Vec<Named<IpAddr>>, Unresolved> {
-        match symbol {
-            Symbol::Address(address) => Ok(vec![Named { value: *address, name: address.to_string() }]),
-            other => Err(Unresolved::Never { symbol: other.clone(), why: "only literals here".into() }),
-        }
-    }
-}
+use crate::expect::{Expect, WantedFamily};
 
 fn by(number: u8, best: bool) -> Path {
     let address: IpAddr = [10, 0, 0, number].into();
@@ -114,4 +96,32 @@ fn paths_are_judged(#[case] path: &str, #[case] difference: &str) {
 #[case("{ communities: ['1:1', '2:2'] }", "with communities 1:1, 2:2")]
 fn a_path_reads_as_a_phrase(#[case] path: &str, #[case] phrase: &str) {
     assert_eq!(wanted(path).phrase(), phrase);
+}
+
+#[rstest]
+#[case::next_hop(false, Some(false), "its next hop 10.0.0.0 (not known to the fabric) cannot be reached")]
+#[case::otherwise(false, Some(true), "the router calls it invalid")]
+#[case::not_chosen(true, None, "it was not chosen")]
+fn what_is_there_and_not_usable_is_not_called_missing(
+    #[case] valid: bool,
+    #[case] accessible: Option<bool>,
+    #[case] why: &str,
+) {
+    let mut path = by(0, false);
+    path.valid = valid;
+    path.next_hops[0].accessible = accessible;
+    let prefix = Symbol::parse("192.0.2.1/32").unwrap();
+    let seen = Rib { routes: [("192.0.2.1/32".parse().unwrap(), vec![path])].into(), ..rib() };
+    let judged = |fact| {
+        let spec = RibSpec { router: "router0".into(), family: WantedFamily::Ipv4, fact };
+        judge_rib(&spec, &seen, &Literal).failure_text()
+    };
+    let set = judged(RibFact::Contains(vec![prefix.clone()]));
+    let said = format!("there, but not usable: 192.0.2.1/32: the path from net0 (tor0): {why}");
+    assert!(set.contains(&said) && !set.contains("missing"), "{set}");
+    let path = judged(RibFact::Path { prefix, path: Box::new(wanted("{ from: tor0 }")) });
+    assert!(
+        path.contains(&format!("the table has it and cannot use it: the path from net0 (tor0): {why}")),
+        "{path}"
+    );
 }

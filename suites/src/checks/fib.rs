@@ -76,7 +76,7 @@ fn set(
         .filter(|prefix| family.holds(prefix) && !is_plumbing(prefix) && !own.contains(prefix))
         .copied()
         .collect();
-    let (lines, phrase) = difference(&wanted, &there, exact, resolver);
+    let (lines, phrase) = difference(&wanted, &there, exact, resolver, |_| None);
     let exactly = if exact { "exactly " } else { "" };
     let mut expected = format!("{exactly}{}", number_of_routes(wanted.len(), family));
     if local > 0 {

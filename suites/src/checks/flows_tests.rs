@@ -1,25 +1,10 @@
 //! Two ways through a fabric, and flows that use one of them or both.
 
 use fabric_harness::probe::HopKind;
-use ipnet::IpNet;
 
 use super::*;
-use crate::expect::{Named, Prober, Symbol, Unresolved};
-
-struct Literal;
-
-impl Resolver for Literal {
-    fn prefixes(&self, symbol: &Symbol) -> Result<Vec<Named<IpNet>>, Unresolved> {
-        Err(Unresolved::Never { symbol: symbol.clone(), why: "addresses only".into() })
-    }
-
-    fn addresses(&self, symbol: &Symbol) -> Result<Vec<Named<IpAddr>>, Unresolved> {
-        match symbol {
-            Symbol::Address(address) => Ok(vec![Named { value: *address, name: address.to_string() }]),
-            other => Err(Unresolved::Never { symbol: other.clone(), why: "only literals here".into() }),
-        }
-    }
-}
+use crate::checks::literal::Literal;
+use crate::expect::{Prober, Symbol};
 
 fn spec() -> PathSpec {
     let hops = ["fd00::1", "{fd00::a|fd00::b}", "fd00::9"];

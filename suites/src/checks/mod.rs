@@ -21,6 +21,8 @@ mod session;
 mod verdict;
 
 #[cfg(test)]
+mod literal;
+#[cfg(test)]
 mod recorded;
 #[cfg(test)]
 mod tests;
@@ -35,7 +37,7 @@ pub use lines::{LineSeen, LinesSpec, judge_lines};
 pub use nodes::{NodeFact, NodeSpec, judge_nodes};
 pub use path::{PathSpec, judge_path};
 pub use pods::{PodFact, PodSpec, judge_pod};
-pub use prospects::{FarEnd, never_up};
+pub use prospects::{FarEnd, link_down, never_carries, never_up, unsaid};
 pub use reach::{ReachFact, ReachSpec, judge_reach};
 pub use rib::{RibFact, RibSpec, judge_rib};
 use same::label_difference;

@@ -57,17 +57,22 @@ pub(super) fn number_of(count: usize, family: WantedFamily) -> String {
     counted(count, &format!("{adjective}prefix"), &format!("{adjective}prefixes"))
 }
 
-/// Compares a wanted set with what a table holds: the lines of the difference, and a phrase for what was seen.
+/// Compares a wanted set with what a table holds: the lines of the difference, and a phrase for what was seen. `unused`
+/// says why a prefix that the table has nevertheless is not among the seen.
 pub(super) fn difference(
     wanted: &Wanted,
     seen: &BTreeSet<IpNet>,
     exact: bool,
     resolver: &dyn Resolver,
+    unused: impl Fn(&IpNet) -> Option<String>,
 ) -> (Vec<String>, String) {
     let all: BTreeSet<IpNet> = wanted.prefixes().collect();
     let sets = compare(&all, seen);
-    let mut lines: Vec<String> =
-        sets.missing.iter().map(|prefix| format!("missing: {}", wanted.named(**prefix))).collect();
+    let line = |prefix: &&IpNet| match unused(prefix) {
+        None => format!("missing: {}", wanted.named(**prefix)),
+        Some(why) => format!("there, but not usable: {}: {why}", wanted.named(**prefix)),
+    };
+    let mut lines: Vec<String> = sets.missing.iter().map(line).collect();
     let mut phrase = format!("{} of {} prefixes", sets.common, wanted.len());
     if exact && !sets.unexpected.is_empty() {
         let too_many = |prefix: &&IpNet| format!("unexpected: {}", prefix_known_as(resolver, **prefix));

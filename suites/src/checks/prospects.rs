@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use fabric_harness::router::{Session, SessionType};
+use fabric_harness::router::{Family, Link, Session, SessionType};
 use fabric_harness::runtime::keeper::AgentNeighbor;
 
 use super::verdict::listed;
@@ -22,10 +22,21 @@ pub struct FarEnd<'a> {
     pub neighbors: &'a [AgentNeighbor],
     /// What is wrong with it, in its own words.
     pub problems: &'a [String],
+    /// Why it does not say more though nothing is wrong, in its own words.
+    pub silences: &'a [String],
+}
+
+impl FarEnd<'_> {
+    fn says(&self) -> String {
+        let all = self.problems.iter().chain(self.silences);
+        all.map(|word| format!("; it says: {word}")).collect()
+    }
 }
 
 /// FRR counts the age of its last reset in whole seconds.
 const RESOLUTION: Duration = Duration::from_secs(1);
+/// After this long a router has been read anew, whatever was done to it before.
+const FRESH: Duration = Duration::from_secs(2);
 
 /// Why a session cannot come up as things are; `None` when it is up, or may come up.
 ///
@@ -51,10 +62,9 @@ pub fn never_up(
         None => {
             let others = far.neighbors.iter().map(|neighbor| neighbor.address.to_string());
             let whom = if far.neighbors.is_empty() { "nobody".to_owned() } else { listed(others) };
-            let problems: String =
-                far.problems.iter().map(|problem| format!("; it says: {problem}")).collect();
+            let says = far.says();
             Some(format!(
-                "Cilium on {node} has acted on the newest policies and peers with {whom}, not with {router}{problems}"
+                "Cilium on {node} has acted on the newest policies and peers with {whom}, not with {router}{says}"
             ))
         }
         Some(AgentNeighbor { asn, local_asn, .. }) => {
@@ -78,6 +88,61 @@ pub fn never_up(
     }
 }
 
+/// Why no session can come up over an interface of a router: links of a lab come up when it is brought up, not later.
+pub fn link_down(router: &str, interface: &str, links: &[Link]) -> Option<String> {
+    let Some(link) = links.iter().find(|link| link.name == interface) else {
+        return Some(format!("{router} has no interface {interface}"));
+    };
+    if !link.up {
+        Some(format!("{router} has switched {interface} off (`ip link set {interface} up` switches it on)"))
+    } else if !link.carrier {
+        Some(format!("{interface} of {router} has no carrier: the other end of the link is off, or gone"))
+    } else {
+        None
+    }
+}
+
+/// Why a session that is up will not carry a family: families are told in the OPEN (RFC 4760), and an end that is not
+/// configured for one does not tell it.
+pub fn never_carries(
+    router: &str,
+    session: &Session,
+    wanted: &Family,
+    own: &[IpAddr],
+    far: Option<&FarEnd<'_>>,
+    still: Duration,
+) -> Option<String> {
+    let name = match wanted {
+        Family::Ipv4Unicast => "ipv4/unicast",
+        Family::Ipv6Unicast => "ipv6/unicast",
+        Family::Other(_) => return None,
+    };
+    if !session.is_up() || still < FRESH {
+        return None;
+    }
+    let state = session.families.get(wanted);
+    if state.is_none() {
+        return Some(format!("{router} has not activated {name} for {}", session.neighbor));
+    }
+    let far = far?;
+    let neighbor = far.neighbors.iter().find(|neighbor| own.contains(&neighbor.address))?;
+    let lacks = !neighbor.families.is_empty() && !neighbor.families.iter().any(|family| family == name);
+    let settled = far.settled.is_some_and(|settled| settled >= FRESH);
+    (settled && lacks && !state?.negotiated).then(|| {
+        let spoken = listed(neighbor.families.iter().cloned());
+        format!("Cilium on {} speaks {spoken} with {router}, not {name}", far.node)
+    })
+}
+
+/// What a settled Cilium gives as reasons for saying nothing, for a check that misses routes.
+pub fn unsaid(far: &FarEnd<'_>) -> Option<String> {
+    far.settled?;
+    let mut all = far.problems.iter().chain(far.silences).peekable();
+    all.peek()?;
+    let words: Vec<&str> = all.map(String::as_str).collect();
+    Some(format!("Cilium on {} says: {}", far.node, words.join("; ")))
+}
+
 /// An OPEN that was refused for its AS number (RFC 4271, section 6.2) since things are as they are: the next one will be.
 fn refused(router: &str, session: &Session, since: Duration) -> Option<String> {
     const BAD_PEER_AS: (u8, u8) = (2, 2);
@@ -93,7 +158,7 @@ fn refused(router: &str, session: &Session, since: Duration) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use fabric_harness::router::{Reset, SessionState};
+    use fabric_harness::router::{FamilyState, Reset, SessionState};
     use rstest::rstest;
 
     use super::super::tests::session;
@@ -112,7 +177,7 @@ mod tests {
     }
 
     fn far(neighbors: &[AgentNeighbor]) -> FarEnd<'_> {
-        FarEnd { node: "worker", settled: Some(LONG), neighbors, problems: &[] }
+        FarEnd { node: "worker", settled: Some(LONG), neighbors, problems: &[], silences: &[] }
     }
 
     fn own() -> Vec<IpAddr> {
@@ -120,7 +185,8 @@ mod tests {
     }
 
     fn cilium(address: &str, asn: u32, local_asn: u32) -> Vec<AgentNeighbor> {
-        vec![AgentNeighbor { address: address.parse().unwrap(), asn, local_asn }]
+        let families = vec!["ipv4/unicast".to_owned()];
+        vec![AgentNeighbor { address: address.parse().unwrap(), asn, local_asn, families }]
     }
 
     #[rstest]
@@ -180,6 +246,51 @@ mod tests {
         assert!(why.contains("peers with nobody") && why.contains("it says: policies a, b"), "{why}");
     }
 
+    #[test]
+    fn a_node_that_nobody_wants_anything_of_says_so() {
+        let silences = vec!["no CiliumBGPClusterConfig selects the node".to_owned()];
+        let far = FarEnd { silences: &silences, ..far(&[]) };
+        let why = never_up("tor0", &down(), &own(), Some(&far), LONG).unwrap();
+        assert!(why.contains("peers with nobody") && why.contains("no CiliumBGPClusterConfig"), "{why}");
+        assert_eq!(
+            unsaid(&far).as_deref(),
+            Some("Cilium on worker says: no CiliumBGPClusterConfig selects the node")
+        );
+        assert_eq!(unsaid(&FarEnd { settled: None, ..far.clone() }), None, "it may still change its mind");
+        assert_eq!(unsaid(&FarEnd { silences: &[], ..far }), None);
+    }
+
+    #[rstest]
+    #[case::cilium_does_not(
+        Family::Ipv6Unicast,
+        true,
+        Some("Cilium on worker speaks ipv4/unicast with tor0, not ipv6/unicast")
+    )]
+    #[case::the_router_does_not(Family::Ipv6Unicast, false, Some("tor0 has not activated ipv6/unicast"))]
+    #[case::both_do(Family::Ipv4Unicast, true, None)]
+    fn a_family_that_one_end_has_not_is_not_carried(
+        #[case] wanted: Family,
+        #[case] activated: bool,
+        #[case] expected: Option<&str>,
+    ) {
+        let neighbors = cilium("10.0.0.1", 65010, 65010);
+        let mut up = Session { state: SessionState::Established, ..down() };
+        up.families.clear();
+        if activated {
+            let negotiated = wanted == Family::Ipv4Unicast;
+            up.families.insert(wanted.clone(), FamilyState { negotiated, ..FamilyState::default() });
+        }
+        let far = far(&neighbors);
+        let why = never_carries("tor0", &up, &wanted, &own(), Some(&far), LONG);
+        match expected {
+            None => assert_eq!(why, None),
+            Some(expected) => assert!(why.as_ref().is_some_and(|why| why.contains(expected)), "{why:?}"),
+        }
+        assert_eq!(never_carries("tor0", &up, &wanted, &own(), Some(&far), Duration::ZERO), None);
+        let down = Session { state: SessionState::Active, ..up };
+        assert_eq!(never_carries("tor0", &down, &wanted, &own(), Some(&far), LONG), None);
+    }
+
     #[rstest]
     #[case::since_things_are_so((2, 2), 10, 60, true)]
     #[case::before_they_were_so((2, 2), 59, 60, false)]
@@ -199,6 +310,25 @@ mod tests {
         let session = Session { last_reset: Some(reset), ..down() };
         let why = never_up("router0", &session, &own(), None, Duration::from_secs(still));
         assert_eq!(why.is_some(), proven, "{why:?}");
+    }
+
+    #[rstest]
+    #[case::all_well("net0", true, true, None)]
+    #[case::off("net0", false, false, Some("tor0 has switched net0 off"))]
+    #[case::far_end_off("net0", true, false, Some("net0 of tor0 has no carrier"))]
+    #[case::no_such("net7", true, true, Some("tor0 has no interface net7"))]
+    fn nothing_comes_up_over_a_link_that_is_down(
+        #[case] interface: &str,
+        #[case] up: bool,
+        #[case] carrier: bool,
+        #[case] wanted: Option<&str>,
+    ) {
+        let links = [Link { index: 2, name: "net0".into(), up, carrier, mtu: 9500 }];
+        let why = link_down("tor0", interface, &links);
+        match wanted {
+            None => assert_eq!(why, None),
+            Some(wanted) => assert!(why.as_ref().is_some_and(|why| why.contains(wanted)), "{why:?}"),
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use fabric_harness::router::Rib;
 use ipnet::IpNet;
 use serde_json::json;
 
-use super::attributes::by_path;
+use super::attributes::{by_path, unused};
 use super::prefixes::{Wanted, difference, number_of};
 use super::verdict::{Verdict, listed};
 use crate::expect::{Resolver, Symbol, Unresolved, WantedFamily, WantedPath, prefix_known_as};
@@ -52,9 +52,10 @@ pub fn judge_rib(spec: &RibSpec, seen: &Rib, resolver: &dyn Resolver) -> Verdict
     let (router, family) = (spec.router.as_str(), spec.family);
     let best: BTreeSet<IpNet> = seen.best_prefixes(family == WantedFamily::Ipv6).copied().collect();
     let judged = match &spec.fact {
-        RibFact::Exactly { prefixes, count } => exactly(spec, prefixes, *count, &best, resolver),
+        RibFact::Exactly { prefixes, count } => exactly(spec, prefixes, *count, &best, seen, resolver),
         RibFact::Contains(prefixes) => Wanted::resolve(prefixes, family, resolver).map(|wanted| {
-            let (lines, phrase) = difference(&wanted, &best, false, resolver);
+            let (lines, phrase) =
+                difference(&wanted, &best, false, resolver, |prefix| unused(seen, prefix, resolver));
             Verdict::of(router, number_of(wanted.len(), family), phrase, lines)
         }),
         RibFact::Lacks(prefixes) => lacks(spec, prefixes, &best, resolver),
@@ -88,15 +89,18 @@ fn exactly(
     prefixes: &[Symbol],
     count: Option<usize>,
     best: &BTreeSet<IpNet>,
+    seen: &Rib,
     resolver: &dyn Resolver,
 ) -> Result<Verdict, Unresolved> {
     let wanted = Wanted::resolve(prefixes, spec.family, resolver)?;
-    let (mut lines, phrase) = difference(&wanted, best, true, resolver);
+    let (mut lines, mut phrase) =
+        difference(&wanted, best, true, resolver, |prefix| unused(seen, prefix, resolver));
     if let Some(count) = count.filter(|count| *count != wanted.len()) {
         lines.push(format!(
             "the expectation stands for {} prefixes on this fabric, not {count}",
             wanted.len()
         ));
+        phrase.push_str(&format!(", where {count} are expected"));
     }
     let expected = format!("exactly {}", number_of(count.unwrap_or(wanted.len()), spec.family));
     Ok(Verdict::of(&spec.router, expected, phrase, lines))

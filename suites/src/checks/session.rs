@@ -91,8 +91,13 @@ pub fn judge_session(spec: &SessionSpec, seen: &Sessions, resolver: &dyn Resolve
             match find(neighbor, seen, resolver) {
                 Err(why) => Verdict::unresolved(&subject, expected, &why),
                 Ok(None) => {
-                    let keys = listed(seen.keys());
-                    let line = format!("{router} has no neighbor {neighbor}; it has {keys}");
+                    let line = if seen.is_empty() {
+                        format!(
+                            "{router} has no BGP neighbors at all: its daemon has no configuration, or was started again and has lost it"
+                        )
+                    } else {
+                        format!("{router} has no neighbor {neighbor}; it has {}", listed(seen.keys()))
+                    };
                     Verdict::of(&subject, expected, "no such neighbor", vec![line])
                 }
                 Ok(Some(session)) => judge_fact(&subject, fact, session).detail(session),
@@ -344,7 +349,7 @@ fn seconds(time: Duration) -> String {
 }
 
 impl WantedFamily {
-    fn family(self) -> Family {
+    pub(crate) fn family(self) -> Family {
         match self {
             Self::Ipv4 => Family::Ipv4Unicast,
             Self::Ipv6 => Family::Ipv6Unicast,

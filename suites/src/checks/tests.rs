@@ -8,32 +8,11 @@ use fabric_harness::probe::{Hop, IcmpError, PingFault, PingReport, Reply, TraceR
 use fabric_harness::router::{
     Family, FamilyState, Link, LinkAddress, Reset, Session, SessionState, SessionType, Sessions,
 };
-use ipnet::IpNet;
 use rstest::rstest;
 
+use super::literal::Literal;
 use super::*;
-use crate::expect::{
-    Named, Neighbor, Prober, Resolver, Symbol, Unresolved, WantedFamily, WantedKind, WantedLink, WantedState,
-};
-
-/// A fabric on which only literals mean something.
-struct Literal;
-
-impl Resolver for Literal {
-    fn prefixes(&self, symbol: &Symbol) -> Result<Vec<Named<IpNet>>, Unresolved> {
-        match symbol {
-            Symbol::Prefix(prefix) => Ok(vec![Named { value: *prefix, name: prefix.to_string() }]),
-            other => Err(Unresolved::Never { symbol: other.clone(), why: "only literals here".into() }),
-        }
-    }
-
-    fn addresses(&self, symbol: &Symbol) -> Result<Vec<Named<IpAddr>>, Unresolved> {
-        match symbol {
-            Symbol::Address(address) => Ok(vec![Named { value: *address, name: address.to_string() }]),
-            other => Err(Unresolved::Never { symbol: other.clone(), why: "only literals here".into() }),
-        }
-    }
-}
+use crate::expect::{Neighbor, Prober, Symbol, WantedFamily, WantedKind, WantedLink, WantedState};
 
 pub(super) fn session() -> Session {
     let family = FamilyState { negotiated: true, accepted: 5, sent: Some(13), end_of_rib_received: true };
@@ -132,6 +111,21 @@ fn a_neighbor_that_is_not_there_names_those_that_are() {
     };
     let verdict = judge_session(&spec, &Sessions::from([("net0".to_owned(), session())]), &Literal);
     assert!(verdict.failure_text().contains("no neighbor net7; it has net0"), "{}", verdict.failure_text());
+}
+
+#[test]
+fn a_router_without_any_neighbor_has_lost_its_configuration() {
+    let spec = SessionSpec::Of {
+        router: "tor0".into(),
+        neighbor: Neighbor::Interface("net0".into()),
+        fact: state(WantedState::Established, 1),
+    };
+    let verdict = judge_session(&spec, &Sessions::new(), &Literal);
+    assert!(
+        verdict.failure_text().contains("tor0 has no BGP neighbors at all"),
+        "{}",
+        verdict.failure_text()
+    );
 }
 
 fn ping(ttls: &[u8], sent: u16) -> PingReport {

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use fabric_suites::run::Home;
 
+use super::exit::Usage;
 use super::{bench, cilium, doctor, down, enter, exit, list, status, test, up};
 
 /// Brings a Cilium BGP fabric up, judges it, and tells what it saw.
@@ -50,10 +52,47 @@ pub(super) struct LabArg {
     pub(super) lab: Option<PathBuf>,
 }
 
+/// Where nodes live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Runtime {
+    /// In namespaces: no root, no engine, no images.
+    Netns,
+    /// In containers of a Docker (or Podman) engine: as root.
+    Docker,
+}
+
+/// Where nodes are to live.
+#[derive(Debug, Clone, Args)]
+pub(super) struct HomeArgs {
+    /// Where nodes live.
+    #[arg(long, value_enum, env = "FABRIC_RUNTIME", default_value_t = Runtime::Netns)]
+    runtime: Runtime,
+    /// Take an image for another, of every tag if none is said: frrouting/frr=fabric/frr (with --runtime docker).
+    #[arg(long = "image", env = "FABRIC_IMAGES", value_name = "NAME=OTHER", value_delimiter = ',')]
+    images: Vec<String>,
+}
+
+impl HomeArgs {
+    fn said(&self) -> Vec<&str> {
+        self.images.iter().map(String::as_str).filter(|image| !image.trim().is_empty()).collect()
+    }
+
+    /// What that is, if the images are pairs.
+    pub(super) fn home(&self) -> Result<Home, Usage> {
+        match self.runtime {
+            Runtime::Netns => Ok(Home::Netns),
+            // An empty variable says nothing.
+            Runtime::Docker => Home::docker(&self.said()).map_err(|why| Usage(format!("--image: {why}"))),
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(super) struct UpArgs {
     #[command(flatten)]
     pub(super) lab: LabArg,
+    #[command(flatten)]
+    pub(super) home: HomeArgs,
     /// Name of the fabric, to have several of one lab side by side.
     #[arg(long)]
     pub(super) name: Option<String>,
@@ -66,6 +105,8 @@ pub(super) struct UpArgs {
 pub(super) struct TestArgs {
     #[command(flatten)]
     pub(super) lab: LabArg,
+    #[command(flatten)]
+    pub(super) home: HomeArgs,
     /// Only checks whose name contains one of these.
     #[arg(long = "only", short = 'o', value_name = "TEXT")]
     pub(super) only: Vec<String>,
@@ -165,6 +206,8 @@ pub(super) struct ListArgs {
 pub(super) struct BenchArgs {
     #[command(flatten)]
     pub(super) lab: LabArg,
+    #[command(flatten)]
+    pub(super) home: HomeArgs,
     /// How many runs.
     #[arg(long, short = 'n', default_value_t = 3)]
     pub(super) runs: u32,

@@ -14,6 +14,7 @@ use super::{exit, pick};
 
 pub(super) async fn run(args: BenchArgs) -> Result<ExitCode> {
     let prepared = run::prepare(&pick::lab(&args.lab)?)?;
+    let home = args.home.home()?;
     let scratch = std::env::temp_dir().join(format!("fabric-bench-{}", std::process::id()));
     let mut records: Vec<Record> = Vec::new();
     say!("run   checks   total     protocol   own");
@@ -30,6 +31,7 @@ pub(super) async fn run(args: BenchArgs) -> Result<ExitCode> {
             name: None,
             report_dir: Some(scratch.clone()),
             runs_dir: scratch.clone(),
+            home: home.clone(),
         };
         let recorder = run::recorder(&prepared, Arc::new(Silent));
         let record = run::run(prepared.clone(), settings, selection, recorder).await.record;

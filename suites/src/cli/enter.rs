@@ -1,5 +1,6 @@
 //! `fabric exec` and `fabric shell`: a command in a node, on the caller's own terminal.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -17,7 +18,9 @@ pub(super) async fn exec(args: ExecArgs) -> Result<ExitCode> {
 }
 
 pub(super) async fn shell(args: ShellArgs) -> Result<ExitCode> {
-    let mut command = Command::new(["bash", "--norc", "-i"]);
+    // What comes through a pipe is a script: a shell that takes it for a person complains of the missing terminal.
+    let words: &[&str] = if std::io::stdin().is_terminal() { &["bash", "--norc", "-i"] } else { &["bash"] };
+    let mut command = Command::new(words.iter().copied());
     command.env.insert("PS1".into(), format!("{}:\\w# ", args.node));
     interact(&args.name, &args.node, command).await
 }

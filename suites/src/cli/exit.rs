@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use fabric_harness::fabric::FabricError;
 use fabric_harness::lab::LoadError;
 
 /// All checks passed, or the command did what it was asked.
@@ -18,8 +19,10 @@ pub(super) fn code_of(error: &anyhow::Error) -> ExitCode {
     let labelled = ["error: ", "warning: "].iter().any(|label| text.starts_with(label));
     let label = if labelled { "" } else { "error: " };
     eprintln!("{label}{text}");
-    let bad_lab = error.downcast_ref::<LoadError>().is_some() || error.downcast_ref::<Usage>().is_some();
-    ExitCode::from(if bad_lab { USAGE } else { ENVIRONMENT })
+    let bad_lab = error.downcast_ref::<LoadError>().is_some();
+    let wrong_name = matches!(error.downcast_ref(), Some(FabricError::NoSuchNode { .. }));
+    let usage = bad_lab || wrong_name || error.downcast_ref::<Usage>().is_some();
+    ExitCode::from(if usage { USAGE } else { ENVIRONMENT })
 }
 
 /// The user asked for something that cannot be.

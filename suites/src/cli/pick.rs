@@ -37,10 +37,15 @@ pub(super) fn state(lab: Option<&Path>, name: &NameArg) -> Result<State> {
         return found.ok_or_else(|| Usage(format!("no fabric named {name} is up{}", up(&known))).into());
     }
     if let Some(lab) = lab {
-        let real = std::fs::canonicalize(lab).with_context(|| format!("find the lab {}", lab.display()))?;
-        let folder =
-            if real.is_file() { real.parent().map(Path::to_path_buf).unwrap_or_default() } else { real };
-        all.retain(|state| state.spec.lab == folder);
+        let folder = folder_of(lab);
+        let called = |state: &State| lab == Path::new(&state.spec.id);
+        if all.iter().any(|state| state.spec.lab == folder) {
+            all.retain(|state| state.spec.lab == folder);
+        } else if all.iter().any(called) {
+            all.retain(called);
+        } else {
+            return Err(Usage(format!("no fabric of the lab {} is up{}", lab.display(), up(&known))).into());
+        }
     }
     let lasting: Vec<&State> = all.iter().filter(|state| !state.spec.ephemeral).collect();
     match (lasting.as_slice(), all.as_slice()) {
@@ -49,6 +54,15 @@ pub(super) fn state(lab: Option<&Path>, name: &NameArg) -> Result<State> {
         ([], []) => Err(none().into()),
         _ => Err(Usage(format!("several fabrics are up: say which with `--name`{}", up(&known))).into()),
     }
+}
+
+/// The folder of a lab, which may be there no more: then as the words say it.
+fn folder_of(lab: &Path) -> PathBuf {
+    let real =
+        std::fs::canonicalize(lab).or_else(|_| std::path::absolute(lab)).unwrap_or_else(|_| lab.into());
+    // `a/b/` and `a/b` are one folder, whether it is there or not.
+    let real: PathBuf = real.components().collect();
+    if real.is_file() { real.parent().map(Path::to_path_buf).unwrap_or_default() } else { real }
 }
 
 /// A handle on the fabric that is meant.

@@ -32,6 +32,7 @@ pub(super) async fn run(args: TestArgs) -> Result<ExitCode> {
         name: args.name.clone(),
         report_dir: args.report_dir.clone(),
         runs_dir: "target/fabric".into(),
+        home: args.home.home()?,
     };
     let mut selection = Selection::new();
     let mut listeners = Vec::new();

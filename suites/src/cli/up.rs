@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use fabric_harness::fabric::Fabric;
+use fabric_harness::lab::yaml::nearest;
 use fabric_harness::runtime::keeper::State;
 use fabric_reports::Screen;
 use fabric_reports::progress::on_stderr;
@@ -22,11 +23,12 @@ pub(super) async fn run(args: UpArgs) -> Result<ExitCode> {
     let prepared = run::prepare(&shown)?;
     let last = last_phase(&prepared, args.to.as_deref())?;
     let id = args.name.clone().unwrap_or_else(|| prepared.lab.name.clone());
+    let home = args.home.home()?;
     let started = std::time::Instant::now();
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let (fabric, unsettled) = tokio::select! {
-        up = run::bring_up(&prepared, &id, last.as_deref(), on_stderr(Screen::Ours)) => up?,
+        up = run::bring_up(&prepared, &id, last.as_deref(), home, on_stderr(Screen::Ours)) => up?,
         _ = interrupt.recv() => return interrupted(&id).await,
         _ = terminate.recv() => return interrupted(&id).await,
     };
@@ -40,7 +42,11 @@ fn last_phase(prepared: &Prepared, named: Option<&str>) -> Result<Option<String>
     let names: Vec<&str> = prepared.plan.iter().map(|phase| phase.name.as_str()).collect();
     match named {
         Some(name) if names.contains(&name) => Ok(Some(name.to_owned())),
-        Some(name) => Err(Usage(format!("the lab has no phase {name}; it has {}", names.join(", "))).into()),
+        Some(name) => {
+            let near = nearest(name, names.iter().copied());
+            let aside = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
+            Err(Usage(format!("the lab has no phase {name}{aside}; it has {}", names.join(", "))).into())
+        }
         None => {
             let brings_up =
                 |phase: &&PlannedPhase| phase.actions.iter().any(|action| matches!(action, Action::Up(_)));
@@ -83,12 +89,7 @@ fn print(prepared: &Prepared, shown: &Path, state: &State, unsettled: &[String],
             say!("  kubectl apply -f {file}");
         }
     }
-    let router = prepared
-        .lab
-        .topology
-        .nodes
-        .iter()
-        .find_map(|node| Some((node, node.routing()?)));
+    let router = prepared.lab.topology.nodes.iter().find_map(|node| Some((node, node.routing()?)));
     if let Some((router, routing)) = router {
         say!("  {fabric} exec {name}{} -- {}", router.name, routing.shows_table());
     }

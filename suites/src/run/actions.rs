@@ -33,7 +33,12 @@ impl Actor {
 
     /// Does one action of a phase, as a step of the record.
     pub(super) async fn act(&self, phase: &str, action: &Action) -> Result<(), ActionError> {
-        let step = self.recorder.step(describe(action), phase);
+        let what = match action {
+            // Of a fabric that was found, the keeper only tells again how it came up.
+            Action::Up(up) if !self.fresh => format!("look at the {} that is up", up.as_str()),
+            action => describe(action),
+        };
+        let step = self.recorder.step(what, phase);
         let done = match action {
             Action::Up(up) => self.bring_up(phase, *up).await,
             Action::Apply(all) => {

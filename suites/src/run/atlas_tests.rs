@@ -7,7 +7,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::expect::{Expect, WantedFamily};
+use crate::expect::{Expect, Resolver, WantedFamily};
 
 fn object<K: serde::de::DeserializeOwned>(value: Value) -> K {
     serde_json::from_value(value).unwrap()
@@ -53,6 +53,7 @@ fn atlas() -> Atlas {
         ]),
         agents: None,
         policies: None,
+        second: None,
         floors: BTreeMap::new(),
     }
 }

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use fabric_harness::fabric::Fabric;
 use fabric_harness::lab::Step;
@@ -32,6 +33,9 @@ pub enum Outcome {
     /// It cannot be asked of this fabric any more; the text says why.
     Skipped(String),
 }
+
+/// How long after its last word a killed process may take to be gone; the system does it in milliseconds, if it has time.
+const ENDING: Duration = Duration::from_secs(1);
 
 /// The checks that are wanted, each with whom to tell.
 pub type Selection = BTreeMap<String, oneshot::Sender<Outcome>>;
@@ -106,7 +110,15 @@ impl Engine {
         }
     }
 
-    /// Runs what is wanted, and of the rest what it stands on. Returns when the last wanted check has its outcome.
+    /// Whether an action failed because the keeper has gone. Connections to a killed keeper end a moment before it does, so
+    /// which of the two is noticed first is chance.
+    async fn lost(&self, error: &ActionError) -> bool {
+        let told_by_it = !matches!(error, ActionError::Command { .. });
+        told_by_it && tokio::time::timeout(ENDING, self.context.fabric.gone()).await.is_ok()
+    }
+
+    /// Runs what is wanted, and of the rest what it stands on. Returns when the last wanted check has its outcome; never,
+    /// if the keeper goes: whoever waits for this waits for [`Fabric::gone`], too.
     pub async fn run(&self) {
         let wanted = self.wanted();
         let needed =
@@ -129,6 +141,7 @@ impl Engine {
                         .await;
                     guard.done();
                 }
+                Err(error) if self.lost(&error).await => std::future::pending().await,
                 Err(error) => {
                     let why = format!("the phase {} could not be reached: {error}", phase.name);
                     self.recorder.bring_up_failed(&phase.name, error.to_string());

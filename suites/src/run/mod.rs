@@ -5,18 +5,23 @@ mod atlas;
 mod attempt;
 mod deadline;
 mod engine;
+mod home;
 mod observe;
+mod prepare;
 mod probes;
 mod prospects;
 mod session;
 mod states;
 mod trials;
+mod up;
 mod view;
 
 pub use actions::ActionError;
 pub use engine::{Engine, Outcome, Selection};
+pub use home::Home;
+pub use prepare::{Prepared, prepare};
 pub use session::{
-    Begin, Finished, NOT_MODELLED, Prepared, RunError, RunSettings, VERSION, bring_up, find, keeper_spec,
-    needs, prepare, recorder, run,
+    Begin, Finished, NOT_MODELLED, RunError, RunSettings, VERSION, find, keeper_spec, needs, recorder, run,
 };
 pub use trials::main;
+pub use up::bring_up;

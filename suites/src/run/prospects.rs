@@ -8,12 +8,12 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use fabric_harness::lab::{NetworkMode, NodeSpec, Routing};
-use fabric_harness::router::{Session, Sessions, Snapshot};
+use fabric_harness::router::{Change, Family, Observer, Session, Sessions, Snapshot};
 
 use super::atlas::Atlas;
 use super::attempt::neighbor_of;
 use super::observe::Context;
-use crate::checks::{FarEnd, SessionFact, SessionSpec, never_up};
+use crate::checks::{FarEnd, SessionFact, SessionSpec, link_down, never_carries, never_up, unsaid};
 use crate::expect::WantedState;
 use crate::plan::{CheckSpec, PlannedCheck};
 
@@ -46,15 +46,27 @@ impl Default for Stillness {
 pub(super) async fn of(context: &Context, check: &PlannedCheck) -> Prospect {
     let atlas = context.view.now();
     match &check.spec {
-        CheckSpec::Session(spec @ SessionSpec::Of { router, fact, .. }) if wants_it_up(fact) => {
-            let Some(sessions) = sessions(context, router).await else { return Prospect::Open };
-            let Some(session) = neighbor_of(context, spec).and_then(|key| sessions.get(&key).cloned()) else {
-                return Prospect::Open;
+        CheckSpec::Session(spec @ SessionSpec::Of { router, fact, .. }) => {
+            let Some(sessions) = sessions(context, router).await else {
+                return gone(context, router).await.map_or(Prospect::Open, Prospect::Never);
             };
-            if session.is_up() {
-                return quiet(context, &atlas).await;
+            let Some(neighbor) = neighbor_of(context, spec) else { return Prospect::Open };
+            let Some(session) = sessions.get(&neighbor) else {
+                return absent(context, router, &neighbor).await;
+            };
+            if !wants_it_up(fact) {
+                return Prospect::Open;
             }
-            hopeless(context, &atlas, router, &session).map_or(Prospect::Open, Prospect::Never)
+            if session.is_up() {
+                let lacking = families(fact)
+                    .into_iter()
+                    .find_map(|family| lacks(context, &atlas, router, session, &family));
+                return match lacking {
+                    Some(why) => Prospect::Never(why),
+                    None => quiet(context, &atlas).await,
+                };
+            }
+            hopeless(context, &atlas, router, session).await.map_or(Prospect::Open, Prospect::Never)
         }
         CheckSpec::Rib(_) | CheckSpec::Fib(_) => quiet(context, &atlas).await,
         _ => Prospect::Open,
@@ -74,6 +86,17 @@ fn wants_it_up(fact: &SessionFact) -> bool {
     }
 }
 
+/// The families that a fact can be so of only if the session carries them.
+fn families(fact: &SessionFact) -> Vec<Family> {
+    match fact {
+        SessionFact::Families(wanted) => wanted.iter().map(|family| family.family()).collect(),
+        SessionFact::Received { family, count } | SessionFact::Sent { family, count } if *count > 0 => {
+            vec![family.family()]
+        }
+        _ => Vec::new(),
+    }
+}
+
 async fn sessions(context: &Context, router: &str) -> Option<Arc<Sessions>> {
     snapshot(context, router).await?.sessions.as_ref().ok().cloned()
 }
@@ -87,29 +110,111 @@ fn stillness(context: &Context) -> Stillness {
     *context.stillness.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// How long a router must have been as it is before what its configuration lacks will not come: a daemon that was
+/// started again is given what is on file within seconds.
+const CONFIGURED: Duration = Duration::from_secs(30);
+
+/// Since when nothing has been done to the fabric and nothing has moved on a router.
+fn still(context: &Context, observer: &Observer) -> Duration {
+    let still = stillness(context).since.elapsed();
+    // A clock that was set back is no proof of stillness.
+    let ago = |change: &Change| (chrono::Utc::now() - change.at).to_std().unwrap_or_default();
+    observer.changes().last().map_or(still, |change| still.min(ago(change)))
+}
+
+/// That a node is not there any more: none comes back by itself.
+async fn gone(context: &Context, name: &str) -> Option<String> {
+    let node = context.fabric.node(name).await.ok()?;
+    node.gone().await.then(|| format!("{name} is gone: its first process has ended, and everything in it"))
+}
+
+/// A neighbor that a router's configuration does not have.
+async fn absent(context: &Context, router: &str, neighbor: &str) -> Prospect {
+    let Ok(observer) = context.fabric.observer(router).await else { return Prospect::Open };
+    match CONFIGURED.checked_sub(still(context, &observer)) {
+        Some(rest) if !rest.is_zero() => Prospect::After(rest),
+        _ => Prospect::Never(format!(
+            "{router} is not configured with a neighbor {neighbor}, and nothing of this lab does it any more"
+        )),
+    }
+}
+
 /// Why a session of a router cannot come up as things are.
-fn hopeless(context: &Context, atlas: &Atlas, router: &str, session: &Session) -> Option<String> {
-    let own: Vec<IpAddr> = atlas
-        .interfaces
-        .get(router)
-        .iter()
-        .flat_map(|seen| &seen.addresses)
-        .map(|address| address.address.addr())
-        .collect();
+async fn hopeless(context: &Context, atlas: &Atlas, router: &str, session: &Session) -> Option<String> {
+    if let Some(interface) = &session.interface {
+        let links =
+            atlas.interfaces.get(router).map(|seen| seen.links.as_slice()).filter(|all| !all.is_empty());
+        if let Some(why) = links.and_then(|links| link_down(router, interface, links)) {
+            return Some(why);
+        }
+        if let Some(far) = atlas.router_over(router, interface)
+            && let Some(why) = far_router(context, far).await
+        {
+            return Some(why);
+        }
+    }
+    let own = addresses(atlas, router);
     let node = session.address.and_then(|address| atlas.node_with(address));
     let still = stillness(context).since.elapsed();
     let Some(node) = node else { return never_up(router, session, &own, None, still) };
+    if let Some(why) = gone(context, node).await {
+        return Some(why);
+    }
+    never_up(router, session, &own, Some(&far_end(atlas, node)?), still)
+}
+
+/// Why a session that is up does not carry a family, as things are.
+fn lacks(
+    context: &Context,
+    atlas: &Atlas,
+    router: &str,
+    session: &Session,
+    family: &Family,
+) -> Option<String> {
+    let own = addresses(atlas, router);
+    let node = session.address.and_then(|address| atlas.node_with(address));
+    let far = node.and_then(|node| far_end(atlas, node));
+    never_carries(router, session, family, &own, far.as_ref(), stillness(context).since.elapsed())
+}
+
+fn addresses(atlas: &Atlas, router: &str) -> Vec<IpAddr> {
+    let seen = atlas.interfaces.get(router).into_iter().flat_map(|seen| &seen.addresses);
+    seen.map(|address| address.address.addr()).collect()
+}
+
+/// Cilium on a node; none where another speaker may answer for it.
+fn far_end<'a>(atlas: &'a Atlas, node: &'a str) -> Option<FarEnd<'a>> {
     if others_speak(atlas, node) {
         return None;
     }
     let agent = atlas.agents.iter().flatten().find(|agent| agent.info.node == node)?;
-    let far = FarEnd {
+    Some(FarEnd {
         node,
         settled: agent.settled.map(|since| since.elapsed()),
         neighbors: &agent.info.neighbors,
         problems: &agent.info.problems,
-    };
-    never_up(router, session, &own, Some(&far), still)
+        silences: &agent.info.silences,
+    })
+}
+
+/// Why a router at the other end of a link answers no OPEN: it is gone, or has no BGP at all.
+async fn far_router(context: &Context, far: &str) -> Option<String> {
+    if let Some(why) = gone(context, far).await {
+        return Some(why);
+    }
+    let observer = context.fabric.observer(far).await.ok()?;
+    if still(context, &observer) < CONFIGURED {
+        return None;
+    }
+    // Nobody may have listened to it: it is read now.
+    let snapshot = observer.now().await;
+    let none = snapshot.rib.as_ref().is_ok_and(|rib| rib.local_as == 0)
+        && snapshot.sessions.as_ref().is_ok_and(|sessions| sessions.is_empty());
+    (none && still(context, &observer) >= CONFIGURED).then(|| {
+        format!(
+            "{far} at the other end has no BGP configured, or has lost it when its daemon was started again"
+        )
+    })
 }
 
 /// Whether a lab has given a cluster's node a speaker of its own, beside Cilium's: of that one nothing is known.
@@ -152,32 +257,42 @@ async fn as_last_read(context: &Context, atlas: &Atlas) -> Prospect {
     for router in routers(atlas) {
         let Ok(observer) = context.fabric.observer(router).await else { return Prospect::Open };
         let snapshot = observer.latest();
-        let Ok(sessions) = &snapshot.sessions else { return Prospect::Open };
+        let Ok(sessions) = &snapshot.sessions else {
+            let Some(why) = gone(context, router).await else { return Prospect::Open };
+            down.push(why);
+            continue;
+        };
         for session in sessions.values() {
             if session.defers {
                 return Prospect::Open;
             }
             if !session.is_up() {
-                let Some(why) = hopeless(context, atlas, router, session) else { return Prospect::Open };
+                let Some(why) = hopeless(context, atlas, router, session).await else {
+                    return Prospect::Open;
+                };
                 down.push(why);
             }
         }
-        if let Some(last) = observer.changes().last() {
-            // A clock that was set back is no proof of stillness.
-            let ago = (chrono::Utc::now() - last.at).to_std().unwrap_or_default();
-            still = still.min(ago);
-        }
+        still = still.min(self::still(context, &observer));
     }
     if still < settling {
         return Prospect::After(settling.saturating_sub(still));
     }
     let settling = settling.as_secs();
+    let agents = atlas.agents.iter().flatten();
+    let words: Vec<String> = agents
+        .filter_map(|agent| unsaid(&far_end(atlas, &agent.info.node)?))
+        .map(|word| format!(". {word}"))
+        .collect();
+    let words = words.concat();
     Prospect::Never(match down.as_slice() {
         [] => format!(
-            "every session is up, and no route has moved for {settling} s, longer than any timer holds one back"
+            "every session is up, and no route has moved for {settling} s, longer than any timer holds one back{words}"
         ),
         [one] => {
-            format!("no route has moved for {settling} s, longer than any timer holds one back, and {one}")
+            format!(
+                "no route has moved for {settling} s, longer than any timer holds one back, and {one}{words}"
+            )
         }
         [one, rest @ ..] => format!(
             "no route has moved for {settling} s, longer than any timer holds one back, and {one}; so with {} more",

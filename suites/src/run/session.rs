@@ -1,16 +1,17 @@
 //! One run from its lab to its record: what it needs, the fabric, the engine, the end.
 //!
-//! What lives here: the order of these, interruption included. What does not: phases and checks (`engine`), the test
-//! harness's part (`trials`).
+//! What lives here: the order of these, interruption included. What does not: reading the lab (`prepare`), bringing it up
+//! to stay (`up`), phases and checks (`engine`), the test harness's part (`trials`).
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use fabric_harness::cilium::{Generation, promises};
-use fabric_harness::fabric::{Fabric, FabricError};
-use fabric_harness::lab::{Diagnostics, Lab, LoadError, Routing, load};
-use fabric_harness::runtime::keeper::{Keeper, KeeperSpec, states};
-use fabric_harness::tools::{Layers, Tool, ToolsError, ensure_speaker};
+use fabric_harness::fabric::{Fabric, FabricError, Gone};
+use fabric_harness::lab::{Lab, Routing};
+use fabric_harness::runtime::docker::EngineError;
+use fabric_harness::runtime::keeper::{Keeper, KeeperSpec, RuntimeSpec, states};
+use fabric_harness::tools::{Layers, Tool, ToolsError};
 use fabric_reports::record::{Cluster, Environment, Kind, Outcome, Record, Runtime, new_run_id};
 use fabric_reports::recorder::{Run, Subject};
 use fabric_reports::{Progress, Recorder, ReportError, Reports, Written};
@@ -18,46 +19,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::actions::ActionError;
 use super::engine::{self, Engine, Selection};
-use crate::expect::Expect;
-use crate::plan::{PlannedPhase, judge_manifests, plan, review};
-
-/// A lab that was read, and what is to be done with it.
-#[derive(Debug, Clone)]
-pub struct Prepared {
-    /// The lab.
-    pub lab: Lab<Expect>,
-    /// Its plan.
-    pub plan: Vec<PlannedPhase>,
-    /// Its folder as the user named it.
-    pub shown: PathBuf,
-}
-
-/// Reads a lab and makes its plan. Touches nothing but the lab's files.
-///
-/// # Errors
-/// When the lab cannot be read; the error shows every place that is wrong.
-pub fn prepare(path: &Path) -> Result<Prepared, LoadError> {
-    let mut lab = load::<Expect>(path)?;
-    let mut noted = Diagnostics::new();
-    if let Some(phase) = lab.phases.first() {
-        // For the line a mistake stands on; without it only the place is shown.
-        let file = &phase.at.file;
-        let text =
-            std::fs::read_to_string(file).or_else(|_| std::fs::read_to_string(lab.dir.join("lab.yaml")));
-        noted.add_source(file, &text.unwrap_or_default());
-    }
-    // First: a pod that is not read as one is no pod to the expectations.
-    judge_manifests(&lab, &mut noted);
-    if !noted.has_errors() {
-        review(&lab, &mut noted);
-    }
-    if noted.has_errors() {
-        return Err(LoadError::Invalid { diagnostics: noted.into_sorted() });
-    }
-    lab.warnings.extend(noted.into_sorted());
-    let plan = plan(&lab);
-    Ok(Prepared { lab, plan, shown: path.to_path_buf() })
-}
+use super::home::Home;
+use super::prepare::Prepared;
+use crate::plan::PlannedPhase;
 
 /// How to get a fabric for a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +45,8 @@ pub struct RunSettings {
     pub report_dir: Option<PathBuf>,
     /// The folder of runs.
     pub runs_dir: PathBuf,
+    /// Where its nodes are to live.
+    pub home: Home,
 }
 
 /// What can stop a run before anything is judged.
@@ -93,16 +59,28 @@ pub enum RunError {
     /// The fabric could not be made or found.
     #[error(transparent)]
     Fabric(#[from] FabricError),
+    /// The container engine would not do.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The engine's containers are not ours to wire.
+    #[error(
+        "containers are wired through their network namespaces, which takes root on the engine's own machine: run this as root \
+         (`sudo -E`), with the engine at a unix socket, not at {host}; without root there is `--runtime netns`"
+    )]
+    NotAtHand {
+        /// Where the engine is.
+        host: String,
+    },
     /// A phase could not be reached.
     #[error(transparent)]
     Action(#[from] ActionError),
-    /// The keeper ended while the lab was brought up.
-    #[error(
-        "the keeper of {id} was killed while the lab was brought up, and everything it kept is gone; try again"
-    )]
-    Killed {
+    /// What the fabric lives on ended while the lab was brought up.
+    #[error("{id}: {why}; then try again")]
+    Gone {
         /// The fabric.
         id: String,
+        /// What ended.
+        why: &'static str,
     },
 }
 
@@ -119,7 +97,8 @@ pub struct Finished {
 
 /// The programs a lab's nodes need.
 pub fn needs<E>(lab: &Lab<E>) -> Vec<Tool> {
-    let mut needs = vec![Tool::Frr, Tool::Ping, Tool::Traceroute, Tool::Iproute, Tool::Iptables];
+    let mut needs =
+        vec![Tool::Frr, Tool::Ping, Tool::Traceroute, Tool::Iproute, Tool::Iptables, Tool::Sysctl];
     if lab.cilium.as_ref().is_some_and(|cilium| cilium.values.speaks_bgp()) {
         needs.push(Tool::Gobgp);
     }
@@ -139,6 +118,7 @@ pub(crate) fn speaker<E>(lab: &Lab<E>) -> Option<Generation> {
 pub fn keeper_spec<E>(
     lab: &Lab<E>,
     layers: &Layers,
+    runtime: RuntimeSpec,
     id: &str,
     ephemeral: bool,
 ) -> Result<KeeperSpec, FabricError> {
@@ -151,6 +131,7 @@ pub fn keeper_spec<E>(
         bgp: lab.cilium.as_ref().is_none_or(|cilium| cilium.values.speaks_bgp()),
         bgp_settings: lab.cilium.as_ref().map(|cilium| cilium.values.bgp_settings()).unwrap_or_default(),
         gobgp: layers.version(Tool::Gobgp).map(str::to_owned),
+        runtime,
         layers: layers.dirs.clone(),
         phases: lab.phases.iter().map(|phase| phase.name.clone()).collect(),
         dir: Keeper::folder(id)?,
@@ -210,6 +191,10 @@ pub async fn run(
     selection: Selection,
     recorder: Arc<Recorder>,
 ) -> Finished {
+    if selection.is_empty() {
+        // Nobody waits for anything: no fabric is made.
+        return report(&recorder, &settings, None);
+    }
     let mut interrupt = signal(SignalKind::interrupt()).ok();
     let mut terminate = signal(SignalKind::terminate()).ok();
     let interrupted = async {
@@ -239,9 +224,9 @@ pub async fn run(
             tokio::select! {
                 () = engine.run() => {}
                 () = &mut interrupted => recorder.never_begun(asked_for, INTERRUPTED),
-                () = fabric.gone() => {
-                    recorder.bring_up_failed("run", KILLED);
-                    recorder.never_begun(asked_for, KILLED);
+                gone = fabric.gone() => {
+                    recorder.bring_up_failed("run", why_gone(gone));
+                    recorder.never_begun(asked_for, why_gone(gone));
                 }
             }
             Some(fabric)
@@ -265,6 +250,10 @@ pub async fn run(
         Some(fabric) => finish_fabric(fabric, &settings, &recorder).await,
         None => None,
     };
+    report(&recorder, &settings, kept)
+}
+
+fn report(recorder: &Recorder, settings: &RunSettings, kept: Option<String>) -> Finished {
     let record = recorder.finish();
     let written = match &settings.report_dir {
         Some(dir) => Reports::write_all(&record, dir),
@@ -276,9 +265,18 @@ pub async fn run(
 /// Why checks were not run that nobody came to.
 const INTERRUPTED: &str = "the run was interrupted before it came to this check";
 
-/// Why a run ended whose keeper did.
-const KILLED: &str =
-    "the fabric's keeper was killed in the middle of the run, and everything it kept is gone";
+/// Why a run ended before its end.
+pub(super) fn why_gone(gone: Gone) -> &'static str {
+    match gone {
+        Gone::Keeper => {
+            "the fabric's keeper was killed in the middle of the run, and everything it kept is gone"
+        }
+        Gone::Engine => {
+            "the container engine stopped answering in the middle of the run; start it again, and `fabric down` removes what it \
+             still has of the fabric"
+        }
+    }
+}
 
 /// What the wanted checks are about, in the plan's order.
 fn asked_for(plan: &[PlannedPhase], selection: &Selection) -> Vec<Subject> {
@@ -309,7 +307,7 @@ async fn received(signal: &mut Option<tokio::signal::unix::Signal>) {
     }
 }
 
-async fn begin(
+pub(super) async fn begin(
     prepared: &Prepared,
     settings: &RunSettings,
     recorder: &Arc<Recorder>,
@@ -318,6 +316,7 @@ async fn begin(
         let fabric = Fabric::attach(id)?;
         let state = fabric.state()?;
         recorder.environment(|environment| {
+            environment.runtime = recorded(&state.spec.runtime);
             environment.versions.extend(state.spec.gobgp.map(|version| (Tool::Gobgp.to_string(), version)));
             environment.versions.extend(state.spec.cilium.map(|version| (CILIUM.to_owned(), version)));
         });
@@ -325,8 +324,11 @@ async fn begin(
     }
     let step = recorder.step("look for programs", "start");
     let tell = |text: &str| recorder.note(text);
-    let layers = ensure_speaker(&needs(&prepared.lab), speaker(&prepared.lab), &tell).await?;
-    recorder.environment(|environment| environment.versions.extend(layers.versions()));
+    let (runtime, layers) = settings.home.furnish(&prepared.lab, &tell).await?;
+    recorder.environment(|environment| {
+        environment.versions.extend(layers.versions());
+        environment.runtime = recorded(&runtime);
+    });
     step.done();
     for warning in &layers.warnings {
         recorder.warning(warning.clone());
@@ -339,9 +341,17 @@ async fn begin(
     let step = recorder.step("start the keeper", "start");
     let id = settings.name.clone().unwrap_or_else(|| format!("{}-{}", prepared.lab.name, std::process::id()));
     let ephemeral = settings.begin == Begin::Fresh;
-    let fabric = Fabric::start(&keeper_spec(&prepared.lab, &layers, &id, ephemeral)?).await?;
+    let fabric = Fabric::start(&keeper_spec(&prepared.lab, &layers, runtime, &id, ephemeral)?).await?;
     step.done();
     Ok((Arc::new(fabric), None))
+}
+
+/// Where nodes live, as the record says it.
+fn recorded(runtime: &RuntimeSpec) -> Runtime {
+    match runtime {
+        RuntimeSpec::Netns => Runtime::Netns,
+        RuntimeSpec::Docker { .. } => Runtime::Docker,
+    }
 }
 
 /// Ends the fabric, unless it is to stay; its name if it stays.
@@ -379,44 +389,4 @@ pub fn find(prepared: &Prepared, name: Option<&str>) -> Result<Option<String>, F
         None => !state.spec.ephemeral && state.spec.lab == prepared.lab.dir,
     });
     Ok(found.map(|state| state.spec.id))
-}
-
-/// Brings a lab up to a phase and leaves it up; without phases, everything the lab has. On an error nothing is left. With
-/// the fabric come the names of the checks whose subject was waited for in vain.
-pub async fn bring_up(
-    prepared: &Prepared,
-    id: &str,
-    last: Option<&str>,
-    progress: Arc<dyn Progress>,
-) -> Result<(Arc<Fabric>, Vec<String>), RunError> {
-    let recorder = recorder(prepared, progress);
-    let settings = RunSettings {
-        begin: Begin::KeepOnFailure,
-        name: Some(id.to_owned()),
-        report_dir: None,
-        runs_dir: PathBuf::new(),
-    };
-    let (fabric, _) = begin(prepared, &settings, &recorder).await?;
-    let cilium = prepared.lab.cilium.as_ref().map(|cilium| cilium.version.clone());
-    let engine =
-        Engine::new(Arc::clone(&fabric), prepared.plan.clone(), recorder, Selection::new(), cilium, None);
-    let walk = async {
-        match last {
-            Some(last) => engine.walk(last).await,
-            None => engine.everything(prepared.lab.cluster.is_some(), prepared.lab.cilium.is_some()).await,
-        }
-    };
-    let walked = tokio::select! {
-        walked = walk => walked,
-        // What it waits for will not come.
-        () = fabric.gone() => return Err(RunError::Killed { id: id.to_owned() }),
-    };
-    match walked {
-        Ok(()) => Ok((fabric, engine.unsettled())),
-        Err(why) => {
-            // Half a fabric is no fabric; why it is none matters more than how it ended.
-            let _ = fabric.end().await;
-            Err(why.into())
-        }
-    }
 }

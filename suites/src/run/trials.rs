@@ -3,6 +3,7 @@
 //! What lives here: one trial per check, waiting for the engine's word. What does not: the engine. Trials only wait;
 //! all checks of a phase run at once, whatever `--test-threads` says.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,7 +13,9 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use tokio::sync::oneshot;
 
 use super::engine::{Outcome, Selection};
-use super::session::{Begin, Finished, Prepared, RunSettings, find, prepare, recorder, run};
+use super::home::Home;
+use super::prepare::{Prepared, prepare};
+use super::session::{Begin, Finished, RunSettings, find, recorder, run};
 
 /// `cargo test --test fabric`: everything after the hats.
 ///
@@ -30,15 +33,23 @@ pub fn main(default_lab: PathBuf, runs_dir: PathBuf) -> ExitCode {
     let names: Vec<String> =
         prepared.plan.iter().flat_map(|phase| &phase.checks).map(|check| check.name.clone()).collect();
     if arguments.list {
-        let trials = names.into_iter().map(|name| Trial::test(name, || Ok(()))).collect();
-        return libtest_mimic::run(&arguments, trials).exit_code();
+        list(&arguments, names);
+        return ExitCode::SUCCESS;
     }
+    let home = match Home::from_env() {
+        Ok(home) => home,
+        Err(why) => {
+            eprintln!("error: {why}");
+            return ExitCode::from(2);
+        }
+    };
     // Under nextest each test is a process of its own: none of them may bring a whole lab up.
     let settings = RunSettings {
         begin: Begin::Fresh,
         name: None,
         report_dir: std::env::var_os("FABRIC_REPORT_DIR").map(PathBuf::from),
         runs_dir,
+        home,
     };
     let settings = match std::env::var_os("NEXTEST") {
         None => settings,
@@ -52,6 +63,18 @@ pub fn main(default_lab: PathBuf, runs_dir: PathBuf) -> ExitCode {
         Err(error) => {
             eprintln!("cannot start: {error}");
             ExitCode::from(3)
+        }
+    }
+}
+
+/// Prints the names as libtest does, which nextest and editors read.
+fn list(arguments: &Arguments, names: Vec<String>) {
+    let mut out = std::io::stdout().lock();
+    for trial in names.into_iter().map(|name| Trial::test(name, || Ok(()))) {
+        let other = arguments.ignored || arguments.is_filtered_out(&trial);
+        // Nobody left to read it (`--list | head -1`) is no failure.
+        if !other && writeln!(out, "{}: test", trial.name()).is_err() {
+            return;
         }
     }
 }

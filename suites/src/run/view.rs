@@ -6,17 +6,20 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use fabric_harness::cilium::bgp::content;
 use fabric_harness::fabric::Fabric;
 use fabric_harness::router::{KernelEvent, RouteEvents};
 use fabric_harness::runtime::keeper::AgentInfo;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{Node, Pod, Service};
+use kube::api::ListParams;
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::runtime::watcher::{Config, Event, watcher};
 use kube::{Api, Client, ResourceExt};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::atlas::{AgentSeen, Atlas, Interfaces};
+use super::atlas::{AgentSeen, Atlas, Interfaces, Second};
 
 /// The atlas as it changes. Dropping it ends the watching.
 #[derive(Debug)]
@@ -37,6 +40,7 @@ impl View {
             services: None,
             agents: None,
             policies: None,
+            second: None,
             floors: BTreeMap::new(),
         };
         Arc::new(Self { atlas: watch::Sender::new(Arc::new(atlas)), tasks: Mutex::default() })
@@ -158,34 +162,31 @@ impl View {
         let _ = first.await;
     }
 
-    /// Reads which nodes and peering policies there are: an agent has settled when it has acted on these. Where the second BGP API
-    /// is in use the operator and the agents have more to agree on, and nothing is known of when they have.
+    /// Reads which nodes there are and what people have written for both BGP APIs: an agent has settled when it has acted on
+    /// these.
     pub(super) async fn expect_policies(&self, client: &Client) {
-        let list = |version: &str, kind: &str, plural: &str| {
-            let gvk = kube::core::GroupVersionKind::gvk("cilium.io", version, kind);
-            let resource = kube::core::ApiResource::from_gvk_with_plural(&gvk, plural);
-            let api: Api<kube::core::DynamicObject> = Api::all_with(client.clone(), &resource);
-            async move { api.list(&kube::api::ListParams::default()).await.map(|list| list.items) }
-        };
-        let configs = |version| list(version, "CiliumBGPClusterConfig", "ciliumbgpclusterconfigs");
         let nodes: Api<Node> = Api::all(client.clone());
-        let all = kube::api::ListParams::default();
-        let (nodes, policies, alpha, stable) = tokio::join!(
-            nodes.list(&all),
-            list("v2alpha1", "CiliumBGPPeeringPolicy", "ciliumbgppeeringpolicies"),
-            configs("v2alpha1"),
-            configs("v2")
-        );
-        let second = [alpha, stable].into_iter().flatten().any(|all| !all.is_empty());
-        let named = |object: kube::core::DynamicObject| {
+        let all = ListParams::default();
+        let policies = list(client, "v2alpha1", "CiliumBGPPeeringPolicy", "ciliumbgppeeringpolicies");
+        let (nodes, policies, second) = tokio::join!(nodes.list(&all), policies, second(client));
+        let version = |object: DynamicObject| {
             let version = object.resource_version().unwrap_or_default();
             (object.name_any(), version)
         };
-        let policies = policies.ok().filter(|_| !second).map(|all| all.into_iter().map(named).collect());
+        // What is not served is not written.
+        let policies = policies.map(|all| all.unwrap_or_default().into_iter().map(version).collect());
         let floors = nodes.into_iter().flat_map(|list| list.items);
         let floors = floors.map(|node| (node.name_any(), node.resource_version().unwrap_or_default()));
+        let (policies, second) = match (policies, second) {
+            (Ok(policies), Ok(second)) => (Some(policies), second),
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::debug!(%error, "what the agents must act on cannot be read");
+                (None, None)
+            }
+        };
         self.change(|atlas| {
             atlas.policies = policies;
+            atlas.second = second;
             atlas.floors = floors.collect();
         });
     }
@@ -201,6 +202,48 @@ impl View {
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).spawn(task);
     }
+}
+
+/// All objects of one of Cilium's kinds; none where it is not served.
+async fn list(
+    client: &Client,
+    version: &str,
+    kind: &str,
+    plural: &str,
+) -> Result<Option<Vec<DynamicObject>>, kube::Error> {
+    let gvk = GroupVersionKind::gvk("cilium.io", version, kind);
+    let api: Api<DynamicObject> =
+        Api::all_with(client.clone(), &ApiResource::from_gvk_with_plural(&gvk, plural));
+    match api.list(&ListParams::default()).await {
+        Ok(list) => Ok(Some(list.items)),
+        Err(kube::Error::Api(refused)) if refused.code == 404 => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What there is of the second BGP API, in whichever version it is served.
+async fn second(client: &Client) -> Result<Option<Second>, kube::Error> {
+    for version in ["v2", "v2alpha1"] {
+        let (clusters, overrides, peers, advertisements) = tokio::try_join!(
+            list(client, version, "CiliumBGPClusterConfig", "ciliumbgpclusterconfigs"),
+            list(client, version, "CiliumBGPNodeConfigOverride", "ciliumbgpnodeconfigoverrides"),
+            list(client, version, "CiliumBGPPeerConfig", "ciliumbgppeerconfigs"),
+            list(client, version, "CiliumBGPAdvertisement", "ciliumbgpadvertisements"),
+        )?;
+        if clusters.is_some() {
+            let named = |objects: Option<Vec<DynamicObject>>| {
+                let all = objects.into_iter().flatten();
+                all.map(|object| (object.name_any(), content(&object.metadata))).collect()
+            };
+            return Ok(Some(Second {
+                clusters: named(clusters),
+                overrides: named(overrides),
+                peers: named(peers),
+                advertisements: named(advertisements),
+            }));
+        }
+    }
+    Ok(None)
 }
 
 /// An agent that has settled stays so if nothing of it has changed.

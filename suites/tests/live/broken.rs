@@ -114,6 +114,9 @@ fn a_link_is_down() {
     );
     let text = record.failure("policy::sessions::tor0::net0 is established with AS 65000");
     assert!(text.contains("the session is Idle, not established"), "{text}");
+    assert!(text.contains("waiting does not help: tor0 has switched net0 off"), "{text}");
+    let text = record.failure("policy::sessions::router0::net0 is established with AS 65010");
+    assert!(text.contains("waiting does not help: net0 of router0 has no carrier"), "{text}");
     assert!(text.contains("impatient/lab.yaml:"), "where it is written: {text}");
     let text = record.failure("policy::routes::tor1::rib has the 13 prefixes");
     assert!(

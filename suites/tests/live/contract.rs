@@ -36,6 +36,7 @@ fn exit_codes_of_runs() {
 
     let nothing = ground.run(&["test", lab, "--only", "no-check-is-called-so"]).code(4);
     assert!(nothing.err.contains("checked nothing"), "{}", nothing.err);
+    assert!(!nothing.err.contains("start the keeper"), "nothing is made for nothing: {}", nothing.err);
 
     let wants_what_is_not =
         "  - name: underlay\n    expect: { interfaces: { within: 50ms, a: { eth1: down } } }\n";
@@ -150,8 +151,17 @@ fn what_is_up_can_be_asked_and_entered() {
     assert_eq!(exec("worker", &["hostname"]).code(0).out, "clab-bgp-cplane-demo-worker\n");
     exec("tor0", &["sh", "-c", "kill -9 $$"]).code(137);
     assert!(exec("tor0", &["no-such-program"]).code(127).err.contains("no-such-program"));
-    let nobody = exec("tor9", &["true"]);
-    assert!(matches!(nobody.code, 2 | 3) && nobody.err.contains("there is no node tor9"), "{nobody:?}");
+    let nobody = exec("tor9", &["true"]).code(2);
+    assert!(nobody.err.contains("there is no node tor9 (did you mean tor0?)"), "{nobody:?}");
+    let mut shell = ground.fabric(&["shell", "tor0"]);
+    fs::write(ground.path("script"), "hostname\nexit 7\n").unwrap();
+    shell.stdin(Stdio::from(fs::File::open(ground.path("script")).unwrap()));
+    let shell = ground.start(shell).wait().code(7);
+    assert_eq!(
+        (shell.out.as_str(), shell.err.as_str()),
+        ("tor0\n", ""),
+        "a script's shell asks for no terminal"
+    );
     // Standard input goes in, and its end too.
     fs::write(ground.path("input"), "one\ntwo\n").unwrap();
     let mut command = ground.fabric(&["exec", "tor1", "--", "sort", "-r"]);
@@ -174,4 +184,17 @@ fn what_is_up_can_be_asked_and_entered() {
         record.names("passed")
     );
     ground.run(&["down", lab.to_str().unwrap()]).code(0);
+}
+
+#[rstest]
+#[case::its_folder_which_is_gone("small")]
+#[case::its_name("by-name")]
+fn a_fabric_ends_by_what_is_written_down_of_it(#[case] said: &str) {
+    let Some(ground) = Ground::new("a_fabric_ends_by_what_is_written_down_of_it") else { return };
+    let lab = small(&ground, UP);
+    ground.run(&["up", lab.to_str().unwrap(), "--name", "by-name"]).code(0);
+    fs::remove_dir_all(&lab).unwrap();
+    let other = ground.run(&["down", "another"]).code(2);
+    assert!(other.err.contains("no fabric of the lab another is up (up: by-name)"), "{}", other.err);
+    assert!(ground.run(&["down", said]).code(0).out.starts_with("by-name is down"));
 }

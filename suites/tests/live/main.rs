@@ -23,5 +23,6 @@ mod leftovers;
 mod libtest;
 mod neighbors;
 mod second_api;
+mod second_more;
 mod services;
 mod support;

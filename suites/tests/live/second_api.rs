@@ -9,7 +9,7 @@ use super::support::{Ground, SOON, until};
 
 const NODE: &str = "clab-bgp-cplane-demo-worker";
 
-fn lab() -> PathBuf {
+pub(crate) fn lab() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/cilium-bgp-v2").canonicalize().unwrap()
 }
 

@@ -6,6 +6,7 @@
 mod advertisement;
 mod cluster;
 mod condition;
+mod content;
 mod node;
 mod path;
 mod peer;
@@ -20,6 +21,7 @@ pub use cluster::{
     Conditions, DefaultGateway, PeerConfigRef,
 };
 pub use condition::Condition;
+pub use content::content;
 pub use node::{
     CiliumBGPNodeConfig, CiliumBGPNodeConfigOverride, CiliumBGPNodeConfigOverrideSpec,
     CiliumBGPNodeConfigSpec, InstanceOverride, InstanceStatus, NodeConfigStatus, NodeInstance, NodePeer,

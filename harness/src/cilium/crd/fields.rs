@@ -144,7 +144,7 @@ fn remove(schema: &mut JSONSchemaProps, difference: &Difference) {
     }
 }
 
-fn down<'a>(schema: &'a mut JSONSchemaProps, step: &str) -> Option<&'a mut JSONSchemaProps> {
+pub(super) fn down<'a>(schema: &'a mut JSONSchemaProps, step: &str) -> Option<&'a mut JSONSchemaProps> {
     match (step, &mut schema.items) {
         ("[]", Some(JSONSchemaPropsOrArray::Schema(items))) => Some(items),
         ("[]", _) => None,

@@ -21,6 +21,9 @@
 //! | overlapping selectors; aggregation; DefaultGateway | 1.18 | f520d9ed7b; 9e1e31a9fa; d0f54e5cd9 |
 //! | the policy is gone | 1.19 | b74e51b715, 6e4f3dc47c |
 //! | sourceInterface; type Interface | 1.19 | c7ae6e7e57; 9caf085e9f |
+//! | a service without endpoints stays advertised | each | pull request 40717: so before it, and after it by default |
+//! | a switch to have it withdrawn | 1.19 | 77737c18d1, 9c8c6b9f40; pkg/svcrouteconfig/cell.go |
+//! | a route lost by one neighbor alone is withdrawn | 1.20 | osrg/gobgp pull request 3434 (in 4.7); before, `softResetOut` of pkg/server/server.go passes over what is filtered |
 //! | `tunnel` gone from the chart | 1.15 | 39324b279c, 835183f484 |
 //! | GoBGP's line | each | go.mod |
 
@@ -44,6 +47,8 @@ const TABLE: [Promises; 9] = {
         winner: Winner::OnlyPolicy,
         stop: AgentStop::Cease,
         rejects_inbound: false,
+        withdraws_filtered: false,
+        endpoints_switch: false,
         peers_command: false,
         routes_command: false,
         status_report_switch: false,
@@ -143,8 +148,14 @@ const TABLE: [Promises; 9] = {
         peering_policy: false,
         v2: V2Fields { source_interface: true, interface_advertisement: true, ..v1_18.v2 },
         winner: Winner::OnlyV2,
+        endpoints_switch: true,
         ..v1_18
     };
-    let v1_20 = Promises { line: (1, 20), gobgp: "4.7", ..v1_19.with_speaker(Generation::V4) };
+    let v1_20 = Promises {
+        line: (1, 20),
+        gobgp: "4.7",
+        withdraws_filtered: true,
+        ..v1_19.with_speaker(Generation::V4)
+    };
     [v1_12, v1_13, v1_14, v1_15, v1_16, v1_17, v1_18, v1_19, v1_20]
 };

@@ -34,22 +34,19 @@ fn unknown_node(topology: &Topology, name: &str, at: &Location, ctx: &mut Diagno
 
 fn link_ends(topology: &Topology, ctx: &mut Diagnostics) {
     for link in &topology.links {
-        for end in [&link.a, &link.b] {
+        for (end, at) in [&link.a, &link.b].into_iter().zip(&link.ends_at) {
             let Endpoint::Node { node, interface, .. } = end else { continue };
             let Some(spec) = topology.node(node) else {
-                unknown_node(topology, node, &link.at, ctx);
+                unknown_node(topology, node, at, ctx);
                 continue;
             };
             if spec.kind == NodeKind::K8sKind {
-                ctx.error(
-                    &link.at,
-                    format!("`{node}` is a whole cluster: a link must end at one of its nodes"),
-                )
-                .help("add the cluster's node as a node of kind `ext-container`, by its container name");
+                ctx.error(at, format!("`{node}` is a whole cluster: a link must end at one of its nodes"))
+                    .help("add the cluster's node as a node of kind `ext-container`, by its container name");
             }
             if interface == "eth0" && spec.kind == NodeKind::Linux && spec.network_mode == NetworkMode::Bridge
             {
-                ctx.error(&link.at, format!("eth0 of `{node}` is taken: it is on the management network"))
+                ctx.error(at, format!("eth0 of `{node}` is taken: it is on the management network"))
                     .help("use another interface, or give the node `network-mode: none`");
             }
         }

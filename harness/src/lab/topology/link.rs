@@ -60,11 +60,15 @@ impl FromTree for Link {
             },
         };
         fields.finish(ctx);
-        let (a, b) = ends?;
-        if matches!((&a, &b), (Endpoint::Node { .. }, _) | (_, Endpoint::Node { .. })) {
-            // A special end always comes second, whichever way it is written.
-            let (a, b) = if matches!(a, Endpoint::Node { .. }) { (a, b) } else { (b, a) };
-            return Some(Link { a, b, mtu: mtu.map(|mtu| mtu.value), at: node.at.clone() });
+        let mut ends = ends?;
+        // A special end always comes second, whichever way it is written.
+        if !matches!(ends[0].0, Endpoint::Node { .. }) {
+            ends.reverse();
+        }
+        let [(a, a_at), (b, b_at)] = ends;
+        if matches!(a, Endpoint::Node { .. }) {
+            let mtu = mtu.map(|mtu| mtu.value);
+            return Some(Link { a, b, mtu, at: node.at.clone(), ends_at: [a_at, b_at] });
         }
         ctx.error(&node.at, "a link needs a node at one end at least")
             .help("write `node:interface` at one end");
@@ -72,25 +76,28 @@ impl FromTree for Link {
     }
 }
 
-fn short(fields: &mut Fields<'_>, ctx: &mut Diagnostics) -> Option<(Endpoint, Endpoint)> {
+/// An end, and where it is written.
+type End = (Endpoint, Location);
+
+fn short(fields: &mut Fields<'_>, ctx: &mut Diagnostics) -> Option<[End; 2]> {
     fields.not_honoured(&["ipv4", "ipv6"], "addresses come from `exec` lines (`ip addr add ...`)", ctx);
     let ends: Spanned<Vec<Spanned<String>>> = fields.required("endpoints", ctx)?;
     two(&ends, short_end, ctx)
 }
 
-fn veth(fields: &mut Fields<'_>, ctx: &mut Diagnostics) -> Option<(Endpoint, Endpoint)> {
+fn veth(fields: &mut Fields<'_>, ctx: &mut Diagnostics) -> Option<[End; 2]> {
     let ends: Spanned<Vec<NodeEnd>> = fields.required("endpoints", ctx)?;
-    two(&ends, |end, _| Some(end.0.clone()), ctx)
+    two(&ends, |end, _| Some((end.0.clone(), end.1.clone())), ctx)
 }
 
 fn two<T>(
     ends: &Spanned<Vec<T>>,
-    read: impl Fn(&T, &mut Diagnostics) -> Option<Endpoint>,
+    read: impl Fn(&T, &mut Diagnostics) -> Option<End>,
     ctx: &mut Diagnostics,
-) -> Option<(Endpoint, Endpoint)> {
-    let read: Vec<Option<Endpoint>> = ends.iter().map(|end| read(end, ctx)).collect();
+) -> Option<[End; 2]> {
+    let read: Vec<Option<End>> = ends.iter().map(|end| read(end, ctx)).collect();
     match <[_; 2]>::try_from(read) {
-        Ok([a, b]) => Some((a?, b?)),
+        Ok([a, b]) => Some([a?, b?]),
         Err(other) => {
             ctx.error(&ends.at, format!("a link has two ends, and here are {}", other.len()))
                 .help("write `endpoints: [\"a:eth1\", \"b:eth1\"]`");
@@ -103,16 +110,17 @@ fn special(
     fields: &mut Fields<'_>,
     ctx: &mut Diagnostics,
     make: impl Fn(String) -> Endpoint,
-) -> Option<(Endpoint, Endpoint)> {
+) -> Option<[End; 2]> {
     let end: Option<NodeEnd> = fields.required("endpoint", ctx);
     let interface: Option<Spanned<String>> = fields.required("host-interface", ctx);
     let interface = interface?;
     check_interface(&interface, &interface.at, ctx)?;
-    Some((end?.0, make(interface.value)))
+    let NodeEnd(end, at) = end?;
+    Some([(end, at), (make(interface.value), interface.at)])
 }
 
 /// `node:interface`, or a special word in the node's place.
-fn short_end(text: &Spanned<String>, ctx: &mut Diagnostics) -> Option<Endpoint> {
+fn short_end(text: &Spanned<String>, ctx: &mut Diagnostics) -> Option<End> {
     let Some((node, interface)) = text.split_once(':').filter(|(node, _)| !node.is_empty()) else {
         ctx.error(&text.at, format!("{:?} is not an end of a link", text.value))
             .help("write `node:interface`, `host:interface` or `mgmt-net:interface`");
@@ -124,20 +132,21 @@ fn short_end(text: &Spanned<String>, ctx: &mut Diagnostics) -> Option<Endpoint> 
     }
     check_interface(interface, &text.at, ctx)?;
     let interface = interface.to_owned();
-    Some(match node {
+    let end = match node {
         "host" => Endpoint::Host { interface },
         "mgmt-net" => Endpoint::MgmtNet { interface },
         _ => Endpoint::Node { node: node.to_owned(), interface, mac: None },
-    })
+    };
+    Some((end, text.at.clone()))
 }
 
-/// An end in the extended form.
-struct NodeEnd(Endpoint);
+/// An end in the extended form, and where its node is named.
+struct NodeEnd(Endpoint, Location);
 
 impl FromTree for NodeEnd {
     fn from_tree(node: &Node, ctx: &mut Diagnostics) -> Option<Self> {
         let mut fields = Fields::of(node, "an endpoint", ctx)?;
-        let name: Option<String> = fields.required("node", ctx);
+        let name: Option<Spanned<String>> = fields.required("node", ctx);
         let interface: Option<Spanned<String>> = fields.required("interface", ctx);
         let mac: Option<Spanned<String>> = fields.optional("mac", ctx);
         fields.not_honoured(&["ipv4", "ipv6"], "addresses come from `exec` lines (`ip addr add ...`)", ctx);
@@ -149,7 +158,8 @@ impl FromTree for NodeEnd {
             check_mac(mac, ctx)?;
         }
         let mac = mac.map(|mac| mac.value.to_lowercase());
-        Some(NodeEnd(Endpoint::Node { node: name?, interface: interface.value, mac }))
+        let Spanned { value: node, at } = name?;
+        Some(NodeEnd(Endpoint::Node { node, interface: interface.value, mac }, at))
     }
 }
 

@@ -289,14 +289,18 @@ fn nodes_that_are_refused(#[case] node: &str, #[case] message: &str) {
 #[case::one_end("{endpoints: ['a:eth1']}", "topo.yaml:7:17: error: a link has two ends, and here are 1")]
 #[case::no_node(
     "{endpoints: ['a:eth1', 'bb:eth1']}",
-    "topo.yaml:7:5: error: there is no node `bb` (did you mean `b`?)"
+    "topo.yaml:7:28: error: there is no node `bb` (did you mean `b`?)"
 )]
 #[case::no_interface("{endpoints: ['a:eth1', 'b']}", "topo.yaml:7:28: error: \"b\" is not an end of a link")]
 #[case::long(
     "{endpoints: ['a:eth1', 'b:interface-number1']}",
     "topo.yaml:7:28: error: the interface name \"interface-number1\" has 17 characters"
 )]
-#[case::eth0("{endpoints: ['a:eth0', 'b:eth1']}", "topo.yaml:7:5: error: eth0 of `a` is taken")]
+#[case::eth0("{endpoints: ['a:eth0', 'b:eth1']}", "topo.yaml:7:18: error: eth0 of `a` is taken")]
+#[case::no_node_written_out(
+    "{type: veth, endpoints: [{node: a, interface: eth1}, {node: bb, interface: eth1}]}",
+    "topo.yaml:7:65: error: there is no node `bb` (did you mean `b`?)"
+)]
 #[case::same(
     "{endpoints: ['a:eth1', 'a:eth1']}",
     "topo.yaml:7:5: error: the interface a:eth1 is already used by the other end"

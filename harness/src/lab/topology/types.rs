@@ -292,6 +292,8 @@ pub struct Link {
     pub mtu: Option<u32>,
     /// Where it is written.
     pub at: Location,
+    /// Where its ends are written: `a`, then `b`.
+    pub ends_at: [Location; 2],
 }
 
 /// One end of a link.

@@ -24,6 +24,10 @@ impl Values {
         let default = BgpSettings::default();
         BgpSettings {
             secrets_namespace: self.bgp_secrets_namespace.clone().unwrap_or(default.secrets_namespace),
+            creates_secrets_namespace: self
+                .bgp_creates_secrets_namespace
+                .unwrap_or(default.creates_secrets_namespace),
+            no_endpoints_routable: self.no_endpoints_routable.unwrap_or(default.no_endpoints_routable),
             status_report: self.bgp_status_report.unwrap_or(default.status_report),
         }
     }

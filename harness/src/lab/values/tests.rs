@@ -45,6 +45,29 @@ fn wrong_types_and_wrong_case_are_noted() {
     );
 }
 
+#[rstest]
+#[case(
+    "bgpControlPlan: {enabled: true}",
+    Some("1:1: warning: helm ignores `bgpControlPlan`: the chart's value is called `bgpControlPlane`")
+)]
+#[case(
+    "bgpControlPlane: {enable: true}",
+    Some("1:19: warning: helm ignores `enable`: the chart's value is called `enabled`")
+)]
+#[case(
+    "routngMode: native",
+    Some("1:1: warning: helm ignores `routngMode`: the chart's value is called `routingMode`")
+)]
+#[case::another_family("ipv6NativeRoutingCIDR: fd00::/16", None)]
+#[case::another_value(
+    "bpf: {masquerade: true}\ntunnelPort: 1\nbgp: {enabled: false}\nkubeConfigPath: x",
+    None
+)]
+fn misspelt_values_are_noted(#[case] text: &str, #[case] expected: Option<&str>) {
+    let expected: Vec<String> = expected.iter().map(|line| format!("values.yaml:{line}")).collect();
+    assert_eq!(values(text).1, expected);
+}
+
 #[test]
 fn nothing_and_nonsense() {
     let nothing = values("").0.expect("an empty file is one");
@@ -147,10 +170,22 @@ fn a_cluster_pool_takes_the_place_of_the_clusters_subnets() {
 fn settings_of_bgp_are_read(#[case] text: &str, #[case] namespace: &str, #[case] reports: bool) {
     let settings = values(text).0.expect("values").bgp_settings();
     assert_eq!((settings.secrets_namespace.as_str(), settings.status_report), (namespace, reports));
+    assert!(!settings.creates_secrets_namespace);
     // Before 1.17 there is no switch.
     let of = |version: &str| crate::cilium::promises(&version.parse().unwrap()).unwrap();
     assert!(settings.reports(of("1.16.0")));
     assert_eq!(settings.reports(of("1.20.0")), reports);
+}
+
+#[test]
+fn the_namespace_of_passwords_is_made_and_empty_services_go() {
+    let text = "bgpControlPlane: {secretsNamespace: {create: true, name: bgp}}\nenableNoServiceEndpointsRoutable: false";
+    let settings = values(text).0.expect("values").bgp_settings();
+    assert!(settings.creates_secrets_namespace && settings.secrets_namespace == "bgp");
+    let of = |version: &str| crate::cilium::promises(&version.parse().unwrap()).unwrap();
+    // The switch came with 1.19.
+    assert!(settings.keeps_empty_services(of("1.18.0")));
+    assert!(!settings.keeps_empty_services(of("1.19.0")));
 }
 
 #[rstest]

@@ -52,6 +52,18 @@ fn refuses_with_the_place(#[case] text: &str, #[case] line: u32, #[case] column:
     }
 }
 
+#[rstest]
+#[case::indent("a:\n\tb: 1\n", Some("indent with spaces: YAML takes no tabs there"))]
+#[case::after_a_dash("a:\n  -\tb: 1\n\tc: 2\n", Some("write spaces instead of the tab"))]
+#[case::star("hops: [* , a]\n", None)]
+#[case::backtick("a: `b`\n", Some("what begins with one of * ` @ % needs quotes"))]
+#[case::unclosed("a: [1, 2\nb: 3\n", None)]
+fn what_is_no_yaml_says_what_to_write(#[case] text: &str, #[case] help: Option<&str>) {
+    let (node, noted) = read(text);
+    assert_eq!(node, None, "{text:?}");
+    assert_eq!(noted.iter().next().and_then(|one| one.help.as_deref()), help, "{text:?}");
+}
+
 #[test]
 fn an_alias_bomb_does_not_go_off() {
     let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();

@@ -202,6 +202,23 @@ enum Place<'a> {
 /// More nodes than any lab has: an alias that refers to aliases must not fill the memory.
 const MAX_NODES: usize = 200_000;
 
+/// What to write instead on a line that the parser refuses, where that can be told from the line.
+fn syntax_help(line: &str) -> Option<&'static str> {
+    let indent: String = line.chars().take_while(|c| c.is_whitespace()).collect();
+    let plain = line.trim_start().trim_start_matches("- ");
+    if indent.contains('\t') {
+        Some("indent with spaces: YAML takes no tabs there")
+    } else if line.contains('\t') {
+        Some("write spaces instead of the tab")
+    } else if plain.starts_with(['*', '`', '@', '%'])
+        || [": *", ": `", ": @", ": %"].iter().any(|at| plain.contains(at))
+    {
+        Some("what begins with one of * ` @ % needs quotes")
+    } else {
+        None
+    }
+}
+
 struct Reader<'a> {
     place: Place<'a>,
     text: &'a str,
@@ -234,7 +251,11 @@ impl Reader<'_> {
                 Err(error) => {
                     let mark = error.marker();
                     let at = self.locate(mark.line(), mark.col(), 0);
-                    ctx.error(&at, format!("not valid YAML: {}", error.info()));
+                    let line = self.text.lines().nth(mark.line().saturating_sub(1)).unwrap_or_default();
+                    let noted = ctx.error(&at, format!("not valid YAML: {}", error.info()));
+                    if let Some(help) = syntax_help(line) {
+                        noted.help(help);
+                    }
                     return None;
                 }
             };

@@ -11,14 +11,8 @@ mod reasons;
 mod routes;
 mod sessions;
 
-#[cfg(any(test, feature = "fuzzing"))]
-pub(super) use control::Reply;
 pub(super) use control::SOCKETS;
 pub use daemon::Bird;
-#[cfg(feature = "fuzzing")]
-pub(super) use protocols::protocols;
-#[cfg(feature = "fuzzing")]
-pub(super) use routes::table;
 
 #[cfg(test)]
 mod tests;

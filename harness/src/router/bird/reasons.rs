@@ -51,7 +51,10 @@ const NOTIFIED: [&str; 2] = ["Received", "BGP Error"];
 pub(super) fn reset(said: &str) -> Reset {
     let words = said.split_once(": ").filter(|(class, _)| NOTIFIED.contains(class));
     let known = words.and_then(|(_, words)| {
-        WORDS.iter().find(|(known, ..)| known.eq_ignore_ascii_case(words)).map(|(_, code, name)| (*code, *name))
+        WORDS
+            .iter()
+            .find(|(known, ..)| known.eq_ignore_ascii_case(words))
+            .map(|(_, code, name)| (*code, *name))
     });
     // A code that BIRD has no word for: `Unknown error 6.10`.
     let unknown = || {

@@ -38,7 +38,10 @@ pub(super) struct Route {
 impl Route {
     /// An attribute of BGP's by its name without `BGP.` or `bgp_`.
     fn attribute(&self, name: &str) -> Option<&str> {
-        ["BGP.", "bgp_"].iter().find_map(|prefix| self.facts.get(&format!("{prefix}{name}"))).map(String::as_str)
+        ["BGP.", "bgp_"]
+            .iter()
+            .find_map(|prefix| self.facts.get(&format!("{prefix}{name}")))
+            .map(String::as_str)
     }
 
     fn number(&self, name: &str) -> Option<u32> {

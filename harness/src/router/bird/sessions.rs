@@ -30,8 +30,8 @@ pub(super) struct Status {
 
 /// Reads the answer to `show status`.
 pub(super) fn status(reply: &Reply) -> Status {
-    let mut status = Status::default();
-    status.version = reply.under(&[1000]).next().unwrap_or_default().to_owned();
+    let version = reply.under(&[1000]).next().unwrap_or_default().to_owned();
+    let mut status = Status { version, ..Status::default() };
     for line in reply.under(&[1011]) {
         if let Some(id) = line.strip_prefix("Router ID is ") {
             status.router_id = id.parse().ok();

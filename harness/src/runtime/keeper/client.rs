@@ -19,6 +19,7 @@ use super::protocol::{AgentInfo, Answer, KeeperSpec, NodeInfo, Progress, Request
 use super::state::{State, StateError, runtime_dir, states};
 use crate::lab::Step;
 use crate::node::{NodeRef, SocketKind};
+use crate::runtime::docker::{DockerNode, Engine};
 use crate::runtime::hats;
 use crate::runtime::netns::enter::own;
 use crate::runtime::netns::{NetnsNode, SocketSource};
@@ -203,9 +204,15 @@ impl Keeper {
         }
     }
 
-    /// Handles on nodes, by which commands are run in them.
-    pub fn handle(&self, node: &NodeInfo, userns: bool) -> NodeRef {
-        Arc::new(self.netns_node(node, userns))
+    /// Handles on nodes, by which commands are run in them; `engine` is that of containers.
+    pub fn handle(&self, node: &NodeInfo, userns: bool, engine: Option<&Engine>) -> NodeRef {
+        let sockets = Arc::new(FromKeeper { dir: self.dir.clone() });
+        match (&node.container_id, engine) {
+            (Some(id), Some(engine)) => {
+                Arc::new(DockerNode::new(&node.name, id, engine.clone()).at_hand(node.init, sockets))
+            }
+            _ => Arc::new(self.netns_node(node, userns)),
+        }
     }
 
     /// The same handle with what only namespaces can do: a command on the caller's own terminal.
@@ -223,7 +230,7 @@ impl Keeper {
         }
     }
 
-    /// Ends everything; returns when the keeper has gone.
+    /// Ends everything the keeper keeps; returns when it has gone. Its folder stays until [`Keeper::forget`].
     pub async fn down(&self) -> Result<(), KeeperError> {
         let what = "end the fabric";
         let pid = self.state().map(|state| state.keeper);
@@ -240,8 +247,13 @@ impl Keeper {
         {
             ended(handle).await;
         }
-        let _ = std::fs::remove_dir_all(&self.dir);
         Ok(())
+    }
+
+    /// Removes the folder of a keeper that has gone.
+    pub fn forget(&self) {
+        // What cannot be removed now is swept by the next command.
+        let _ = std::fs::remove_dir_all(&self.dir);
     }
 
     async fn connect(&self) -> io::Result<UnixStream> {

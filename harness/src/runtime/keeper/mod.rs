@@ -11,7 +11,10 @@ mod state;
 
 pub(crate) use client::ETC;
 pub use client::{Keeper, KeeperError};
-pub use protocol::{AgentInfo, AgentNeighbor, ExecResult, KeeperSpec, NodeInfo, Progress, StepReport};
-pub use state::{State, StateError, runtime_dir, states};
+pub use protocol::{
+    AgentInfo, AgentNeighbor, ExecResult, KeeperSpec, NodeInfo, OperatorSeen, Progress, RuntimeSpec,
+    StepReport,
+};
+pub use state::{State, StateError, leftovers, runtime_dir, states};
 
 pub(crate) use main::main;

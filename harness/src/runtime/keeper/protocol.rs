@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::cilium::BgpSettings;
 use crate::lab::{KindCluster, Step, Topology};
 use crate::node::SocketKind;
+use crate::runtime::docker::ImageMap;
+use crate::twin::agent::{Contents, SecondSeen};
 
 /// All a keeper needs to know; it never reads the lab's files, which may change under it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -35,6 +37,9 @@ pub struct KeeperSpec {
     /// The version of the GoBGP that the cluster's nodes run, if there is one and it is known.
     #[serde(default)]
     pub gobgp: Option<String>,
+    /// Where its nodes live.
+    #[serde(default)]
+    pub runtime: RuntimeSpec,
     /// Unpacked packages to lay over the nodes' file systems.
     pub layers: Vec<PathBuf>,
     /// The names of the lab's phases, for people to read.
@@ -43,6 +48,22 @@ pub struct KeeperSpec {
     pub dir: PathBuf,
     /// Ends with the process that started it (a test run), or stays (`fabric up`).
     pub ephemeral: bool,
+}
+
+/// Where a fabric's nodes live.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RuntimeSpec {
+    /// In namespaces of ours.
+    #[default]
+    Netns,
+    /// In containers of an engine.
+    Docker {
+        /// Where the engine is: `unix:///path`, `tcp://address:port`.
+        host: String,
+        /// Which image stands for which.
+        images: ImageMap,
+    },
 }
 
 const fn yes() -> bool {
@@ -147,10 +168,36 @@ pub struct AgentInfo {
     pub node_seen: Option<String>,
     /// The resourceVersion of each peering policy that it last acted on, by name.
     pub policies_seen: BTreeMap<String, String>,
+    /// What of the second BGP API it last acted on; none where that is not served.
+    #[serde(default)]
+    pub second_seen: Option<SecondSeen>,
+    /// What the operator last acted on to make the node's configuration; none where it has none to make.
+    #[serde(default)]
+    pub operator: Option<OperatorSeen>,
     /// What is wrong, one sentence each.
     pub problems: Vec<String>,
+    /// Why something is not spoken though nothing is wrong, one sentence each.
+    #[serde(default)]
+    pub silences: Vec<String>,
     /// Its neighbors.
     pub neighbors: Vec<AgentNeighbor>,
+}
+
+/// What Cilium's operator has acted on, as far as it matters to one node.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorSeen {
+    /// Whether nothing is left to be written.
+    pub done: bool,
+    /// CiliumBGPClusterConfigs.
+    pub clusters: Contents,
+    /// CiliumBGPPeerConfigs.
+    pub peers: Contents,
+    /// CiliumBGPNodeConfigOverrides.
+    pub overrides: Contents,
+    /// The node's CiliumBGPNodeConfig.
+    pub node_config: Option<String>,
+    /// The node's labels.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// A neighbor that one of Cilium's agents speaks to.
@@ -162,6 +209,9 @@ pub struct AgentNeighbor {
     pub asn: u32,
     /// The AS number it is told.
     pub local_asn: u32,
+    /// The address families that are offered to it, as `ipv4/unicast`.
+    #[serde(default)]
+    pub families: Vec<String>,
 }
 
 /// A node as the state file and `fabric status` show it.
@@ -175,6 +225,9 @@ pub struct NodeInfo {
     pub role: String,
     /// Pid of its first process, as the host sees it.
     pub init: i32,
+    /// The container's id, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container_id: Option<String>,
     /// Address on the management network, if it has one.
     pub mgmt: Option<String>,
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 
-use super::protocol::{KeeperSpec, NodeInfo};
+use super::protocol::{KeeperSpec, NodeInfo, RuntimeSpec};
 
 /// A fabric as its keeper describes it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -132,20 +132,35 @@ impl State {
     }
 }
 
-/// The user's living fabrics, by name. What dead keepers left behind is removed on the way.
+/// The user's living fabrics, by name. What dead keepers left behind is removed on the way, if it is only files.
 pub fn states() -> Result<Vec<State>, StateError> {
+    Ok(all_states()?.0)
+}
+
+/// Fabrics whose keeper died and whose containers may still be there, by name: the kernel takes namespaces with it, an
+/// engine's containers it does not.
+pub fn leftovers() -> Result<Vec<State>, StateError> {
+    Ok(all_states()?.1)
+}
+
+fn all_states() -> Result<(Vec<State>, Vec<State>), StateError> {
     let dir = runtime_dir()?;
     let refused = |error: io::Error| StateError::Folder { path: dir.clone(), why: error.to_string() };
-    let mut all = Vec::new();
+    let (mut all, mut dead) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(&dir).map_err(refused)?.flatten() {
         let path = entry.path();
         if State::alive(&path) {
             all.extend(State::read(&path));
         } else if path.join(FILE).exists() {
-            // Dead: only files are left, the kernel has taken everything else.
-            let _ = fs::remove_dir_all(&path);
+            match State::read(&path) {
+                Some(state) if state.spec.runtime != RuntimeSpec::Netns => dead.push(state),
+                // Only files are left, the kernel has taken everything else.
+                _ => drop(fs::remove_dir_all(&path)),
+            }
         }
     }
-    all.sort_by(|a, b| a.spec.id.cmp(&b.spec.id));
-    Ok(all)
+    for states in [&mut all, &mut dead] {
+        states.sort_by(|a, b| a.spec.id.cmp(&b.spec.id));
+    }
+    Ok((all, dead))
 }

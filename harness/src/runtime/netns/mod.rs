@@ -12,5 +12,6 @@ pub(crate) mod terminal;
 pub(crate) mod zygote;
 
 pub use node::{NetnsNode, SocketSource};
+pub(crate) use rootfs::set_sysctls;
 pub use rootfs::{FileSpec, MountSpec};
 pub use spawn::{InitSpec, NodeInit};

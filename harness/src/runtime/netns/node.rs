@@ -55,6 +55,15 @@ impl NetnsNode {
         child.wait().await.map(code).map_err(|error| io_error(&self.name, "wait for a command", error))
     }
 
+    /// What went wrong in reaching into the node from outside. Of a node whose first process has ended, nothing is found.
+    fn failed(&self, what: &str, error: std::io::Error) -> NodeError {
+        let namespace = std::fs::read_link(format!("/proc/{}/ns/net", self.init));
+        if namespace.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+            return NodeError::Gone { node: self.name.clone() };
+        }
+        io_error(&self.name, what, error)
+    }
+
     fn outside(&self, path: &Path) -> PathBuf {
         self.root().join(path.strip_prefix("/").unwrap_or(path))
     }
@@ -144,12 +153,12 @@ impl Node for NetnsNode {
 
     async fn socket(&self, kind: SocketKind) -> Result<OwnedFd, NodeError> {
         let opened = self.sockets.open(self.init, kind).await;
-        opened.map_err(|error| io_error(&self.name, &format!("open a {kind:?} socket"), error))
+        opened.map_err(|error| self.failed(&format!("open a {kind:?} socket"), error))
     }
 
     async fn unix(&self, path: &Path) -> Result<UnixStream, NodeError> {
         let connected = UnixStream::connect(self.outside(path)).await;
-        connected.map_err(|error| io_error(&self.name, &format!("connect to {}", path.display()), error))
+        connected.map_err(|error| self.failed(&format!("connect to {}", path.display()), error))
     }
 
     async fn write_file(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<(), NodeError> {
@@ -161,11 +170,11 @@ impl Node for NetnsNode {
             tokio::fs::write(&outside, bytes).await?;
             tokio::fs::set_permissions(&outside, std::fs::Permissions::from_mode(mode)).await
         };
-        written.await.map_err(|error| io_error(&self.name, &format!("write {}", path.display()), error))
+        written.await.map_err(|error| self.failed(&format!("write {}", path.display()), error))
     }
 
     async fn read_file(&self, path: &Path) -> Result<Vec<u8>, NodeError> {
         let read = tokio::fs::read(self.outside(path)).await;
-        read.map_err(|error| io_error(&self.name, &format!("read {}", path.display()), error))
+        read.map_err(|error| self.failed(&format!("read {}", path.display()), error))
     }
 }

@@ -104,7 +104,7 @@ pub(super) fn make(spec: &InitSpec) -> io::Result<Vec<String>> {
     umount2(".", MntFlags::MNT_DETACH).map_err(|error| tried("let the host's root go", error.into()))?;
     nix::unistd::chdir("/")?;
     nix::unistd::sethostname(&spec.hostname).map_err(|error| tried("set the host name", error.into()))?;
-    sysctls(spec)
+    set_sysctls(&spec.sysctls)
 }
 
 /// `/usr`, and beside it what merged-usr systems have as links and others as folders.
@@ -263,9 +263,11 @@ fn kept_flags(flags: nix::sys::statvfs::FsFlags) -> MsFlags {
     .fold(MsFlags::empty(), |all, (_, keep)| all | keep)
 }
 
-fn sysctls(spec: &InitSpec) -> io::Result<Vec<String>> {
+/// Sets kernel parameters of the calling thread's namespaces; `true` marks those that must not fail. Returns what did not go
+/// as asked.
+pub(crate) fn set_sysctls(all: &[(String, String, bool)]) -> io::Result<Vec<String>> {
     let mut warnings = Vec::new();
-    for (name, value, needed) in &spec.sysctls {
+    for (name, value, needed) in all {
         // A dot separates; a slash stands for a dot inside an interface's name.
         let path = Path::new("/proc/sys").join(name.replace('/', "\0").replace('.', "/").replace('\0', "."));
         if let Err(error) = fs::write(&path, value) {

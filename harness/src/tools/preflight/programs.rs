@@ -19,6 +19,7 @@ pub(super) fn tools(see: &See, needs: &[Tool]) -> Vec<Finding> {
             let from = match &info.origin {
                 Origin::Host => "this host's".to_owned(),
                 Origin::Layer(dir) => format!("fetched, in {}", dir.display()),
+                Origin::Image(image) => format!("of the image {image}"),
             };
             Finding::ok(&info.tool.to_string(), format!("{version}, {}, {from}", info.path.display()))
         })
@@ -68,6 +69,7 @@ fn speakers(see: &See, fetchable: bool) -> Vec<Finding> {
                     let from = match &info.origin {
                         Origin::Host => "this host's".to_owned(),
                         Origin::Layer(dir) => format!("fetched, in {}", dir.display()),
+                        Origin::Image(image) => format!("of the image {image}"),
                     };
                     Finding::ok(&subject, format!("{}, {from}", info.version.as_deref().unwrap_or_default()))
                 }

@@ -25,5 +25,5 @@ pub(super) use objects::Objects;
 pub use reconcile::{AgentError, run};
 pub use records::cilium_node;
 pub(super) use records::warn;
-pub use status::{AgentStatus, NeighborStatus, Phase, RouterStatus};
+pub use status::{AgentStatus, Contents, NeighborStatus, Phase, RouterStatus, SecondSeen};
 pub(super) use watches::kind;

@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use kube::runtime::watcher::Event;
 use kube::{Resource, ResourceExt};
 
+use super::status::Contents;
+use crate::cilium::bgp::content;
+
 /// Objects by name; those of a namespace as `NAMESPACE/NAME`.
 pub(in crate::twin) struct Objects<K> {
     current: BTreeMap<String, K>,
@@ -54,6 +57,11 @@ impl<K: Resource> Objects<K> {
     /// All objects, by name.
     pub(in crate::twin) fn iter(&self) -> impl Iterator<Item = (&str, &K)> {
         self.current.iter().map(|(name, object)| (name.as_str(), object))
+    }
+
+    /// What the content of each is known by, by name.
+    pub(in crate::twin) fn contents(&self) -> Contents {
+        self.current.iter().map(|(name, object)| (name.clone(), content(object.meta()))).collect()
     }
 
     /// All objects.

@@ -16,6 +16,8 @@ use std::net::Ipv4Addr;
 use ipnet::IpNet;
 use k8s_openapi::api::core::v1::Node;
 
+use crate::cilium::BgpV2;
+
 pub use input::{Addresses, Advertisement, Input, NodeConfig, PeerConfig};
 pub use types::{Attributes, Exports, Family, Neighbor, Password, Plan, SessionKey, VirtualRouter};
 
@@ -26,7 +28,7 @@ pub fn plan(input: &Input<'_>) -> Plan {
     let (selecting, problems) = policies::selecting(input);
     let mut plan = match (selecting.as_slice(), input.node_config) {
         ([], Some(config)) => instances::plan(input, config),
-        ([], None) => Plan::default(),
+        ([], None) => silent(input),
         (policies, config) => {
             let mut plan = policies::plan(input, policies);
             if config.is_some() {
@@ -41,6 +43,14 @@ pub fn plan(input: &Input<'_>) -> Plan {
     };
     plan.problems.splice(0..0, problems);
     plan
+}
+
+/// Nothing is wanted of the node.
+fn silent(input: &Input<'_>) -> Plan {
+    let first = input.promises.peering_policy.then_some("CiliumBGPPeeringPolicy");
+    let second = (input.promises.bgp_v2 != BgpV2::Absent).then_some("CiliumBGPClusterConfig");
+    let kinds: Vec<&str> = first.into_iter().chain(second).collect();
+    Plan { silences: vec![format!("no {} selects the node", kinds.join(" and no "))], ..Plan::default() }
 }
 
 fn asn(field: &str, number: i64) -> Result<u32, String> {

@@ -113,7 +113,7 @@ impl Agent {
             reports: settings.reports(promises),
             status,
             wake: Arc::default(),
-            seen: Seen::new(version, promises, settings.secrets_namespace),
+            seen: Seen::new(version, promises, settings),
             slots: BTreeMap::new(),
             cilium_host: None,
             written: None,
@@ -185,7 +185,7 @@ impl Agent {
             self.slots.insert(slot.wanted().key(), slot);
         }
         self.report(&plan).await;
-        self.publish(Phase::Running, plan.problems);
+        self.publish(Phase::Running, plan.problems, plan.silences);
     }
 
     /// Whether anything refers to the node's addresses by interface, or to its default route.
@@ -273,12 +273,13 @@ impl Agent {
         let (reason, message) = match news {
             News::Died(message) => ("BGPSpeakerRestarted", message),
             News::Failed(message) => ("BGPSpeakerFailed", message),
+            News::Left(message) => ("BGPRouteKept", message),
         };
         records::warn(&self.client, &self.name, reason, message);
     }
 
     /// Publishes the status, and makes an event of each problem that was not there before.
-    fn publish(&mut self, phase: Phase, mut problems: Vec<String>) {
+    fn publish(&mut self, phase: Phase, mut problems: Vec<String>, silences: Vec<String>) {
         problems.extend(self.troubles.values().cloned());
         for problem in problems.iter().filter(|problem| !self.told.contains(*problem)) {
             records::warn(&self.client, &self.name, "BGPProblem", problem);
@@ -290,7 +291,7 @@ impl Agent {
         let status = AgentStatus {
             phase,
             node_seen: self.seen.nodes.get(&self.name).and_then(ResourceExt::resource_version),
-            node_config_seen: self.seen.node_configs.get(&self.name).and_then(ResourceExt::resource_version),
+            second_seen: self.seen.second(&self.name),
             policies_seen: self
                 .seen
                 .policies
@@ -299,6 +300,7 @@ impl Agent {
                 .collect(),
             virtual_routers: self.slots.values().map(Slot::status).collect(),
             problems,
+            silences,
         };
         self.status.send_if_modified(|old| {
             let differs = *old != status;
@@ -310,7 +312,7 @@ impl Agent {
     async fn end(mut self, manner: AgentStop) {
         tracing::info!(node = self.name, version = %self.version, ?manner, "the agent stops");
         join_all(std::mem::take(&mut self.slots).into_values().map(|slot| slot.end(manner))).await;
-        self.publish(Phase::Stopped, Vec::new());
+        self.publish(Phase::Stopped, Vec::new(), Vec::new());
     }
 }
 

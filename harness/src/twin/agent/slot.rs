@@ -2,9 +2,11 @@
 //!
 //! What lives here: the way from one to the other, for one local AS number. What should run is decided in `plan`.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -26,6 +28,8 @@ pub(super) enum News {
     Died(String),
     /// A speaker could not be started or changed.
     Failed(String),
+    /// A neighbor has been left with routes that it should not have any more.
+    Left(String),
 }
 
 /// One speaker's place.
@@ -123,7 +127,10 @@ impl Slot {
             return None;
         }
         match speaker.update(self.wanted.clone()).await {
-            Ok(()) => Some(speaker),
+            Ok(left) => {
+                news.extend(left.iter().map(|(neighbor, prefix)| News::Left(left_with(*neighbor, *prefix))));
+                Some(speaker)
+            }
             Err(error) => {
                 // Half changed: it is dropped, which kills it, and started afresh.
                 self.fail(error.to_string(), news);
@@ -157,7 +164,13 @@ impl Slot {
         let view = self.speaker.as_ref().map(Speaker::view).unwrap_or_default();
         let neighbors = self.wanted.neighbors.iter().map(|neighbor| {
             let seen = view.peers.get(&neighbor.address).cloned();
-            NeighborStatus { name: neighbor.name.clone(), address: neighbor.address, asn: neighbor.asn, seen }
+            NeighborStatus {
+                name: neighbor.name.clone(),
+                address: neighbor.address,
+                asn: neighbor.asn,
+                families: neighbor.families.clone(),
+                seen,
+            }
         });
         RouterStatus {
             instance: self.wanted.instance.clone(),
@@ -175,4 +188,12 @@ impl Slot {
                 .collect(),
         }
     }
+}
+
+/// What is said of a route that stays where it should not.
+fn left_with(neighbor: IpAddr, prefix: IpNet) -> String {
+    format!(
+        "neighbor {neighbor} keeps {prefix}, which nothing selects for it any more: the GoBGP of this Cilium withdraws no route \
+         that another neighbor still has (Cilium 1.20 does); end the session to be rid of it"
+    )
 }

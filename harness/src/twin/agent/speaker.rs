@@ -193,11 +193,12 @@ impl Speaker {
     }
 
     /// Changes neighbors and prefixes to those of `router`. Sessions that both have stay up; a neighbor that goes
-    /// gets Cease / Peer De-configured. Nothing is done where nothing differs.
+    /// gets Cease / Peer De-configured. Nothing is done where nothing differs. Returns what neighbors have been left with
+    /// though they should not have it any more, as this Cilium does.
     ///
     /// # Errors
     /// [`SpeakerError`]; the speaker may then be half changed and should be stopped.
-    pub async fn update(&mut self, router: VirtualRouter) -> Result<(), SpeakerError> {
+    pub async fn update(&mut self, router: VirtualRouter) -> Result<Left, SpeakerError> {
         let changed = |old: &Neighbor| {
             router.neighbors.iter().any(|new| new.address == old.address && !new.same_session(old))
         };
@@ -216,15 +217,31 @@ impl Speaker {
         for neighbor in refiltered {
             self.client().send_again(neighbor).await?;
         }
-        // What a neighbor is to lose is taken away and given once more: the soft reset of GoBGP 3.10 sends no withdrawal
-        // for a route that is filtered now. What leaves the table is withdrawn below in any case.
-        let kept = lost.intersection(&self.router.export).copied();
-        let lost: Vec<IpNet> = kept.filter(|prefix| self.advertised.contains(prefix)).collect();
-        for prefix in lost {
+        // What leaves the table is withdrawn below in any case. What another neighbor keeps, the soft reset has withdrawn
+        // from this one (GoBGP 4.7), or never will.
+        let kept = |(_, prefix): &(IpAddr, IpNet)| {
+            self.router.export.contains(prefix) && self.advertised.contains(prefix)
+        };
+        let mut left: Left = lost.into_iter().filter(kept).collect();
+        if self.router.withdraws_filtered && !left.is_empty() {
+            if !self.client().withdraws_filtered().await? {
+                self.give_again(&left).await?;
+            }
+            left.clear();
+        }
+        self.advertise().await?;
+        Ok(left)
+    }
+
+    /// Takes routes away and gives them once more, for a speaker older than its Cilium's: its soft reset withdraws nothing.
+    /// Whoever keeps a route loses it for some milliseconds.
+    async fn give_again(&mut self, routes: &Left) -> Result<(), SpeakerError> {
+        let prefixes: BTreeSet<IpNet> = routes.iter().map(|(_, prefix)| *prefix).collect();
+        for prefix in prefixes {
             self.client().withdraw(prefix).await?;
             self.client().advertise(prefix).await?;
         }
-        self.advertise().await
+        Ok(())
     }
 
     /// Ends the speaker: with a Cease to every neighbor, or without a word.
@@ -358,16 +375,20 @@ impl Speaker {
     }
 }
 
-/// The neighbors of both that are told something else, and the prefixes that one of them is to lose.
-fn said_otherwise(old: &VirtualRouter, new: &VirtualRouter) -> (Vec<IpAddr>, BTreeSet<IpNet>) {
-    let (mut refiltered, mut lost) = (Vec::new(), BTreeSet::new());
+/// Routes that neighbors have and should not have any more.
+pub type Left = BTreeSet<(IpAddr, IpNet)>;
+
+/// The neighbors of both that are told something else, and the routes that they are to lose.
+fn said_otherwise(old: &VirtualRouter, new: &VirtualRouter) -> (Vec<IpAddr>, Left) {
+    let (mut refiltered, mut lost) = (Vec::new(), Left::new());
     for new in &new.neighbors {
         let Some(old) = old.neighbors.iter().find(|old| old.address == new.address) else { continue };
         if old.exports != new.exports {
             refiltered.push(new.address);
         }
-        let (old, new) = (&old.exports.prefixes, &new.exports.prefixes);
-        lost.extend(old.keys().copied().filter(|prefix| !new.contains_key(prefix)));
+        let (address, before, now) = (new.address, &old.exports.prefixes, &new.exports.prefixes);
+        let gone = before.keys().filter(|prefix| !now.contains_key(prefix));
+        lost.extend(gone.map(|prefix| (address, *prefix)));
     }
     (refiltered, lost)
 }

@@ -8,8 +8,9 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use ipnet::IpNet;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::plan::Family;
 use super::speaker::PeerView;
 
 /// Where an agent stands.
@@ -35,12 +36,28 @@ pub struct AgentStatus {
     /// The resourceVersion of each policy that it last acted on, by name. A policy that selects other nodes is seen,
     /// too.
     pub policies_seen: BTreeMap<String, String>,
-    /// The resourceVersion of the CiliumBGPNodeConfig that it last acted on.
-    pub node_config_seen: Option<String>,
+    /// What of the second BGP API it last acted on; none where that is not served.
+    pub second_seen: Option<SecondSeen>,
     /// Its speakers, by local AS number.
     pub virtual_routers: Vec<RouterStatus>,
     /// What is wrong, one sentence each.
     pub problems: Vec<String>,
+    /// Why something is not spoken though nothing is wrong, one sentence each.
+    pub silences: Vec<String>,
+}
+
+/// Objects by name, each with what its content is known by (`cilium::bgp::content`).
+pub type Contents = BTreeMap<String, String>;
+
+/// What an agent has acted on of the second BGP API.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecondSeen {
+    /// The content of the CiliumBGPNodeConfig.
+    pub node_config: Option<String>,
+    /// CiliumBGPPeerConfigs.
+    pub peers: Contents,
+    /// CiliumBGPAdvertisements.
+    pub advertisements: Contents,
 }
 
 /// One speaker.
@@ -77,6 +94,8 @@ pub struct NeighborStatus {
     pub address: IpAddr,
     /// The AS number it must have.
     pub asn: u32,
+    /// The address families that are offered to it.
+    pub families: Vec<Family>,
     /// What the speaker's log tells: since when it is configured, and up. `None` while the speaker does not run.
     #[serde(flatten)]
     pub seen: Option<PeerView>,

@@ -18,7 +18,9 @@ use serde::de::DeserializeOwned;
 
 use super::objects::Objects;
 use super::plan::{Addresses, Advertisement, Input, NodeConfig, PeerConfig};
-use crate::cilium::{CiliumBGPPeeringPolicy, CiliumVersion, Promises, bgp_v2_versions};
+use super::status::SecondSeen;
+use crate::cilium::bgp::content;
+use crate::cilium::{BgpSettings, CiliumBGPPeeringPolicy, CiliumVersion, Promises, bgp_v2_versions};
 
 type Watched<K> = Result<Event<K>, watcher::Error>;
 type Guarded<K> = DeserializeGuard<K>;
@@ -40,7 +42,7 @@ pub(super) enum News {
 pub(super) struct Seen {
     version: CiliumVersion,
     promises: &'static Promises,
-    secrets_namespace: String,
+    settings: BgpSettings,
     pub(super) nodes: Objects<Node>,
     pub(super) policies: Objects<Guarded<CiliumBGPPeeringPolicy>>,
     pub(super) node_configs: Objects<Guarded<NodeConfig>>,
@@ -69,15 +71,11 @@ pub(super) fn node_configs(promises: &Promises) -> Option<ApiResource> {
 }
 
 impl Seen {
-    pub(super) fn new(
-        version: CiliumVersion,
-        promises: &'static Promises,
-        secrets_namespace: String,
-    ) -> Self {
+    pub(super) fn new(version: CiliumVersion, promises: &'static Promises, settings: BgpSettings) -> Self {
         Self {
             version,
             promises,
-            secrets_namespace,
+            settings,
             nodes: Objects::default(),
             policies: Objects::default(),
             node_configs: Objects::default(),
@@ -96,7 +94,7 @@ impl Seen {
 
     /// Passwords came with 1.15, and are nowhere without a namespace.
     fn with_secrets(&self) -> bool {
-        self.version.line() >= (1, 15) && !self.secrets_namespace.is_empty()
+        self.version.line() >= (1, 15) && !self.settings.secrets_namespace.is_empty()
     }
 
     fn with_second_api(&self) -> bool {
@@ -125,7 +123,7 @@ impl Seen {
             streams.push(stream(Api::all(client.clone()), all(), News::Endpoints));
         }
         if self.with_secrets() {
-            let secrets = Api::namespaced(client.clone(), &self.secrets_namespace);
+            let secrets = Api::namespaced(client.clone(), &self.settings.secrets_namespace);
             streams.push(stream(secrets, all(), News::Secret));
         }
         select_all(streams).boxed()
@@ -158,6 +156,15 @@ impl Seen {
             && (self.secrets.synced() || !self.with_secrets())
     }
 
+    /// What there is of the second API, for those who want to know whether it is the newest.
+    pub(super) fn second(&self, node: &str) -> Option<SecondSeen> {
+        self.with_second_api().then(|| SecondSeen {
+            node_config: self.node_configs.get(node).map(|config| content(config.meta())),
+            peers: self.peer_configs.contents(),
+            advertisements: self.advertisements.contents(),
+        })
+    }
+
     /// The objects a plan is made of, and what is wrong with those that cannot be read.
     pub(super) fn input<'a>(&'a self, node: &'a Node, addresses: &'a Addresses) -> (Input<'a>, Vec<String>) {
         let mut problems = Vec::new();
@@ -178,7 +185,8 @@ impl Seen {
             advertisements: advertisements.into_values().collect(),
             services: self.services.values().collect(),
             endpoints: self.endpoints.values().collect(),
-            secrets_namespace: &self.secrets_namespace,
+            keeps_empty_services: self.settings.keeps_empty_services(self.promises),
+            secrets_namespace: &self.settings.secrets_namespace,
             secrets: secrets.collect(),
             addresses,
         };

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, USER_AGENT};
 use axum::http::{HeaderValue, Request, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -115,7 +115,8 @@ impl std::fmt::Debug for Endpoint {
 }
 
 /// Serves the Kubernetes API over a store, on a listener that is bound already, until the runtime ends. The namespaces every
-/// cluster has are made if they are not there. The client is for this process: the same API without a socket, and without exec.
+/// cluster has are made if they are not there. What is answered with it is
+/// for the parts of the cluster in this process.
 ///
 /// # Errors
 /// [`EndpointError`] when there is no certificate or the listener has no address. Once it serves, failures are single clients'.
@@ -123,7 +124,7 @@ pub async fn serve(
     store: Store,
     runtime: Arc<dyn PodRuntime>,
     listener: TcpListener,
-) -> Result<(Endpoint, kube::Client), EndpointError> {
+) -> Result<(Endpoint, Within), EndpointError> {
     serve_with(store, runtime, listener, Manners::default())
 }
 
@@ -133,7 +134,7 @@ pub(super) fn serve_with(
     runtime: Arc<dyn PodRuntime>,
     listener: TcpListener,
     manners: Manners,
-) -> Result<(Endpoint, kube::Client), EndpointError> {
+) -> Result<(Endpoint, Within), EndpointError> {
     let address = listener.local_addr().map_err(EndpointError::Listener)?;
     for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
         install(&store, &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}))?;
@@ -150,23 +151,43 @@ pub(super) fn serve_with(
     let token = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
     let shared = Arc::new(Shared::new(Rules::new(store), runtime, &token));
     let router = router(shared);
-    let within = within(router.clone(), &token)?;
+    let within = Within { router: router.clone(), token: token.clone() };
     let tls = TlsAcceptor::from(Arc::new(config));
     tokio::spawn(accept(listener, tls, TowerToHyperService::new(router), manners));
     Ok((Endpoint { url: format!("https://{address}"), ca_pem: identity.authority, token }, within))
 }
 
-/// A client that reaches the same router, token and all, without a socket or TLS in between. Whatever upgrades a
-/// connection (exec) cannot work on it.
-fn within(router: axum::Router, token: &str) -> Result<kube::Client, EndpointError> {
-    let mut bearer = HeaderValue::try_from(format!("Bearer {token}"))
-        .map_err(|error| EndpointError::Tls(format!("the token is no header: {error}")))?;
-    bearer.set_sensitive(true);
-    let with_token = move |mut request: Request<kube::client::Body>| {
-        request.headers_mut().insert(AUTHORIZATION, bearer.clone());
-        request
-    };
-    Ok(kube::Client::new(router.map_request(with_token), "default"))
+/// The same API for the parts of the cluster in this process: without a socket or TLS, and without exec, which upgrades a
+/// connection.
+#[derive(Clone)]
+pub struct Within {
+    router: axum::Router,
+    token: String,
+}
+
+impl std::fmt::Debug for Within {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Within")
+    }
+}
+
+impl Within {
+    /// A client for the part of this name: that of the binary in a real cluster, which is how `metadata.managedFields` names
+    /// it.
+    ///
+    /// # Errors
+    /// [`EndpointError::Tls`] when the token is no header.
+    pub fn client(&self, name: &'static str) -> Result<kube::Client, EndpointError> {
+        let mut bearer = HeaderValue::try_from(format!("Bearer {}", self.token))
+            .map_err(|error| EndpointError::Tls(format!("the token is no header: {error}")))?;
+        bearer.set_sensitive(true);
+        let with_headers = move |mut request: Request<kube::client::Body>| {
+            request.headers_mut().insert(AUTHORIZATION, bearer.clone());
+            request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(name));
+            request
+        };
+        Ok(kube::Client::new(self.router.clone().map_request(with_headers), "default"))
+    }
 }
 
 async fn accept(

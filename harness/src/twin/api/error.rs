@@ -41,6 +41,25 @@ impl Cause {
         Self { field: field.into(), reason: "FieldValueForbidden", message: format!("Forbidden: {detail}") }
     }
 
+    /// That a definition's validation rules were not asked because of the other causes.
+    pub(super) fn unchecked() -> Self {
+        let message = "Invalid value: \"null\": some validation rules were not checked because the object was invalid; \
+            correct the existing errors to complete validation";
+        Self { field: "<nil>".into(), reason: "FieldValueInvalid", message: message.into() }
+    }
+
+    /// Whether a definition's validation rules are not asked with such a cause: their words would make no sense.
+    pub(super) fn blocks_rules(&self) -> bool {
+        matches!(
+            self.reason,
+            "FieldValueNotSupported"
+                | "FieldValueRequired"
+                | "FieldValueTooLong"
+                | "FieldValueTooMany"
+                | "FieldValueTypeInvalid"
+        )
+    }
+
     /// A value that is not one of a few.
     pub fn unsupported<S: fmt::Debug>(field: impl Into<String>, value: &Value, allowed: &[S]) -> Self {
         let allowed: Vec<_> = allowed.iter().map(|value| format!("{value:?}")).collect();

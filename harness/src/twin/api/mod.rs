@@ -24,7 +24,7 @@ mod time;
 #[cfg(test)]
 mod tests;
 
-pub use endpoint::{Endpoint, EndpointError, serve};
+pub use endpoint::{Endpoint, EndpointError, Within, serve};
 pub use error::{ApiError, Cause, Details};
 pub use http::kubernetes_version;
 pub use rules::{Rehearsal, Wrong, install};

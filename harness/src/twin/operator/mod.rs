@@ -5,5 +5,7 @@
 
 pub mod plan;
 mod run;
+mod status;
 
 pub use run::run;
+pub use status::OperatorStatus;

@@ -20,9 +20,11 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::OperatorStatus;
 use super::plan::{ClusterConfig, Input, Outcome, Override, plan};
 use crate::cilium::bgp::Condition;
 use crate::cilium::{BgpSettings, CiliumNode, CiliumVersion, Promises, Unsupported, crds, promises};
@@ -51,6 +53,7 @@ pub async fn run(
     client: Client,
     version: CiliumVersion,
     settings: BgpSettings,
+    status: watch::Sender<OperatorStatus>,
     stop: CancellationToken,
 ) -> Result<(), Unsupported> {
     let promises = promises(&version)?;
@@ -58,8 +61,16 @@ pub async fn run(
     // Statuses of these kinds came with 1.17.
     let reports = version.line() >= (1, 17) && settings.reports(promises);
     let secrets = settings.secrets_namespace;
-    let mut operator =
-        Operator { client, version, reports, secrets, kinds, seen: Seen::default(), told: Vec::new() };
+    let mut operator = Operator {
+        client,
+        version,
+        reports,
+        secrets,
+        kinds,
+        status,
+        seen: Seen::default(),
+        told: Vec::new(),
+    };
     if stop.run_until_cancelled(operator.defined()).await.is_some() {
         stop.run_until_cancelled(operator.watch()).await;
     }
@@ -102,6 +113,7 @@ struct Operator {
     /// The namespace of the Secrets with passwords; empty where there is none.
     secrets: String,
     kinds: Kinds,
+    status: watch::Sender<OperatorStatus>,
     seen: Seen,
     told: Vec<String>,
 }
@@ -160,6 +172,7 @@ impl Operator {
         }
         self.told = problems;
         self.told.extend(overrides.into_iter().map(|(_, problem)| problem));
+        self.publish(write.is_empty() && delete.is_empty());
         let configs = Api::<NodeConfig>::all_with(self.client.clone(), &self.kinds.node_configs);
         let mut failed = Vec::new();
         for config in write {
@@ -199,6 +212,24 @@ impl Operator {
             tracing::debug!(%error, "the operator's write was not taken, and is tried again");
         }
         failed.is_empty()
+    }
+
+    fn publish(&self, done: bool) {
+        let seen = &self.seen;
+        let labels = seen.nodes.iter().map(|(name, node)| (name.to_owned(), node.labels().clone()));
+        let status = OperatorStatus {
+            done,
+            clusters: seen.clusters.contents(),
+            peers: seen.peers.contents(),
+            overrides: seen.overrides.contents(),
+            node_configs: seen.node_configs.contents(),
+            labels: labels.collect(),
+        };
+        self.status.send_if_modified(|old| {
+            let differs = *old != status;
+            *old = status;
+            differs
+        });
     }
 
     async fn conditions<K>(

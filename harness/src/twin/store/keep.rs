@@ -265,6 +265,23 @@ impl Store {
         found
     }
 
+    /// The objects, of whatever collection, that name the object with this `uid` as an owner.
+    pub fn owned_by(&self, uid: &str) -> Vec<(Key, Arc<Object>)> {
+        let inner = self.lock();
+        let owned = |object: &Object| {
+            let owners = object.value["metadata"]["ownerReferences"].as_array();
+            owners.is_some_and(|owners| owners.iter().any(|owner| owner["uid"] == uid))
+        };
+        let shelves = inner.shelves.iter();
+        let all =
+            shelves.flat_map(|(of, shelf)| shelf.objects.iter().map(move |(at, object)| (of, at, object)));
+        all.filter(|(_, _, object)| owned(object))
+            .map(|(collection, (namespace, name), object)| {
+                (collection.key(namespace, name), Arc::clone(object))
+            })
+            .collect()
+    }
+
     /// Keeps a new object. `metadata.uid` and `metadata.creationTimestamp` are given when they are not there.
     ///
     /// # Errors

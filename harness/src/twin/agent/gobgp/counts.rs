@@ -5,10 +5,10 @@
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::answers::{Path, SessionState};
+use crate::speakers::neighbor::{AfiSafi, ESTABLISHED, Neighbor};
 
 /// One neighbor, for a status.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,109 +37,28 @@ pub fn standing(json: &[u8]) -> Result<Standing, serde_json::Error> {
     let value: Value = serde_json::from_slice(json)?;
     // An object for one neighbor; a list where the version answers all the same.
     let value = value.get(0).cloned().unwrap_or(value);
-    let raw: Raw = serde_json::from_value(value)?;
-    let up = raw.state.session_state == 6;
+    let raw: Neighbor = serde_json::from_value(value)?;
+    let up = raw.state.session_state == ESTABLISHED;
     let families = raw.afi_safis.iter().filter_map(|one| {
         let family = one.state.family.as_ref().or(one.config.family.as_ref())?;
         Some(((family.afi, family.safi), one.state.received))
     });
-    let restart = |one: &RawAfiSafi| {
+    let restart = |one: &AfiSafi| {
         let state = &one.mp_graceful_restart.state;
         state.received && state.advertised
     };
     let asn = [raw.state.peer_asn, raw.conf.peer_asn].into_iter().find(|asn| *asn > 0);
+    let timers = &raw.timers.state;
+    let in_force = |seconds: u64| if up { seconds } else { 0 };
     Ok(Standing {
         state: Some(SessionState::from_number(raw.state.session_state)),
-        asn,
-        hold: raw.timers.state.negotiated_hold_time.filter(|_| up).unwrap_or(0),
-        keepalive: raw.timers.state.keepalive_interval.filter(|_| up).unwrap_or(0),
-        up_since: raw.timers.state.uptime.map(|uptime| uptime.seconds).filter(|_| up),
+        asn: asn.and_then(|asn| u32::try_from(asn).ok()),
+        hold: in_force(timers.negotiated_hold_time),
+        keepalive: in_force(timers.keepalive_interval),
+        up_since: timers.uptime.as_ref().filter(|_| up).map(|uptime| uptime.seconds as u64),
         graceful_restart: raw.afi_safis.iter().any(restart),
         received: families.collect(),
     })
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Raw {
-    conf: RawConf,
-    state: RawState,
-    timers: RawTimers,
-    afi_safis: Vec<RawAfiSafi>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawConf {
-    peer_asn: u32,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawState {
-    session_state: u64,
-    peer_asn: u32,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawTimers {
-    state: RawTimersState,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawTimersState {
-    keepalive_interval: Option<u64>,
-    negotiated_hold_time: Option<u64>,
-    uptime: Option<RawMoment>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawMoment {
-    seconds: u64,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawAfiSafi {
-    state: RawFamilyState,
-    config: RawFamilyConfig,
-    mp_graceful_restart: RawRestart,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawFamilyState {
-    family: Option<RawFamily>,
-    received: u64,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawFamilyConfig {
-    family: Option<RawFamily>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawFamily {
-    afi: u64,
-    safi: u64,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawRestart {
-    state: RawRestartState,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawRestartState {
-    received: bool,
-    advertised: bool,
 }
 
 /// The number of prefixes in a table of which a path goes out or came in.

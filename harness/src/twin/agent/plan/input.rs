@@ -42,6 +42,8 @@ pub struct Input<'a> {
     pub services: Vec<&'a Service>,
     /// All endpoints of services.
     pub endpoints: Vec<&'a EndpointSlice>,
+    /// Whether a service without endpoints stays advertised.
+    pub keeps_empty_services: bool,
     /// The namespace of the Secrets with passwords.
     pub secrets_namespace: &'a str,
     /// The Secrets there, by name.
@@ -77,6 +79,7 @@ impl<'a> Input<'a> {
             advertisements: Vec::new(),
             services: Vec::new(),
             endpoints: Vec::new(),
+            keeps_empty_services: true,
             secrets_namespace: "kube-system",
             secrets: BTreeMap::new(),
             addresses,

@@ -27,6 +27,8 @@ pub(super) fn plan(input: &Input<'_>, config: &NodeConfig) -> Plan {
             Err(why) => problems.errors.push(format!("it runs no speaker: {why}")),
         }
         let place = format!("CiliumBGPNodeConfig {}, instance {}", config.name_any(), instance.name);
+        plan.silences
+            .extend(problems.silences.iter().map(|why| format!("instance {}: {why}", instance.name)));
         let all = problems.errors.iter().chain(&problems.warnings);
         plan.problems.extend(all.map(|why| format!("{place}: {why}")));
         plan.instance_problems.extend(problems.errors.into_iter().map(|why| (instance.name.clone(), why)));
@@ -42,6 +44,8 @@ struct Problems {
     errors: Vec<String>,
     /// What is done otherwise than one might think, and shown elsewhere.
     warnings: Vec<String>,
+    /// What is not said to whom, as it is written.
+    silences: Vec<String>,
 }
 
 impl Problems {
@@ -92,6 +96,7 @@ fn router(
         local_port: local_port.transpose()?.filter(|port| *port > 0),
         export: exported.collect(),
         rejects_inbound: input.promises.rejects_inbound,
+        withdraws_filtered: input.promises.withdraws_filtered,
         filtered: true,
         neighbors: neighbors.into_values().collect(),
     })
@@ -121,6 +126,10 @@ fn neighbor(
         Some(reference) => match input.peer_configs.get(reference.name.as_str()) {
             Some(found) => &found.spec,
             None => {
+                let (name, missing) = (&peer.name, &reference.name);
+                problems
+                    .silences
+                    .push(format!("peer {name} is not dialed: there is no CiliumBGPPeerConfig {missing}"));
                 // From 1.17 on a condition of the CiliumBGPClusterConfig tells it.
                 if input.version.line() < (1, 17) {
                     let (peer, config) = (&peer.name, &reference.name);
@@ -170,7 +179,7 @@ fn neighbor(
             .map(|restart| seconds(restart.restart_time_seconds, Duration::from_secs(120))),
         password,
         families,
-        exports: exports(input, config, problems)?,
+        exports: exports(input, &peer.name, config, problems)?,
     }))
 }
 
@@ -232,17 +241,25 @@ fn local_address(
 /// What is advertised to the neighbors with this configuration: by family, what the selected advertisements say.
 fn exports(
     input: &Input<'_>,
+    peer: &str,
     config: &CiliumBGPPeerConfigSpec,
     problems: &mut Problems,
 ) -> Result<Exports, String> {
     let mut exports = Exports::default();
+    if config.families.is_empty() {
+        problems.silences.push(format!(
+            "peer {peer} is told nothing: its families are not given, so none has advertisements"
+        ));
+    }
     for family in &config.families {
         let family_named = Family::named(&family.afi, &family.safi)?;
+        let mut selected_any = false;
         for resource in &input.advertisements {
             let selected = selects(family.advertisements.as_ref(), resource.labels());
             if !selected.map_err(|why| format!("families: advertisements: {why}"))? {
                 continue;
             }
+            selected_any = true;
             for (index, advertisement) in resource.spec.advertisements.iter().enumerate() {
                 let place =
                     || format!("CiliumBGPAdvertisement {}, advertisements[{index}]", resource.name_any());
@@ -262,6 +279,15 @@ fn exports(
                     Err(why) => problems.error_once(format!("{}: {why}", place())),
                 }
             }
+        }
+        if !exports.prefixes.keys().any(|prefix| Family::of(prefix) == family_named) {
+            let (afi, safi) = (&family.afi, &family.safi);
+            let why = if selected_any {
+                "the CiliumBGPAdvertisements that it selects give no prefix"
+            } else {
+                "it selects no CiliumBGPAdvertisement"
+            };
+            problems.silences.push(format!("peer {peer} is told nothing of {afi}/{safi}: {why}"));
         }
     }
     Ok(exports)

@@ -118,6 +118,7 @@ fn router(
         local_port: attributes.local_port,
         export: sources.all().copied().collect(),
         rejects_inbound: input.promises.rejects_inbound,
+        withdraws_filtered: input.promises.withdraws_filtered,
         // Before path attributes there was nothing to say of routes.
         filtered: input.version.line() >= (1, 15),
         neighbors: neighbors.into_values().collect(),

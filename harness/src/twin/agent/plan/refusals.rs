@@ -68,8 +68,8 @@ pub(super) fn timers(timers: &PeerTimers) -> Result<(), String> {
     Ok(())
 }
 
-/// An advertisement whose fields do not go together. A real API server refuses it by the rules of its definition
-/// (`x-kubernetes-validations`); here it goes out to nobody.
+/// An advertisement whose fields do not go together. From 1.18 on most such are refused by the rules of its definition
+/// (`cilium::crd`); what comes through goes out to nobody.
 pub(super) fn advertisement(advertisement: &Advertisement) -> Result<(), String> {
     use AdvertisementType::{Interface, PodCIDR, Service};
     let kind = advertisement.advertisement_type;

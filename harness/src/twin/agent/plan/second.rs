@@ -24,6 +24,8 @@ struct World {
     secrets: Vec<Secret>,
     policies: Vec<CiliumBGPPeeringPolicy>,
     addresses: Addresses,
+    /// `enableNoServiceEndpointsRoutable: false`.
+    withdraws_empty: bool,
 }
 
 fn read<T: DeserializeOwned>(value: Value) -> T {
@@ -81,6 +83,7 @@ impl World {
             advertisements: self.advertisements.iter().collect(),
             services: self.services.iter().collect(),
             endpoints: self.endpoints.iter().collect(),
+            keeps_empty_services: !self.withdraws_empty,
             secrets: self.secrets.iter().map(|one| (one.metadata.name.as_deref().unwrap(), one)).collect(),
             ..Input::of(version, promises(&version).unwrap(), &node, &self.addresses)
         };
@@ -348,6 +351,40 @@ fn a_local_service_goes_out_where_its_endpoints_are() {
     assert_eq!(texts(&world.plan("1.20.0")), ["20.0.0.1/32"]);
     world.services[0].spec.as_mut().unwrap().external_traffic_policy = None;
     assert_eq!(texts(&world.plan("1.20.0")), ["20.0.0.0/24"]);
+}
+
+#[test]
+fn a_service_without_endpoints_stays_unless_the_chart_says_otherwise() {
+    let list = json!([{ "advertisementType": "Service", "selector": {}, "service": { "addresses": ["LoadBalancerIP"] } }]);
+    let mut world = World::of(&json!({ "families": selecting() }), &list);
+    world.services = vec![service("web", &json!({ "type": "LoadBalancer" }), &json!([{ "ip": "20.0.0.1" }]))];
+    assert_eq!(texts(&world.plan("1.20.0")), ["20.0.0.1/32"]);
+    world.withdraws_empty = true;
+    let plan = world.plan("1.20.0");
+    assert!(texts(&plan).is_empty());
+    assert!(plan.silences[0].contains("give no prefix"), "{:?}", plan.silences);
+    world.endpoints = vec![endpoints("web", "worker2", false)];
+    assert!(texts(&world.plan("1.20.0")).is_empty(), "none that takes connections");
+    world.endpoints = vec![endpoints("web", "worker2", true)];
+    assert_eq!(texts(&world.plan("1.20.0")), ["20.0.0.1/32"]);
+}
+
+#[test]
+fn what_is_not_said_is_explained() {
+    let said = |config: Value| {
+        World::of(&config, &json!([{ "advertisementType": "PodCIDR" }])).plan("1.20.0").silences
+    };
+    assert!(said(json!({ "families": selecting() })).is_empty());
+    assert!(said(json!({}))[0].contains("peer tor0 is told nothing: its families are not given"));
+    let none = json!({ "families": [{ "afi": "ipv4", "safi": "unicast" }] });
+    assert!(said(none)[0].contains("ipv4/unicast: it selects no CiliumBGPAdvertisement"));
+    let mut world = World::of(&json!({}), &json!([]));
+    world.peers.clear();
+    assert!(world.plan("1.20.0").silences[0].contains("there is no CiliumBGPPeerConfig tor"));
+    world.config = None;
+    assert_eq!(world.plan("1.20.0").silences, ["no CiliumBGPClusterConfig selects the node"]);
+    let both = "no CiliumBGPPeeringPolicy and no CiliumBGPClusterConfig selects the node";
+    assert_eq!(world.plan("1.17.0").silences, [both]);
 }
 
 #[test]

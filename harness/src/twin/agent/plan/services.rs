@@ -57,9 +57,8 @@ fn of_service(
         ServiceAddress::LoadBalancerIP | ServiceAddress::ExternalIP => &spec.external_traffic_policy,
     };
     let local = policy.as_deref() == Some("Local");
-    // A service without endpoints anywhere stays advertised: up to 1.18 always, later unless the agent is started with
-    // `enable-no-service-endpoints-routable=false` (77737c18d1), which no lab can ask for.
-    if local && !endpoint_here(input, service) {
+    let (here, anywhere) = endpoints(input, service);
+    if local && !here || !input.keeps_empty_services && !anywhere {
         return Vec::new();
     }
     addresses(service, spec, kind)
@@ -105,15 +104,17 @@ fn addresses<'a>(
     }
 }
 
-/// Whether an endpoint of a service that takes connections is on the node.
-fn endpoint_here(input: &Input<'_>, service: &Service) -> bool {
+/// Whether an endpoint of a service that takes connections is on the node, and whether one is anywhere.
+fn endpoints(input: &Input<'_>, service: &Service) -> (bool, bool) {
     let (name, node) = (service.name_any(), input.name());
     let of_service = input.endpoints.iter().filter(|slice| {
         slice.labels().get("kubernetes.io/service-name") == Some(&name)
             && slice.namespace() == service.namespace()
     });
-    of_service.flat_map(|slice| &slice.endpoints).any(|endpoint| {
-        let ready = endpoint.conditions.as_ref().and_then(|conditions| conditions.ready).unwrap_or(true);
-        ready && endpoint.node_name.as_deref() == Some(node.as_str())
+    let ready = of_service.flat_map(|slice| &slice.endpoints).filter(|endpoint| {
+        endpoint.conditions.as_ref().and_then(|conditions| conditions.ready).unwrap_or(true)
+    });
+    ready.fold((false, false), |(here, _), endpoint| {
+        (here || endpoint.node_name.as_deref() == Some(node.as_str()), true)
     })
 }

@@ -20,6 +20,8 @@ pub struct Plan {
     pub keep_others: bool,
     /// What is wrong with the input, one sentence each.
     pub problems: Vec<String>,
+    /// Why something is not spoken though nothing is wrong: what was left unsaid or is not there, one sentence each.
+    pub silences: Vec<String>,
     /// What is wrong with instances of the second API, for the conditions of the CiliumBGPNodeConfig: instance, sentence.
     pub instance_problems: Vec<(String, String)>,
     /// The name of the CiliumBGPNodeConfig that was acted on, if any.
@@ -48,6 +50,8 @@ pub struct VirtualRouter {
     pub export: BTreeSet<IpNet>,
     /// Whether routes that neighbors send stay out of its table.
     pub rejects_inbound: bool,
+    /// Whether a neighbor that loses a route which another keeps is told so; where not, it keeps it as long as its session.
+    pub withdraws_filtered: bool,
     /// Whether what goes out is decided by policies of GoBGP's. Where not, all of its table goes to every neighbor.
     pub filtered: bool,
     /// Its neighbors, by address.

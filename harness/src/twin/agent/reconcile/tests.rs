@@ -272,7 +272,7 @@ async fn the_second_api_speaks_before_it_advertises_and_goes_with_its_configurat
     let status = bench.until("a speaker", one_router).await;
     assert_eq!(status.virtual_routers[0].instance.as_deref(), Some("rack0"));
     assert_eq!(status.virtual_routers[0].neighbors[0].name.as_deref(), Some("tor0"));
-    assert!(status.node_config_seen.is_some());
+    assert!(status.second_seen.as_ref().is_some_and(|seen| seen.node_config.is_some()));
     assert_eq!(deeds(&node), ["start"]);
 
     // The policies first, then the route.

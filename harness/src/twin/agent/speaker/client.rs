@@ -95,6 +95,14 @@ impl Client {
         self.read(&["neighbor", &neighbor.to_string(), "adj-in", "-a", family.word()], gobgp::rib).await
     }
 
+    /// Whether this GoBGP withdraws by a soft reset what its policies keep back now: osrg/gobgp pull request 3434, in 4.7.
+    pub(super) async fn withdraws_filtered(&self) -> Result<bool, SpeakerError> {
+        let command = Command::new(["gobgpd", "--version"]).timeout(self.limit);
+        let asn = self.asn;
+        let output = self.node.exec(&command).await.map_err(|source| SpeakerError::Node { asn, source })?;
+        Ok(output.text().split_whitespace().last().is_some_and(at_least_4_7))
+    }
+
     /// Has what went out to a neighbor looked at again, under the policies as they are now.
     pub(super) async fn send_again(&self, neighbor: IpAddr) -> Result<(), SpeakerError> {
         self.run(&["neighbor", &neighbor.to_string(), "softresetout"]).await.map(drop)
@@ -149,5 +157,29 @@ impl Client {
             command: command.to_string(),
             said,
         })
+    }
+}
+
+fn at_least_4_7(version: &str) -> bool {
+    let mut numbers = version.split('.').map(|number| number.parse::<u32>().unwrap_or_default());
+    (numbers.next(), numbers.next()) >= (Some(4), Some(7))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::at_least_4_7;
+
+    #[rstest]
+    #[case("3.10.0", false)]
+    #[case("3.36.0", false)]
+    #[case("4.6.0", false)]
+    #[case("4.7.0", true)]
+    #[case("4.11.0", true)]
+    #[case("5.0.0", true)]
+    #[case("unknown", false)]
+    fn withdrawing_came_with_4_7(#[case] version: &str, #[case] does: bool) {
+        assert_eq!(at_least_4_7(version), does);
     }
 }

@@ -22,6 +22,7 @@ pub(crate) fn router(asn: u32, id: [u8; 4], neighbors: Vec<Neighbor>) -> Virtual
         local_port: None,
         export: [].into(),
         rejects_inbound: false,
+        withdraws_filtered: true,
         filtered: false,
         neighbors,
     }

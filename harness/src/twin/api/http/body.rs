@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, header};
-use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::protobuf;
+use super::repeated::Noted;
 use crate::twin::api::ApiError;
 
 /// As many bytes as a Kubernetes server takes in one request.
@@ -35,11 +35,11 @@ pub(super) fn media_type(headers: &HeaderMap) -> String {
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// Reads a body as the media type says; an empty body is `null`.
+/// Reads a body as the media type says, with the keys that it says twice; an empty body is `null`.
 ///
 /// # Errors
 /// 400 for what cannot be read, 408, 413, 415.
-pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Value, ApiError> {
+pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Noted, ApiError> {
     let announced =
         headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > LIMIT) {
@@ -62,7 +62,7 @@ pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Value, ApiEr
         .map_err(|_| ApiError::new(408, "Timeout", "the body did not arrive in time; send it again"))?
         .map_err(|error| unreadable(&error))?;
     if bytes.is_empty() {
-        return Ok(Value::Null);
+        return Ok(Noted::default());
     }
     let media_type = media_type(headers);
     if !media_type.ends_with("yaml") {
@@ -86,9 +86,9 @@ fn unreadable(error: &axum::Error) -> ApiError {
     }
 }
 
-pub(in crate::twin::api) fn parse(media_type: &str, bytes: &[u8]) -> Result<Value, ApiError> {
+pub(in crate::twin::api) fn parse(media_type: &str, bytes: &[u8]) -> Result<Noted, ApiError> {
     let json = |bytes| {
-        let decode = serde_json::from_slice::<Value>(bytes);
+        let decode = serde_json::from_slice::<Noted>(bytes);
         decode
             .map_err(|error| ApiError::bad_request(format!("the body is not JSON that can be read: {error}")))
     };
@@ -104,7 +104,7 @@ pub(in crate::twin::api) fn parse(media_type: &str, bytes: &[u8]) -> Result<Valu
         }
         patch if patch.ends_with("patch+json") => json(bytes),
         // What `kubectl create namespace` and its like send from 1.32 on.
-        "application/vnd.kubernetes.protobuf" => protobuf::read(bytes).ok_or_else(|| {
+        "application/vnd.kubernetes.protobuf" => protobuf::read(bytes).map(Noted::from).ok_or_else(|| {
             let message = "the body is not protobuf of a type the twin knows; send it as application/json";
             ApiError::new(415, "UnsupportedMediaType", message)
         }),
@@ -115,9 +115,11 @@ pub(in crate::twin::api) fn parse(media_type: &str, bytes: &[u8]) -> Result<Valu
     }
 }
 
-fn yaml(bytes: &[u8]) -> Result<Value, ApiError> {
+fn yaml(bytes: &[u8]) -> Result<Noted, ApiError> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! { max_depth: DEPTH, max_nodes: 100_000 },
+        // A key that is there twice is for whoever asked to be told of it.
+        duplicate_keys: serde_saphyr::DuplicateKeyPolicy::PassThrough,
     };
     serde_saphyr::from_slice_with_options(bytes, options)
         .map_err(|error| ApiError::bad_request(format!("the body is not YAML that can be read: {error}")))
@@ -127,14 +129,14 @@ fn yaml(bytes: &[u8]) -> Result<Value, ApiError> {
 mod tests {
     use proptest::prelude::*;
     use rstest::rstest;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     async fn sent(media_type: &str, bytes: Vec<u8>) -> Result<Value, ApiError> {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, media_type.parse().unwrap());
-        read(&headers, Body::from(bytes)).await
+        read(&headers, Body::from(bytes)).await.map(|noted| noted.value)
     }
 
     #[tokio::test]

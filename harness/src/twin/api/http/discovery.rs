@@ -1,13 +1,13 @@
 //! Discovery: which groups, versions and resources there are.
 //!
-//! What lives here: `/version`, `/api`, `/apis` and below, plain and aggregated, and the smallest OpenAPI document kubectl takes. What
-//! does not: the resources themselves (`registry`).
+//! What lives here: `/version`, `/api`, `/apis` and below, plain and aggregated. What does not: the resources themselves
+//! (`registry`), their types (`openapi`).
 
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::Shared;
@@ -17,10 +17,6 @@ use crate::twin::api::registry::Resource;
 
 /// The Kubernetes whose types the twin speaks.
 const KUBERNETES: (&str, &str) = ("1", "33");
-
-/// A gnostic `openapi.v2.Document` in protobuf: `swagger: "2.0"`, `info: {title: "fabric", version: "v1"}`. kubectl accepts no other
-/// encoding, and with this document leaves validation to the server.
-const OPENAPI: &[u8] = b"\x0a\x032.0\x12\x0c\x0a\x06fabric\x12\x02v1";
 
 fn ok(value: &Value) -> Response {
     json_answer(StatusCode::OK, value.to_string())
@@ -40,11 +36,6 @@ pub(super) async fn version() -> Response {
         "gitCommit": "", "gitTreeState": "clean", "buildDate": "1970-01-01T00:00:00Z", "goVersion": "", "compiler": "rustc",
         "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
     }))
-}
-
-/// `/openapi/v2`. The media type kubectl asks for, echoed, is one it cannot read.
-pub(super) async fn openapi() -> Response {
-    ([(header::CONTENT_TYPE, "application/octet-stream")], OPENAPI).into_response()
 }
 
 /// The version of aggregated discovery a client takes first, if any.

@@ -12,6 +12,7 @@ mod frames;
 mod openapi;
 mod protobuf;
 mod query;
+mod repeated;
 mod reviews;
 mod target;
 mod verbs;
@@ -41,13 +42,15 @@ pub(super) struct Shared {
     pub rules: Rules,
     /// Who runs the pods.
     pub runtime: Arc<dyn PodRuntime>,
+    /// What was said last of all types together.
+    second: openapi::Second,
     token: [u8; 32],
 }
 
 impl Shared {
     /// What a server over `rules` needs; clients must bring `token`.
     pub(super) fn new(rules: Rules, runtime: Arc<dyn PodRuntime>, token: &str) -> Self {
-        Self { rules, runtime, token: digest(token.as_bytes()) }
+        Self { rules, runtime, second: openapi::Second::default(), token: digest(token.as_bytes()) }
     }
 
     /// Whether a request brings the token. Digests are compared, so the time taken tells nothing of the token.
@@ -75,7 +78,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/apis/{group}/{version}", get(discovery::version_of_group))
         .route("/api/{version}/{*rest}", any(verbs::core))
         .route("/apis/{group}/{version}/{*rest}", any(verbs::grouped))
-        .route("/openapi/v2", get(discovery::openapi))
+        .route("/openapi/v2", get(openapi::second))
         .route("/openapi/v3", get(openapi::index))
         .route("/openapi/v3/{*path}", get(openapi::document))
         .fallback(async || refusal(&ApiError::no_resource()))

@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use crate::twin::api::registry::Resource;
-use crate::twin::api::rules::{DeleteOptions, Unknown, WriteOptions};
+use crate::twin::api::rules::{Cascade, DeleteOptions, Unknown, WriteOptions};
 use crate::twin::api::{ApiError, Cause};
 use crate::twin::store::{FieldSelector, LabelSelector, Position};
 
@@ -234,6 +234,7 @@ impl Query {
             dry_run: self.dry_run()?,
             unknown,
             force: self.flag("force"),
+            repeated: Vec::new(),
         })
     }
 
@@ -277,15 +278,35 @@ impl Query {
                 value.as_i64().ok_or_else(|| ApiError::bad_request("gracePeriodSeconds must be a number"))?,
             ),
         };
+        // What clients said before there were policies.
+        let orphan = match &body["orphanDependents"] {
+            Value::Bool(flag) => Some(*flag),
+            _ => self
+                .get("orphanDependents")
+                .filter(|text| !text.is_empty())
+                .map(|_| self.flag("orphanDependents")),
+        };
         let policy = body["propagationPolicy"].as_str().or(self.get("propagationPolicy")).unwrap_or_default();
         if !matches!(policy, "" | "Orphan" | "Background" | "Foreground") {
             let allowed = ["Foreground", "Background", "Orphan", ""];
             let cause = Cause::unsupported("propagationPolicy", &Value::from(policy), &allowed);
             return Err(ApiError::invalid("meta.k8s.io", "DeleteOptions", "", vec![cause]));
         }
+        if orphan.is_some() && !policy.is_empty() {
+            let why = "orphanDependents and deletionPropagation cannot be both set";
+            let cause = Cause::invalid("propagationPolicy", &Value::from(policy), why);
+            return Err(ApiError::invalid("meta.k8s.io", "DeleteOptions", "", vec![cause]));
+        }
+        let cascade = match (policy, orphan) {
+            ("Orphan", _) | (_, Some(true)) => Some(Cascade::Orphan),
+            ("Foreground", _) => Some(Cascade::Foreground),
+            ("Background", _) | (_, Some(false)) => Some(Cascade::Background),
+            _ => None,
+        };
         let dry = body["dryRun"].as_array().is_some_and(|list| list.iter().any(|word| word == "All"));
         Ok(DeleteOptions {
             grace,
+            cascade,
             uid: text(&body["preconditions"]["uid"]),
             revision: text(&body["preconditions"]["resourceVersion"]),
             dry_run: dry || self.dry_run()?,

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::answer::{Form, json_answer, refusal, written};
 use super::query::Page;
+use super::repeated::Noted;
 use super::target::Target;
 use super::{Query, Shared, body, follow, reviews};
 use crate::twin::api::patch::PatchKind;
@@ -160,36 +161,38 @@ impl Act {
 
     /// Answers a question about the client itself.
     async fn review(self, body: Body) -> Result<Response, ApiError> {
-        let value = body::read(&self.parts.headers, body).await?;
+        let value = body::read(&self.parts.headers, body).await?.value;
         let answer = reviews::answer(&self.resource, value)?;
         Ok(json_answer(StatusCode::CREATED, answer.to_string()))
     }
 
     async fn create(self, body: Body) -> Result<Response, ApiError> {
         let form = self.form()?;
-        let options = self.query.write(&self.parts.headers)?;
-        let value = body::read(&self.parts.headers, body).await?;
+        let mut options = self.query.write(&self.parts.headers)?;
+        let Noted { value, repeated } = body::read(&self.parts.headers, body).await?;
+        options.repeated = repeated;
         let outcome = self.shared.rules.create(&self.resource, &self.namespace, value, &options)?;
         Ok(written(&self.resource, form, &outcome))
     }
 
     async fn write(self, name: &str, part: Part, body: Body) -> Result<Response, ApiError> {
         let form = self.form()?;
-        let options = self.query.write(&self.parts.headers)?;
+        let mut options = self.query.write(&self.parts.headers)?;
         let (rules, resource, namespace) = (&self.shared.rules, &self.resource, &self.namespace);
         let outcome = match self.parts.method {
             Method::PUT => {
-                let value = body::read(&self.parts.headers, body).await?;
+                let Noted { value, repeated } = body::read(&self.parts.headers, body).await?;
+                options.repeated = repeated;
                 rules.put(resource, namespace, name, part, &value, &options)?
             }
             Method::PATCH => {
                 let kind = PatchKind::of(&body::media_type(&self.parts.headers), resource.custom())?;
-                let mut options = options;
                 if kind == PatchKind::Apply && self.query.get("fieldManager").is_none_or(str::is_empty) {
                     // Server-side apply must say whose fields these are; a user agent is not enough.
                     options.manager.clear();
                 }
-                let patch = body::read(&self.parts.headers, body).await?;
+                let Noted { value: patch, repeated } = body::read(&self.parts.headers, body).await?;
+                options.repeated = repeated;
                 rules.patch(resource, namespace, name, part, kind, &patch, &options)?
             }
             _ => return Err(ApiError::method_not_allowed()),
@@ -198,7 +201,7 @@ impl Act {
     }
 
     async fn delete(self, name: &str, body: Body) -> Result<Response, ApiError> {
-        let options = self.query.delete(&body::read(&self.parts.headers, body).await?)?;
+        let options = self.query.delete(&body::read(&self.parts.headers, body).await?.value)?;
         let deleted = self.shared.rules.delete(&self.resource, &self.namespace, name, &options)?;
         Ok(json_answer(StatusCode::OK, self.farewell(name, &deleted).to_string()))
     }
@@ -219,7 +222,7 @@ impl Act {
     /// Deletes everything that is selected.
     async fn clear(self, body: Body) -> Result<Response, ApiError> {
         let form = self.form()?;
-        let options = self.query.delete(&body::read(&self.parts.headers, body).await?)?;
+        let options = self.query.delete(&body::read(&self.parts.headers, body).await?.value)?;
         let selection = self.query.selection(&self.resource)?;
         let (rules, resource) = (&self.shared.rules, &self.resource);
         let namespace = (!self.namespace.is_empty()).then_some(self.namespace.as_str());
@@ -257,13 +260,13 @@ impl Act {
         match door {
             "binding" if method == Method::POST => {
                 let options = self.query.write(&self.parts.headers)?;
-                let binding = body::read(&self.parts.headers, body).await?;
+                let binding = body::read(&self.parts.headers, body).await?.value;
                 self.shared.rules.bind(&self.resource, &self.namespace, name, &binding, &options)?;
                 let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
                 Ok(json_answer(StatusCode::CREATED, status.to_string()))
             }
             "eviction" if method == Method::POST => {
-                let eviction = body::read(&self.parts.headers, body).await?;
+                let eviction = body::read(&self.parts.headers, body).await?.value;
                 let mut options = self.query.delete(&eviction["deleteOptions"])?;
                 options.dry_run |= self.query.write(&self.parts.headers)?.dry_run;
                 self.shared.rules.delete(&self.resource, &self.namespace, name, &options)?;

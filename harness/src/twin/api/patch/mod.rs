@@ -12,6 +12,7 @@ mod strategic;
 pub(super) use apply::apply;
 pub(super) use fields::{Manager, Owners};
 pub(super) use lists::Lists;
+pub(super) use strategic::announced;
 
 use serde_json::Value;
 

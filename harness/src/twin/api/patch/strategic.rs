@@ -28,7 +28,9 @@ fn strategy(field: &str) -> Merge {
         | "env"
         | "imagePullSecrets"
         | "secrets"
-        | "resourceClaims" => Merge::Keyed(&["name"]),
+        | "schedulingGates"
+        | "resourceClaims"
+        | "resourceClaimStatuses" => Merge::Keyed(&["name"]),
         "conditions" | "addresses" => Merge::Keyed(&["type"]),
         "volumeMounts" => Merge::Keyed(&["mountPath"]),
         "volumeDevices" => Merge::Keyed(&["devicePath"]),
@@ -38,6 +40,22 @@ fn strategy(field: &str) -> Merge {
         "ports" => Merge::Keyed(&["containerPort", "port"]),
         "finalizers" | "podCIDRs" => Merge::Set,
         _ => Merge::Replace,
+    }
+}
+
+/// How a client is told to merge the list in a field whose items have the fields that `has` knows: the strategy, and the key.
+pub(in crate::twin::api) fn announced(
+    field: &str,
+    has: impl Fn(&str) -> bool,
+) -> Option<(&'static str, Option<&'static str>)> {
+    match strategy(field) {
+        Merge::Replace => None,
+        Merge::Set => Some(("merge", None)),
+        Merge::Keyed(keys) => {
+            let key = keys.iter().find(|key| has(key))?;
+            let retains = matches!(field, "volumes" | "resourceClaims" | "resourceClaimStatuses");
+            Some((if retains { "merge,retainKeys" } else { "merge" }, Some(key)))
+        }
     }
 }
 

@@ -7,19 +7,20 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Rules, Unknown, refuse};
+use super::{Rules, Unknown, WriteOptions, refuse};
 use crate::twin::api::registry::{Check, Flavor, Resource};
-use crate::twin::api::{ApiError, limits};
+use crate::twin::api::{ApiError, Cause, limits};
 
 impl Rules {
-    /// Reads an object as its resource; the answer is what the client should be warned of.
+    /// Reads an object as its resource, `old` being what it was; the answer is what the client should be warned of.
     ///
     /// # Errors
     /// 400 when it is not one, 422 when its schema forbids it.
     pub(super) fn conform(
         resource: &Resource,
         value: &mut Value,
-        unknown: Unknown,
+        old: Option<&Value>,
+        options: &WriteOptions,
     ) -> Result<Vec<String>, ApiError> {
         limits::judge(value)?;
         named_right(resource, value)?;
@@ -49,15 +50,27 @@ impl Rules {
                 fields
             }
         };
-        let said: Vec<_> = fields.iter().map(|field| format!("unknown field \"{field}\"")).collect();
-        if unknown == Unknown::Refuse && !said.is_empty() {
+        let mut said: Vec<_> = fields.iter().map(|field| format!("unknown field \"{field}\"")).collect();
+        // What is said twice in what is not read at all is not noticed by a Kubernetes server either.
+        let read = |path: &&String| !fields.iter().any(|field| inside(field, path));
+        let repeated = options.repeated.iter().filter(read);
+        said.extend(repeated.map(|field| format!("duplicate field \"{field}\"")));
+        if options.unknown == Unknown::Refuse && !said.is_empty() {
             return Err(cannot(&format!("strict decoding error: {}", said.join(", "))));
         }
         if let Flavor::Custom { schema, .. } = &resource.flavor {
             let name = value["metadata"]["name"].as_str().unwrap_or_default();
-            refuse(resource, name, schema.check(value))?;
+            let mut causes = schema.check(value);
+            if schema.ruled() {
+                if causes.iter().any(Cause::blocks_rules) {
+                    causes.push(Cause::unchecked());
+                } else {
+                    causes.extend(schema.obey(value, old));
+                }
+            }
+            refuse(resource, name, causes)?;
         }
-        Ok(if unknown == Unknown::Warn { said } else { Vec::new() })
+        Ok(if options.unknown == Unknown::Warn { said } else { Vec::new() })
     }
 }
 
@@ -66,7 +79,12 @@ impl Rules {
 /// # Errors
 /// 400 when it is none.
 pub(in crate::twin::api) fn review(resource: &Resource, value: &mut Value) -> Result<(), ApiError> {
-    Rules::conform(resource, value, Unknown::Warn).map(drop)
+    Rules::conform(resource, value, None, &WriteOptions::default()).map(drop)
+}
+
+/// Whether a path is that of a field or of something in it.
+fn inside(field: &str, path: &str) -> bool {
+    path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 /// Each try reads the object once more: in larger ones, and after so many, the field is not looked for.

@@ -47,7 +47,7 @@ impl Rules {
         options: &WriteOptions,
         own: impl FnOnce(&mut Value) -> Result<(), ApiError>,
     ) -> Result<Outcome, ApiError> {
-        let warnings = Self::conform(resource, value, options.unknown)?;
+        let warnings = Self::conform(resource, value, None, options)?;
         place(resource, namespace, value)?;
         let metadata = &mut value["metadata"];
         if metadata["resourceVersion"].as_str().is_some_and(|text| !text.is_empty() && text != "0") {
@@ -86,6 +86,7 @@ impl Rules {
             return Ok(Outcome { value, created: true, warnings });
         }
         let object = self.store.create(&key, value)?;
+        self.collect_orphan(&key, &object.value);
         Ok(Outcome { value: object.value.clone(), created: true, warnings })
     }
 

@@ -1,6 +1,8 @@
 //! Deleting objects: at once, with grace, or when their finalizers allow.
 //!
-//! What lives here: one object and whole collections. What does not: emptying namespaces and definitions (`drain`).
+//! What lives here: one object. What does not: emptying namespaces and definitions (`drain`), what belonged to it (`collect`).
+
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -8,6 +10,22 @@ use super::{Rules, Step, drain};
 use crate::twin::api::ApiError;
 use crate::twin::api::registry::Resource;
 use crate::twin::api::time;
+use crate::twin::store::Object;
+
+/// What keeps an object until its dependents are gone, or until they are orphans.
+pub(super) const FOREGROUND: &str = "foregroundDeletion";
+pub(super) const ORPHAN: &str = "orphan";
+
+/// What becomes of an object's dependents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::twin::api) enum Cascade {
+    /// They go after it.
+    Background,
+    /// They go before it.
+    Foreground,
+    /// They stay, without an owner.
+    Orphan,
+}
 
 /// How and on which conditions to delete.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +36,8 @@ pub(in crate::twin::api) struct DeleteOptions {
     pub uid: Option<String>,
     /// Only in this state.
     pub revision: Option<String>,
+    /// What becomes of its dependents; what its finalizers say when not said.
+    pub cascade: Option<Cascade>,
     /// Judge, and delete nothing.
     pub dry_run: bool,
 }
@@ -27,16 +47,40 @@ pub(in crate::twin::api) struct DeleteOptions {
 pub(in crate::twin::api) struct Deleted {
     /// The object as it was last, or as it is while it goes.
     pub value: Value,
+    /// The same with its place in history.
+    pub(super) object: Arc<Object>,
     /// Whether it is gone.
     pub gone: bool,
 }
 
 impl Rules {
-    /// Deletes one object.
+    /// Deletes one object, and what belongs to it as the options say.
     ///
     /// # Errors
     /// 404; 409 when it is not the one or not in the state that was asked for; 403 for a namespace every cluster has.
     pub(in crate::twin::api) fn delete(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        name: &str,
+        options: &DeleteOptions,
+    ) -> Result<Deleted, ApiError> {
+        let mut deleted = self.delete_one(resource, namespace, name, options)?;
+        if options.dry_run {
+            return Ok(deleted);
+        }
+        if deleted.gone {
+            self.collect(&deleted.object);
+            return Ok(deleted);
+        }
+        let key = Self::key(resource, namespace, name);
+        self.collect_going(&key, &deleted.value);
+        deleted.gone = self.store.get(&key).is_none_or(|now| now.meta("uid") != deleted.object.meta("uid"));
+        Ok(deleted)
+    }
+
+    /// Deletes one object, and leaves what belongs to it to `collect`.
+    pub(super) fn delete_one(
         &self,
         resource: &Resource,
         namespace: &str,
@@ -58,16 +102,16 @@ impl Rules {
             Ok(step)
         })?;
         if options.dry_run {
-            return Ok(Deleted { value: object.value.clone(), gone });
+            return Ok(Deleted { value: object.value.clone(), object, gone });
         }
         if drains {
             let value = self.drain(&key)?;
-            return Ok(Deleted { value, gone: false });
+            return Ok(Deleted { value, object, gone: false });
         }
         if gone {
             self.settle(&key.collection, &key.namespace);
         }
-        Ok(Deleted { value: object.value.clone(), gone })
+        Ok(Deleted { value: object.value.clone(), object, gone })
     }
 
     /// Whether an object is a namespace or a definition: those are emptied before they go.
@@ -107,18 +151,36 @@ fn decide(resource: &Resource, old: &Value, options: &DeleteOptions) -> Step {
     let metadata = &old["metadata"];
     let grace = if resource.is("", "pods") { grace(old, options.grace) } else { 0 };
     let before = metadata["deletionGracePeriodSeconds"].as_i64();
-    let kept = metadata["finalizers"].as_array().is_some_and(|list| !list.is_empty());
+    let finalizers = finalizers(metadata, options.cascade);
+    let kept = !finalizers.is_empty();
     if grace == 0 && !kept {
         return Step::Remove;
     }
-    if drain::going(old) && before.is_none_or(|before| before <= grace) {
+    let same = metadata["finalizers"].as_array().map_or(&[][..], Vec::as_slice) == finalizers;
+    if drain::going(old) && same && before.is_none_or(|before| before <= grace) {
         return Step::Keep;
     }
     let mut value = old.clone();
+    if !same {
+        value["metadata"]["finalizers"] = json!(finalizers);
+    }
     let end = chrono::Utc::now() + chrono::TimeDelta::try_seconds(grace).unwrap_or_default();
     value["metadata"]["deletionTimestamp"] = json!(time::written(end));
     value["metadata"]["deletionGracePeriodSeconds"] = json!(grace);
     Step::Replace(value)
+}
+
+/// The finalizers of an object that is deleted so.
+fn finalizers(metadata: &Value, cascade: Option<Cascade>) -> Vec<Value> {
+    let mut list = metadata["finalizers"].as_array().cloned().unwrap_or_default();
+    let Some(cascade) = cascade else { return list };
+    list.retain(|one| one != FOREGROUND && one != ORPHAN);
+    match cascade {
+        Cascade::Background => {}
+        Cascade::Foreground => list.push(json!(FOREGROUND)),
+        Cascade::Orphan => list.push(json!(ORPHAN)),
+    }
+    list
 }
 
 /// The longest grace that is honoured, in seconds: a year.

@@ -2,9 +2,10 @@
 //!
 //! What lives here: the rules' owner, the options of a write, and the loop that makes a change stick. `create`, `update` and
 //! `delete` are the verbs; `conform` reads an object as its resource, `defaults` adds, `check` forbids, `drain` empties what is
-//! being deleted, `services` gives Services their addresses, `rehearse` judges before there is a server. What does not: HTTP.
+//! being deleted, `collect` deletes what belonged to what is gone, `services` gives Services their addresses, `rehearse` judges before there is a server. What does not: HTTP.
 
 mod check;
+mod collect;
 mod conform;
 mod create;
 mod defaults;
@@ -26,7 +27,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub(super) use conform::review;
-pub(super) use delete::{DeleteOptions, Deleted};
+pub(super) use delete::{Cascade, DeleteOptions, Deleted};
 pub use rehearse::{Rehearsal, Wrong};
 pub(super) use update::Part;
 
@@ -58,6 +59,8 @@ pub(super) struct WriteOptions {
     pub unknown: Unknown,
     /// Server-side apply: take fields from other managers.
     pub force: bool,
+    /// The fields that the body says twice.
+    pub repeated: Vec<String>,
 }
 
 /// What a write made.

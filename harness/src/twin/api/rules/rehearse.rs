@@ -8,9 +8,9 @@ use schemars::SchemaGenerator;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Rules, Unknown, check, defaults, install};
-use crate::twin::api::ApiError;
+use super::{Rules, WriteOptions, check, defaults, install};
 use crate::twin::api::registry::{Flavor, Resource};
+use crate::twin::api::{ApiError, Cause};
 use crate::twin::store::Store;
 
 /// One thing that is wrong with an object.
@@ -54,7 +54,7 @@ impl Rehearsal {
         if let Flavor::Custom { schema, .. } = &resource.flavor {
             wrong.extend(schema.prune(&mut value).into_iter().map(|field| unknown(&resource, field)));
         }
-        match Rules::conform(&resource, &mut value, Unknown::Warn) {
+        match Rules::conform(&resource, &mut value, None, &WriteOptions::default()) {
             Ok(warnings) => {
                 let fields = warnings.iter().filter_map(|warning| warning.split('"').nth(1));
                 wrong.extend(fields.map(|field| unknown(&resource, field.to_owned())));
@@ -156,7 +156,8 @@ fn refused(error: &ApiError) -> Vec<Wrong> {
         let field = if is_path { field.to_owned() } else { String::new() };
         return vec![Wrong { field, message: said.to_owned(), instead: Vec::new() }];
     }
-    let causes = error.details.causes.iter();
+    // That rules were not asked says nothing of the file.
+    let causes = error.details.causes.iter().filter(|cause| **cause != Cause::unchecked());
     causes
         .map(|cause| Wrong {
             field: cause.field.clone(),

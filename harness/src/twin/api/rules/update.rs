@@ -199,11 +199,12 @@ impl Rules {
     ) -> Result<Outcome, ApiError> {
         let mut warnings = Vec::new();
         let mut removed = false;
+        let mut owned_anew = false;
         let _held = self.one_service_at_a_time(resource);
         let object = self.change(key, options.dry_run, |old| {
             let old = in_version(resource, &old.value);
             let (mut new, ownership) = step(&old)?;
-            warnings = Self::conform(resource, &mut new, options.unknown)?;
+            warnings = Self::conform(resource, &mut new, Some(&old), options)?;
             place(resource, &key.namespace, &mut new)?;
             identity(resource, key, &old, &new)?;
             let mut new = through(resource, part, &old, new);
@@ -231,10 +232,14 @@ impl Rules {
                 return Ok(Step::Remove);
             }
             removed = false;
+            owned_anew = old["metadata"]["ownerReferences"] != new["metadata"]["ownerReferences"];
             Ok(if new == old { Step::Keep } else { Step::Replace(new) })
         })?;
         if removed && !options.dry_run {
             self.settle(&key.collection, &key.namespace);
+            self.collect(&object);
+        } else if !options.dry_run && owned_anew {
+            self.collect_orphan(key, &object.value);
         }
         Ok(Outcome { value: in_version(resource, &object.value), created: false, warnings })
     }

@@ -1,7 +1,7 @@
 //! Judging a value by a schema, in the words of a real API server.
 //!
-//! What lives here: one cause per thing that is wrong, with the path of the field. What does not: CEL rules
-//! (`x-kubernetes-validations`), which the twin does not evaluate.
+//! What lives here: one cause per thing that is wrong, with the path of the field. What does not: rules
+//! in CEL (`validations`).
 
 use serde_json::Value;
 

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
+use super::validations::{self, Rule};
 use crate::twin::api::Cause;
 use crate::twin::store::weight;
 
@@ -89,6 +90,9 @@ pub(in crate::twin::api) struct Schema {
     pub(super) any_of: Vec<Schema>,
     pub(super) one_of: Vec<Schema>,
     pub(super) not: Option<Box<Schema>>,
+    pub(super) rules: Vec<Rule>,
+    /// Whether it or a schema in it has rules.
+    pub(super) ruled: bool,
 }
 
 /// What a map's fields without a property of their own may be.
@@ -158,6 +162,12 @@ impl Schema {
             each.map(|(i, v)| Self::read_with(v, &format!("{path}.{key}[{i}]"), patterns)).collect()
         };
         let (all_of, any_of, one_of) = (many("allOf")?, many("anyOf")?, many("oneOf")?);
+        let rules = validations::read(map.get("x-kubernetes-validations"), path)?;
+        let inside = |schema: &Self| schema.ruled;
+        let ruled = !rules.is_empty()
+            || properties.iter().any(|(_, schema)| schema.ruled)
+            || items.as_deref().is_some_and(inside)
+            || matches!(&additional, Additional::Each(schema) if schema.ruled);
         let default = map.get("default").filter(|v| !v.is_null()).cloned();
         let kind = text("type");
         if let Some(kind) = &kind
@@ -206,6 +216,8 @@ impl Schema {
             any_of,
             one_of,
             not,
+            rules,
+            ruled,
         })
     }
 

@@ -107,6 +107,15 @@ fn nettool(name: &str) -> Value {
     })
 }
 
+/// Writes the status of a pod, as its kubelet does.
+fn patch_status(store: &Store, pod: &str, status: &Value) {
+    let rules = super::rules::Rules::new(store.clone());
+    let pods = rules.registry.find("", "v1", "pods").unwrap();
+    let (part, kind) = (super::rules::Part::Status, super::patch::PatchKind::Merge);
+    let options = super::rules::WriteOptions::default();
+    rules.patch(&pods, "default", pod, part, kind, status, &options).unwrap();
+}
+
 /// A served store with two nodes and the policies' definition.
 async fn served() -> (Store, Endpoint) {
     let store = Store::new();

@@ -29,7 +29,9 @@ pub(super) fn hurried(store: &Store, connections: usize) -> (Endpoint, kube::Cli
     listener.set_nonblocking(true).unwrap();
     let listener = TcpListener::from_std(listener).unwrap();
     install(store, &worker("worker", "rack0")).unwrap();
-    serve_with(store.clone(), Arc::new(node::ThisMachine), listener, manners).unwrap()
+    let (endpoint, within) =
+        serve_with(store.clone(), Arc::new(node::ThisMachine), listener, manners).unwrap();
+    (endpoint, within.client("within").unwrap())
 }
 
 /// Reads to the end; a connection that is cut off has one too.

@@ -5,5 +5,6 @@
 mod apply;
 mod create;
 mod everyday;
+mod owned;
 mod run;
 mod says;

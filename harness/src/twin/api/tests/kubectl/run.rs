@@ -17,10 +17,6 @@ use crate::twin::store::Store;
 /// The folder whose kubectls run the whole suite, each of them.
 const FOLDER: &str = "FABRIC_KUBECTL_DIR";
 
-/// The oldest that runs the whole suite: those before it know OpenAPI v2 alone, and without it neither explain nor dry-run on the
-/// server. They run the article's commands.
-const OLDEST: u32 = 27;
-
 /// The kubectls of `FABRIC_KUBECTL_DIR`, else of this machine, with their minor versions, the oldest first; a dispatcher that picks one
 /// by the server counts as none.
 pub(super) fn kubectls() -> Vec<(PathBuf, u32)> {
@@ -163,7 +159,6 @@ pub(super) async fn each() -> Vec<(Kubectl, u32, Store)> {
     if std::env::var_os(FOLDER).is_none_or(|folder| folder.is_empty()) {
         all = all.pop().into_iter().collect();
     }
-    all.retain(|(_, minor)| *minor >= OLDEST);
     let mut each = Vec::new();
     for (program, minor) in all {
         eprintln!("kubectl 1.{minor}: {}", program.display());

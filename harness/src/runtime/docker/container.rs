@@ -1,0 +1,324 @@
+//! Containers: what one is to be, making it, its end.
+//!
+//! What lives here: from a spec to a container that runs, and back to nothing. What does not: which containers a lab
+//! needs (`crate::world`), what is run in one (`node`).
+//!
+//! A container is made as containerlab makes it, with one difference: not privileged. What a router needs is a list of
+//! capabilities, and a `/proc/sys` that can be written; an engine that may not hand out every privilege can run it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+
+use bollard::container::LogOutput;
+use bollard::models::{
+    ContainerCreateBody, DeviceMapping, EndpointIpamConfig, EndpointSettings, HostConfig, NetworkingConfig,
+    PortBinding,
+};
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, ListContainersOptionsBuilder, LogsOptionsBuilder,
+    RemoveContainerOptionsBuilder,
+};
+use futures::TryStreamExt;
+
+use super::engine::Engine;
+use super::error::{EngineError, status, why};
+
+/// What a container does that runs a router or a node beside what every container may.
+const CAPABILITIES: [&str; 8] =
+    ["NET_ADMIN", "NET_RAW", "NET_BROADCAST", "SYS_ADMIN", "SYS_PTRACE", "SYS_NICE", "SYSLOG", "IPC_LOCK"];
+
+/// Whose network a container has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Joins {
+    /// Its own, with nothing on it but `lo`.
+    #[default]
+    None,
+    /// Its own, with eth0 on a network of the engine's.
+    Network {
+        /// The network's name.
+        name: String,
+        /// The IPv4 address it must have.
+        ipv4: Option<IpAddr>,
+        /// The IPv6 address it must have.
+        ipv6: Option<IpAddr>,
+    },
+    /// Another container's, by name or id.
+    Container(String),
+    /// The machine's.
+    Host,
+}
+
+/// A port of a container that is a port of the engine's machine too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Port {
+    /// In the container.
+    pub inside: u16,
+    /// `tcp`, `udp` or `sctp`.
+    pub protocol: String,
+    /// The machine's address, if not all of them.
+    pub ip: Option<IpAddr>,
+    /// On the machine; none lets the engine choose.
+    pub outside: Option<u16>,
+}
+
+/// What a container is to be.
+#[derive(Debug, Clone, Default)]
+pub struct ContainerSpec {
+    /// The node it is made for, for people.
+    pub node: String,
+    /// Its name.
+    pub name: String,
+    /// Its image.
+    pub image: String,
+    /// Its host name; with another's network it has the other's.
+    pub hostname: Option<String>,
+    /// What it runs, where the image's own will not do.
+    pub cmd: Option<Vec<String>>,
+    /// The program in front of that.
+    pub entrypoint: Option<Vec<String>>,
+    /// The user it runs as.
+    pub user: Option<String>,
+    /// The environment.
+    pub env: BTreeMap<String, String>,
+    /// Labels.
+    pub labels: HashMap<String, String>,
+    /// Folders and files shown in it, as the engine writes them: `source:target[:options]`.
+    pub binds: Vec<String>,
+    /// Kernel settings of its namespaces.
+    pub sysctls: BTreeMap<String, String>,
+    /// Ports of the machine.
+    pub ports: Vec<Port>,
+    /// Capabilities beside those that every node has.
+    pub cap_add: Vec<String>,
+    /// Devices of the machine.
+    pub devices: Vec<String>,
+    /// Most memory, in bytes.
+    pub memory: Option<i64>,
+    /// Share of processors, in billionths of one.
+    pub nano_cpus: Option<i64>,
+    /// Whose network it has.
+    pub joins: Joins,
+    /// It is there already under its name, and not ours to make or to end.
+    pub adopted: bool,
+}
+
+/// A container that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    /// Its id.
+    pub id: String,
+    /// Pid of its first process, as the engine's machine sees it.
+    pub pid: i32,
+    /// Its addresses on the engine's networks.
+    pub addresses: Vec<IpAddr>,
+}
+
+impl Engine {
+    /// Makes a container and starts it. On an error nothing is left.
+    ///
+    /// # Errors
+    /// When its name is taken, its image is not there, or it does not stay up.
+    pub async fn start_container(&self, spec: &ContainerSpec) -> Result<Container, EngineError> {
+        let options = CreateContainerOptionsBuilder::new().name(&spec.name).build();
+        let made = match self.api().create_container(Some(options), body(spec)).await {
+            Ok(made) => made,
+            Err(error) if status(&error) == Some(409) => return Err(self.taken(spec).await),
+            Err(error) => {
+                return Err(
+                    EngineError::refused(format!("{}: make the container {}", spec.node, spec.name))(error),
+                );
+            }
+        };
+        let started = self.begin(spec, &made.id).await;
+        if started.is_err() {
+            // Half a container is none; why it is none matters more than how it ended.
+            let _ = self.remove_container(&made.id).await;
+        }
+        started
+    }
+
+    async fn begin(&self, spec: &ContainerSpec, id: &str) -> Result<Container, EngineError> {
+        let what = format!("{}: start the container {}", spec.node, spec.name);
+        self.api().start_container(id, None).await.map_err(EngineError::refused(&what))?;
+        let said = self.api().inspect_container(id, None).await.map_err(EngineError::refused(&what))?;
+        let state = said.state.unwrap_or_default();
+        let pid = state.pid.and_then(|pid| i32::try_from(pid).ok()).filter(|pid| *pid > 0);
+        let Some(pid) = pid.filter(|_| state.running == Some(true)) else {
+            let (node, image) = (spec.node.clone(), spec.image.clone());
+            return Err(EngineError::Ended {
+                node,
+                image,
+                code: state.exit_code.unwrap_or(-1),
+                said: self.last_words(id).await,
+            });
+        };
+        let networks = said.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
+        let addresses = networks.into_values().flat_map(|at| [at.ip_address, at.global_ipv6_address]);
+        let addresses = addresses.flatten().filter_map(|text| text.parse().ok()).collect();
+        Ok(Container { id: id.to_owned(), pid, addresses })
+    }
+
+    /// The last line of what a container said.
+    async fn last_words(&self, id: &str) -> String {
+        let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail("1").build();
+        let lines: Vec<LogOutput> =
+            self.api().logs(id, Some(options)).try_collect().await.unwrap_or_default();
+        let text = lines.last().map(|line| String::from_utf8_lossy(line.as_ref()).trim().to_owned());
+        text.filter(|text| !text.is_empty()).unwrap_or_else(|| "it said nothing".to_owned())
+    }
+
+    async fn taken(&self, spec: &ContainerSpec) -> EngineError {
+        let labels = self.api().inspect_container(&spec.name, None).await.ok();
+        let labels = labels.and_then(|found| found.config?.labels).unwrap_or_default();
+        let whose = match (labels.get(FABRIC), labels.get(CONTAINERLAB)) {
+            (Some(fabric), _) => format!("of the fabric {fabric}: `fabric down --name {fabric}` ends it"),
+            (None, Some(lab)) => format!("of containerlab's lab {lab}: `containerlab destroy` ends it"),
+            (None, None) => "not of this program's making".to_owned(),
+        };
+        EngineError::NameTaken { node: spec.node.clone(), name: spec.name.clone(), whose }
+    }
+
+    /// A container that somebody else made, by its name or id. It is not ours to end.
+    ///
+    /// # Errors
+    /// When there is none of that name, or it does not run.
+    pub async fn find_container(&self, node: &str, name: &str) -> Result<Container, EngineError> {
+        let what = format!("{node}: find the container {name}");
+        let said = self.api().inspect_container(name, None).await.map_err(EngineError::refused(&what))?;
+        let pid = said.state.and_then(|state| state.pid).and_then(|pid| i32::try_from(pid).ok());
+        let Some(pid) = pid.filter(|pid| *pid > 0) else {
+            let why = format!("it does not run; `docker start {name}` starts it");
+            return Err(EngineError::Refused { what, why });
+        };
+        let networks = said.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
+        let addresses = networks.into_values().flat_map(|at| [at.ip_address, at.global_ipv6_address]);
+        let addresses = addresses.flatten().filter_map(|text| text.parse().ok()).collect();
+        Ok(Container { id: said.id.unwrap_or_default(), pid, addresses })
+    }
+
+    /// Ends a container at once and removes it with what it wrote; one that is gone is as good as removed.
+    ///
+    /// # Errors
+    /// When the engine does not answer, or cannot.
+    pub async fn remove_container(&self, id: &str) -> Result<(), EngineError> {
+        let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+        match self.api().remove_container(id, Some(options)).await {
+            Ok(()) => Ok(()),
+            Err(error) if status(&error) == Some(404) => Ok(()),
+            // Somebody else is removing it.
+            Err(error) if status(&error) == Some(409) && why(&error).contains("already in progress") => {
+                Ok(())
+            }
+            Err(error) => Err(EngineError::refused(format!("remove the container {id}"))(error)),
+        }
+    }
+
+    /// The ids of all containers with a label, those that have ended among them.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub async fn containers_labelled(&self, label: &str, value: &str) -> Result<Vec<String>, EngineError> {
+        let filters = HashMap::from([("label", vec![format!("{label}={value}")])]);
+        let filters: HashMap<String, Vec<String>> =
+            filters.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+        let all = self.api().list_containers(Some(options)).await;
+        let all =
+            all.map_err(EngineError::refused(format!("list the containers labelled {label}={value}")))?;
+        Ok(all.into_iter().filter_map(|container| container.id).collect())
+    }
+
+    /// Removes all containers with a label, side by side; what does not work with one does not keep the others.
+    ///
+    /// # Errors
+    /// The first thing that did not work, when all was tried.
+    pub async fn remove_labelled(&self, label: &str, value: &str) -> Result<usize, EngineError> {
+        let all = self.containers_labelled(label, value).await?;
+        let removed = futures::future::join_all(all.iter().map(|id| self.remove_container(id))).await;
+        removed.into_iter().collect::<Result<Vec<()>, _>>()?;
+        Ok(all.len())
+    }
+}
+
+/// The label that says which fabric a container belongs to.
+pub(crate) const FABRIC: &str = "fabric";
+/// containerlab's label with the lab's name.
+pub(crate) const CONTAINERLAB: &str = "containerlab";
+
+fn body(spec: &ContainerSpec) -> ContainerCreateBody {
+    let (network_mode, endpoints) = match &spec.joins {
+        Joins::None => ("none".to_owned(), None),
+        Joins::Host => ("host".to_owned(), None),
+        Joins::Container(other) => (format!("container:{other}"), None),
+        Joins::Network { name, ipv4, ipv6 } => {
+            let text = |ip: &Option<IpAddr>| ip.map(|ip| ip.to_string());
+            let at = EndpointIpamConfig {
+                ipv4_address: text(ipv4),
+                ipv6_address: text(ipv6),
+                link_local_ips: None,
+            };
+            let endpoint = EndpointSettings { ipam_config: Some(at), ..EndpointSettings::default() };
+            (name.clone(), Some(HashMap::from([(name.clone(), endpoint)])))
+        }
+    };
+    let own_network = !matches!(spec.joins, Joins::Container(_) | Joins::Host);
+    let capabilities = CAPABILITIES.iter().map(|name| (*name).to_owned()).chain(spec.cap_add.iter().cloned());
+    let host_config = HostConfig {
+        network_mode: Some(network_mode),
+        binds: Some(spec.binds.clone()),
+        sysctls: own_network.then(|| spec.sysctls.clone().into_iter().collect()),
+        cap_add: Some(capabilities.collect()),
+        devices: Some(spec.devices.iter().map(|device| mapping(device)).collect()),
+        memory: spec.memory,
+        nano_cpus: spec.nano_cpus,
+        // Every path of /proc can be written: a lab's lines set kernel parameters, as they can with containerlab.
+        masked_paths: Some(Vec::new()),
+        readonly_paths: Some(Vec::new()),
+        security_opt: Some(vec!["seccomp=unconfined".to_owned(), "apparmor=unconfined".to_owned()]),
+        port_bindings: own_network.then(|| bindings(&spec.ports)),
+        ..HostConfig::default()
+    };
+    ContainerCreateBody {
+        image: Some(spec.image.clone()),
+        hostname: spec.hostname.clone().filter(|_| own_network),
+        cmd: spec.cmd.clone(),
+        entrypoint: spec.entrypoint.clone(),
+        user: spec.user.clone(),
+        env: Some(spec.env.iter().map(|(name, value)| format!("{name}={value}")).collect()),
+        labels: Some(spec.labels.clone()),
+        exposed_ports: own_network.then(|| spec.ports.iter().map(inside).collect()),
+        // A shell that a lab gives as a command stays up as long as it has a terminal.
+        tty: Some(true),
+        open_stdin: Some(true),
+        host_config: Some(host_config),
+        networking_config: endpoints.map(|endpoints| NetworkingConfig { endpoints_config: Some(endpoints) }),
+        ..ContainerCreateBody::default()
+    }
+}
+
+fn inside(port: &Port) -> String {
+    format!("{}/{}", port.inside, port.protocol)
+}
+
+fn bindings(ports: &[Port]) -> HashMap<String, Option<Vec<PortBinding>>> {
+    let mut all: HashMap<String, Option<Vec<PortBinding>>> = HashMap::new();
+    for port in ports {
+        let binding = PortBinding {
+            host_ip: port.ip.map(|ip| ip.to_string()),
+            host_port: Some(port.outside.map(|port| port.to_string()).unwrap_or_default()),
+        };
+        all.entry(inside(port)).or_default().get_or_insert_with(Vec::new).push(binding);
+    }
+    all
+}
+
+/// `/dev/a[:/dev/b[:rwm]]`.
+fn mapping(device: &str) -> DeviceMapping {
+    let mut parts = device.split(':').map(str::to_owned);
+    let on_host = parts.next();
+    DeviceMapping {
+        path_in_container: parts.next().or_else(|| on_host.clone()),
+        path_on_host: on_host,
+        cgroup_permissions: Some(parts.next().unwrap_or_else(|| "rwm".to_owned())),
+    }
+}
