@@ -18,7 +18,7 @@ use crate::lab::yaml::nearest;
 use crate::lab::{KindCluster, PullPolicy, Step, Topology};
 use crate::node::NodeRef;
 use crate::outside::unmake;
-use crate::router::{Frr, Kernel, Observer, Router};
+use crate::router::{Kernel, Observer, Router, Whichever};
 use crate::runtime::docker::{Engine, EngineError, ImageMap};
 use crate::runtime::keeper::{
     AgentInfo, Keeper, KeeperError, KeeperSpec, NodeInfo, Progress, RuntimeSpec, State, StateError,
@@ -304,7 +304,7 @@ impl Fabric {
     pub async fn observer(&self, router: &str) -> Result<Arc<Observer>, FabricError> {
         let node = self.node(router).await?;
         let mut observers = self.observers.lock().await;
-        let made = || Arc::new(Observer::start(Arc::new(Frr::new(node)) as Arc<dyn Router>));
+        let made = || Arc::new(Observer::start(Arc::new(Whichever::new(node)) as Arc<dyn Router>));
         Ok(Arc::clone(observers.entry(router.to_owned()).or_insert_with(made)))
     }
 

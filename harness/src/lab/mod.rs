@@ -20,7 +20,7 @@ pub use load::{Cilium, Lab, LabFiles, LoadedPhase, load};
 pub use manifests::Manifest;
 pub use topology::{
     Bind, ContainerOptions, Endpoint, ExecLine, Link, Mgmt, NetworkMode, NodeKind, NodeSpec, PullPolicy,
-    Stage, StageName, Stages, Topology, WaitFor,
+    Routing, Stage, StageName, Stages, Topology, WaitFor,
 };
 pub use values::Values;
 pub use yaml::{Diagnostic, Diagnostics, FromTree, Location, Scope, Severity, Spanned};

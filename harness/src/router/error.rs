@@ -87,6 +87,49 @@ pub enum RouterError {
         /// How the answer begins.
         start: String,
     },
+    /// BIRD's control socket is missing or nobody listens on it.
+    #[error(
+        "{node}: bird is not running (no control socket in {looked}): {why}; \
+         try its configuration with `bird -p`, and start it with `bird` in the node"
+    )]
+    BirdNotRunning {
+        /// The node.
+        node: String,
+        /// The places looked at.
+        looked: String,
+        /// The system's word.
+        why: String,
+    },
+    /// BIRD does not know the command, or cannot do it.
+    #[error(
+        "{node}: bird refused `{command}` (code {code}): {said}; \
+         this version of BIRD does not have it: try it by hand in `birdc`"
+    )]
+    BirdRefused {
+        /// The node.
+        node: String,
+        /// The command.
+        command: String,
+        /// BIRD's code: from 8000 on it cannot, from 9000 on it does not understand.
+        code: u16,
+        /// What it said.
+        said: String,
+    },
+    /// No routing daemon that speaks BGP was found in the node.
+    #[error(
+        "{node}: no routing daemon is running (no socket of FRR's bgpd in {frr}, none of BIRD's in {bird}): {why}; \
+         start one with an `exec` line of the topology (`/usr/lib/frr/frrinit.sh start`, `bird`), and look at its log"
+    )]
+    NoDaemon {
+        /// The node.
+        node: String,
+        /// Where FRR's sockets were looked for.
+        frr: String,
+        /// Where BIRD's were.
+        bird: String,
+        /// The system's word.
+        why: String,
+    },
     /// The node itself failed us.
     #[error(transparent)]
     Node(#[from] NodeError),

@@ -1,7 +1,8 @@
 //! What a router says, typed: its BGP sessions, its BGP table, its kernel's table.
 //!
-//! Read through [`Router`] (FRR today) and kept up to date by [`Observer`].
+//! Read through [`Router`] (FRR and BIRD; [`Whichever`] runs in a node) and kept up to date by [`Observer`].
 
+mod bird;
 mod error;
 mod fib;
 mod frr;
@@ -13,7 +14,9 @@ mod rib;
 mod session;
 mod traits;
 mod vty;
+mod whichever;
 
+pub use bird::Bird;
 pub use error::RouterError;
 pub use fib::{Fib, FibNextHop, FibRoute, RouteKind};
 pub use frr::Frr;
@@ -21,8 +24,9 @@ pub use kernel::{Kernel, KernelEvent, Link, LinkAddress, Neighbour, RouteEvents}
 pub use observer::{Change, Observer, Snapshot, Subscription, What};
 pub use rib::{NextHop, Origin, Path, PathPeer, PathSource, Rib};
 pub use session::{Family, FamilyState, Reset, Session, SessionState, SessionType, Sessions};
-pub use traits::{PeerPulse, Pulse, Router, ZebraRoute};
+pub use traits::{PeerPulse, Pulse, Router, Show, ZebraRoute};
 pub use vty::{Daemon, Vty};
+pub use whichever::Whichever;
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -88,8 +88,8 @@ pub struct Path {
     pub valid: bool,
     /// Chosen beside the best one (ECMP).
     pub multipath: bool,
-    /// ORIGIN.
-    pub origin: Origin,
+    /// ORIGIN; `None` for a path sourced here to which the router has given none (BIRD: until it is announced).
+    pub origin: Option<Origin>,
     /// AS_PATH, nearest first; members of sets and confederations stand in the order they are written.
     pub as_path: Vec<u32>,
     /// Next hops as the router lists them.

@@ -107,9 +107,9 @@ pub struct FamilyState {
     pub negotiated: bool,
     /// Prefixes received and kept by the policy.
     pub accepted: u64,
-    /// Prefixes sent; `None` while the session is down (FRR does not say).
+    /// Prefixes sent; `None` while the session is down.
     pub sent: Option<u64>,
-    /// The peer's end-of-RIB marker was received (RFC 4724, section 2).
+    /// The peer's end-of-RIB marker was received (RFC 4724, section 2). BIRD does not say: false.
     pub end_of_rib_received: bool,
 }
 
@@ -142,6 +142,9 @@ pub struct Session {
     pub neighbor: String,
     /// The interface, for an unnumbered neighbor.
     pub interface: Option<String>,
+    /// What the router's own commands call it, where that is not the key (BIRD: the protocol's name).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handle: Option<String>,
     /// The neighbor's address; `None` for an unnumbered neighbor that was not heard of yet.
     pub address: Option<IpAddr>,
     /// Our end of the TCP connection, while there is one.
@@ -174,9 +177,9 @@ pub struct Session {
     pub next_start: Option<Duration>,
     /// How long the session has been Established; `None` when it is not.
     pub uptime: Option<Duration>,
-    /// How many times it came up.
+    /// How many times it came up. FRR counts; for BIRD, which does not, what was seen to happen is counted.
     pub established_count: u64,
-    /// How many times it went down.
+    /// How many times it went down, counted in the same way.
     pub dropped_count: u64,
     /// How it was lost the last time, or, before the first time, what it is waiting for.
     pub last_reset: Option<Reset>,

@@ -36,7 +36,7 @@ pub struct PeerPulse {
     pub sent: u64,
 }
 
-/// A route as the routing daemon's manager (FRR: zebra) believes it to be.
+/// A route as the routing daemon's manager (FRR: zebra; BIRD: its `kernel` protocols) believes it to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ZebraRoute {
     /// Where it came from (`bgp`, `connected`, `kernel`).
@@ -49,6 +49,22 @@ pub struct ZebraRoute {
     pub distance: u32,
     /// Interfaces of the next hops that are in the kernel.
     pub interfaces: Vec<String>,
+}
+
+/// What a person may want to see of a routing daemon, by its own tool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Show {
+    /// All sessions, a line each.
+    Sessions,
+    /// One session, whole.
+    Session {
+        /// Its key.
+        key: String,
+        /// What the daemon calls it ([`Session::handle`](super::Session), or the key).
+        handle: String,
+    },
+    /// The BGP table: of IPv6 when true.
+    Table(bool),
 }
 
 /// A routing daemon in a node.
@@ -74,4 +90,7 @@ pub trait Router: Send + Sync + fmt::Debug {
 
     /// What the daemon believes the kernel has.
     async fn installed(&self) -> Result<BTreeMap<IpNet, Vec<ZebraRoute>>, RouterError>;
+
+    /// The command that shows it to a person, to be typed in the node.
+    fn by_hand(&self, show: &Show) -> String;
 }

@@ -16,7 +16,7 @@ use super::error::RouterError;
 use crate::node::{Command, NodeError, NodeRef};
 
 /// Where FRR's packages put the sockets; the second is the older name of the first.
-const FOLDERS: [&str; 2] = ["/run/frr", "/var/run/frr"];
+pub(super) const FOLDERS: [&str; 2] = ["/run/frr", "/var/run/frr"];
 
 /// A daemon answers in well under a millisecond; one that took this long is stopped.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);

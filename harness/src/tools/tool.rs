@@ -17,6 +17,8 @@ pub enum Tool {
     Frr,
     /// GoBGP: the daemon and its client.
     Gobgp,
+    /// BIRD: the daemon and its client, of the second or third generation.
+    Bird,
     /// `ping`.
     Ping,
     /// `traceroute`.
@@ -70,14 +72,28 @@ const TRACEROUTE_LINKS: &[Alternative] = &[
 
 impl Tool {
     /// Every tool, in the order in which reports name them.
-    pub const ALL: [Self; 7] =
-        [Self::Frr, Self::Gobgp, Self::Ping, Self::Traceroute, Self::Iproute, Self::Iptables, Self::Sysctl];
+    pub const ALL: [Self; 8] = [
+        Self::Frr,
+        Self::Gobgp,
+        Self::Bird,
+        Self::Ping,
+        Self::Traceroute,
+        Self::Iproute,
+        Self::Iptables,
+        Self::Sysctl,
+    ];
+
+    /// Whether only some labs need it: those that say so ([`Routing::Bird`](crate::lab::Routing)).
+    pub fn is_seldom(self) -> bool {
+        self == Self::Bird
+    }
 
     /// The short name: of the layer's folder, in `FABRIC_ASSUME_ABSENT`, in JSON.
     pub fn key(self) -> &'static str {
         match self {
             Self::Frr => "frr",
             Self::Gobgp => "gobgp",
+            Self::Bird => "bird",
             Self::Ping => "ping",
             Self::Traceroute => "traceroute",
             Self::Iproute => "iproute",
@@ -96,6 +112,8 @@ impl Tool {
             probe("vtysh", Some("--help")),
         ];
         const GOBGP: &[Probe] = &[probe("gobgpd", Some("--version")), probe("gobgp", Some("--version"))];
+        // The client has no flag that makes it end at once without a daemon.
+        const BIRD: &[Probe] = &[probe("bird", Some("--version")), probe("birdc", None)];
         const PING: &[Probe] = &[probe("ping", Some("-V"))];
         const TRACEROUTE: &[Probe] = &[probe("traceroute", Some("-V"))];
         const IPROUTE: &[Probe] = &[probe("ip", Some("-V"))];
@@ -104,6 +122,7 @@ impl Tool {
         match self {
             Self::Frr => FRR,
             Self::Gobgp => GOBGP,
+            Self::Bird => BIRD,
             Self::Ping => PING,
             Self::Traceroute => TRACEROUTE,
             Self::Iproute => IPROUTE,
@@ -120,6 +139,8 @@ impl Tool {
             (Self::Frr, _) => Some("frr"),
             (Self::Gobgp, Debian) => Some("gobgpd"),
             (Self::Gobgp, _) => None,
+            (Self::Bird, Debian) => Some("bird2"),
+            (Self::Bird, _) => Some("bird"),
             (Self::Ping, Debian | Alpine) => Some("iputils-ping"),
             (Self::Ping, Fedora | Arch | Suse) => Some("iputils"),
             (Self::Traceroute, Alpine) => Some("busybox"),
@@ -138,7 +159,7 @@ impl Tool {
         match self {
             Self::Traceroute => TRACEROUTE_LINKS,
             Self::Iptables => IPTABLES_LINKS,
-            Self::Frr | Self::Gobgp | Self::Ping | Self::Iproute | Self::Sysctl => &[],
+            Self::Frr | Self::Gobgp | Self::Bird | Self::Ping | Self::Iproute | Self::Sysctl => &[],
         }
     }
 }
@@ -148,6 +169,7 @@ impl fmt::Display for Tool {
         f.write_str(match self {
             Self::Frr => "FRR",
             Self::Gobgp => "GoBGP",
+            Self::Bird => "BIRD",
             Self::Ping => "ping",
             Self::Traceroute => "traceroute",
             Self::Iproute => "ip",
@@ -159,7 +181,9 @@ impl fmt::Display for Tool {
 
 /// The word is not the name of a tool.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{word}` is not a tool; the tools are frr, gobgp, ping, traceroute, iproute, iptables, sysctl")]
+#[error(
+    "`{word}` is not a tool; the tools are frr, gobgp, bird, ping, traceroute, iproute, iptables, sysctl"
+)]
 pub struct UnknownTool {
     /// The word.
     pub word: String,
@@ -185,7 +209,7 @@ mod tests {
         for tool in Tool::ALL {
             assert_eq!(tool.key().parse(), Ok(tool));
         }
-        assert!("bird".parse::<Tool>().unwrap_err().to_string().contains("`bird` is not a tool"));
+        assert!("quagga".parse::<Tool>().unwrap_err().to_string().contains("`quagga` is not a tool"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::containers;
 use super::gates::Maker;
-use crate::lab::{IpFamily, KindCluster, KindNode, NetworkMode, NodeKind, NodeSpec};
+use crate::lab::{IpFamily, KindCluster, KindNode, NetworkMode, NodeKind, NodeSpec, Routing};
 use crate::outside::Deployer;
 use crate::runtime::docker::{ContainerSpec, ImageMap};
 use crate::runtime::keeper::{KeeperSpec, RuntimeSpec};
@@ -128,7 +128,7 @@ fn topology_node(spec: &KeeperSpec, base: &InitSpec, node: &NodeSpec, cluster: &
         target: bind.target.clone(),
         read_only: bind.read_only,
     }));
-    init.files.extend(frr_files());
+    init.files.extend(router_files());
     if let Some(joined) = &joins {
         init.hostname.clone_from(joined);
         // The network is the other node's: its sysctls are its own.
@@ -184,7 +184,7 @@ fn sysctls() -> Vec<(String, String, bool)> {
     .collect()
 }
 
-/// The host's users and groups, with FRR's as id 0: in a user namespace there is no other id to run it as.
+/// The host's users and groups, with FRR's and BIRD's as id 0: in a user namespace there is no other id to run it as.
 fn users() -> Vec<FileSpec> {
     let host = |path: &str| {
         std::fs::read_to_string(path).unwrap_or_else(|_| "root:x:0:0:root:/root:/bin/sh\n".into())
@@ -194,8 +194,10 @@ fn users() -> Vec<FileSpec> {
             text.lines().filter(|line| !names.iter().any(|name| line.starts_with(&format!("{name}:"))));
         kept.map(|line| format!("{line}\n")).collect()
     };
-    let passwd = without(host("/etc/passwd"), &["frr"]) + "frr:x:0:0:FRR:/run/frr:/usr/sbin/nologin\n";
-    let group = without(host("/etc/group"), &["frr", "frrvty"]) + "frr:x:0:\nfrrvty:x:0:frr\n";
+    let passwd = without(host("/etc/passwd"), &["frr", "bird"])
+        + "frr:x:0:0:FRR:/run/frr:/usr/sbin/nologin\nbird:x:0:0:BIRD:/run/bird:/usr/sbin/nologin\n";
+    let group =
+        without(host("/etc/group"), &["frr", "frrvty", "bird"]) + "frr:x:0:\nfrrvty:x:0:frr\nbird:x:0:\n";
     vec![
         FileSpec { path: "/etc/passwd".into(), mode: 0o644, text: passwd },
         FileSpec { path: "/etc/group".into(), mode: 0o644, text: group },
@@ -208,8 +210,9 @@ const DAEMONS: [&str; 17] = [
     "babeld", "sharpd", "pbrd", "bfdd", "fabricd", "vrrpd",
 ];
 
-/// `/etc/frr` as FRR's image has it before a lab changes it: every daemon off, vtysh's integrated configuration on.
-fn frr_files() -> Vec<FileSpec> {
+/// `/etc/frr` as FRR's image has it before a lab changes it (every daemon off, vtysh's integrated configuration on), and
+/// the folders in which FRR and BIRD keep what is of a run.
+fn router_files() -> Vec<FileSpec> {
     let mut daemons: String = DAEMONS.iter().map(|daemon| format!("{daemon}=no\n")).collect();
     daemons.push_str(
         "vtysh_enable=yes\nzebra_options=\"  -A 127.0.0.1 -s 90000000\"\nmgmtd_options=\"  -A 127.0.0.1\"\n",
@@ -232,18 +235,26 @@ fn frr_files() -> Vec<FileSpec> {
         folder("/run/frr"),
         folder("/var/log/frr"),
         folder("/var/tmp/frr"),
+        // BIRD's control socket stands there; its packages' start scripts would make the folder.
+        folder("/run/bird"),
     ]
 }
 
 /// FRR's own start script, which FRR's image runs when a lab gives no command.
 pub(crate) const START_FRR: &str = "/usr/lib/frr/frrinit.sh";
 
+/// What an image of BIRD's runs, with the configuration where packages put it.
+pub(crate) const START_BIRD: &str = "bird";
+
 /// The command that a node's image would run at start, if the twin knows it.
 pub(crate) fn start_command(node: &NodeSpec) -> Option<Vec<String>> {
     match (&node.cmd, &node.entrypoint) {
         (None, None) => {
-            let frr = node.image.as_deref().is_some_and(|image| image.contains("frr"));
-            frr.then(|| vec![START_FRR.to_owned(), "start".to_owned()])
+            let image = node.image.as_deref().and_then(Routing::of_image)?;
+            Some(match image {
+                Routing::Frr => vec![START_FRR.to_owned(), "start".to_owned()],
+                Routing::Bird => vec![START_BIRD.to_owned()],
+            })
         }
         (cmd, entrypoint) => {
             let words =

@@ -88,8 +88,9 @@ fn each(
     resolver: &dyn Resolver,
     note: &mut dyn FnMut(String),
 ) {
-    if let Some(origin) = wanted.origin.filter(|origin| *origin != wanted_origin(path.origin)) {
-        note(format!("origin is {}, not {origin}", path.origin));
+    if let Some(origin) = wanted.origin.filter(|origin| Some(*origin) != path.origin.map(wanted_origin)) {
+        let seen = path.origin.map_or_else(|| "not set".to_owned(), |seen| seen.to_string());
+        note(format!("origin is {seen}, not {origin}"));
     }
     if let Some(OneOrEach::One(as_path)) = &wanted.as_path
         && *as_path != path.as_path

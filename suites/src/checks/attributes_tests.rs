@@ -17,7 +17,7 @@ fn by(number: u8, best: bool) -> Path {
         best,
         valid: true,
         multipath: true,
-        origin: Origin::Igp,
+        origin: Some(Origin::Igp),
         as_path: vec![65010 + u32::from(number)],
         next_hops: vec![NextHop { ip: address, interface: None, used: true, accessible: Some(true) }],
         local_pref: Some(100),

@@ -18,6 +18,7 @@ pub(super) fn session() -> Session {
     let family = FamilyState { negotiated: true, accepted: 5, sent: Some(13), end_of_rib_received: true };
     Session {
         neighbor: "net0".into(),
+        handle: None,
         interface: Some("net0".into()),
         address: None,
         local_address: None,

@@ -89,14 +89,9 @@ fn print(prepared: &Prepared, shown: &Path, state: &State, unsettled: &[String],
             say!("  kubectl apply -f {file}");
         }
     }
-    let router = prepared
-        .lab
-        .topology
-        .nodes
-        .iter()
-        .find(|node| node.image.as_deref().is_some_and(|i| i.contains("frr")));
-    if let Some(router) = router {
-        say!("  {fabric} exec {name}{} -- vtysh -c 'show bgp ipv4 wide'", router.name);
+    let router = prepared.lab.topology.nodes.iter().find_map(|node| Some((node, node.routing()?)));
+    if let Some((router, routing)) = router {
+        say!("  {fabric} exec {name}{} -- {}", router.name, routing.shows_table());
     }
     if prepared.plan.is_empty() {
         say!("  {}", pick::again(given, "status"));

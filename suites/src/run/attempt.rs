@@ -155,7 +155,7 @@ async fn finish(
         );
         match &text {
             None => guard.pass(),
-            Some(text) => guard.fail(text.clone(), next::command(context, check)),
+            Some(text) => guard.fail(text.clone(), next::command(context, check).await),
         }
     }
     match text {

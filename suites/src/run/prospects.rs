@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use fabric_harness::lab::{NetworkMode, NodeSpec};
+use fabric_harness::lab::{NetworkMode, NodeSpec, Routing};
 use fabric_harness::router::{Change, Family, Observer, Session, Sessions, Snapshot};
 
 use super::atlas::Atlas;
@@ -301,8 +301,8 @@ async fn as_last_read(context: &Context, atlas: &Atlas) -> Prospect {
     })
 }
 
-/// The nodes that run FRR.
+/// The nodes that run a routing daemon.
 fn routers(atlas: &Atlas) -> impl Iterator<Item = &str> {
-    let frr = |node: &&NodeSpec| node.image.as_deref().is_some_and(|image| image.contains("frr"));
-    atlas.topology.nodes.iter().filter(frr).map(|node| node.name.as_str())
+    let routes = |node: &&NodeSpec| node.runs(Routing::Frr) || node.runs(Routing::Bird);
+    atlas.topology.nodes.iter().filter(routes).map(|node| node.name.as_str())
 }

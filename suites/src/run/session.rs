@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use fabric_harness::cilium::{Generation, promises};
 use fabric_harness::fabric::{Fabric, FabricError, Gone};
-use fabric_harness::lab::{Lab, Scope};
+use fabric_harness::lab::{Lab, Routing, Scope};
 use fabric_harness::outside::ProgramError;
 use fabric_harness::runtime::docker::EngineError;
 use fabric_harness::runtime::keeper::{Keeper, KeeperSpec, RuntimeSpec, states};
@@ -113,6 +113,9 @@ pub fn needs<E>(lab: &Lab<E>) -> Vec<Tool> {
         vec![Tool::Frr, Tool::Ping, Tool::Traceroute, Tool::Iproute, Tool::Iptables, Tool::Sysctl];
     if lab.cilium.as_ref().is_some_and(|cilium| cilium.values.speaks_bgp()) {
         needs.push(Tool::Gobgp);
+    }
+    if lab.topology.nodes.iter().any(|node| node.runs(Routing::Bird)) {
+        needs.push(Tool::Bird);
     }
     needs
 }

@@ -8,11 +8,13 @@ mod kinds;
 mod link;
 mod options;
 mod read;
+mod routing;
 mod stages;
 mod types;
 
 pub use options::{ContainerOptions, Dns, Healthcheck, PublishedPort, PullPolicy, RestartPolicy};
 pub use read::read;
+pub use routing::Routing;
 pub use types::{
     Bind, Endpoint, ExecLine, Link, Mgmt, NetworkMode, NodeKind, NodeSpec, Stage, StageName, Stages,
     Topology, WaitFor,

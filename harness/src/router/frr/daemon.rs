@@ -13,7 +13,7 @@ use crate::node::NodeRef;
 use crate::router::error::RouterError;
 use crate::router::rib::Rib;
 use crate::router::session::{Family, Sessions};
-use crate::router::traits::{Pulse, Router, ZebraRoute};
+use crate::router::traits::{Pulse, Router, Show, ZebraRoute};
 use crate::router::vty::{Daemon, Vty};
 
 /// FRR in a node, asked over the vty sockets of bgpd and zebra.
@@ -106,5 +106,14 @@ impl Router for Frr {
         let mut routes = installed(&self.zebra.ask_json("show ip route json").await?);
         routes.extend(installed(&self.zebra.ask_json("show ipv6 route json").await?));
         Ok(routes)
+    }
+
+    fn by_hand(&self, show: &Show) -> String {
+        match show {
+            Show::Sessions => "vtysh -c 'show bgp summary'".to_owned(),
+            Show::Session { key, .. } => format!("vtysh -c 'show bgp neighbors {key}'"),
+            Show::Table(false) => "vtysh -c 'show bgp ipv4 wide'".to_owned(),
+            Show::Table(true) => "vtysh -c 'show bgp ipv6 wide'".to_owned(),
+        }
     }
 }

@@ -27,6 +27,7 @@ fn session(key: &str, fields: &Object) -> Session {
     Session {
         neighbor: key.to_owned(),
         interface: own.is_none().then(|| key.to_owned()),
+        handle: None,
         address: own
             .or_else(|| lenient::address(fields.get("bgpNeighborAddr")))
             .or_else(|| lenient::address(fields.get("hostForeign"))),

@@ -65,7 +65,7 @@ fn path(fields: &Object) -> Option<Path> {
         best: chosen.map_or_else(|| lenient::flag(fields, "bestpath"), |best| lenient::flag(best, "overall")),
         valid: lenient::flag(fields, "valid"),
         multipath: lenient::flag(fields, "multipath"),
-        origin,
+        origin: Some(origin),
         as_path: as_path(fields),
         local_pref: lenient::number32(fields.get("locPrf").or_else(|| fields.get("localPref"))),
         med: lenient::number32(fields.get("metric").or_else(|| fields.get("med"))),

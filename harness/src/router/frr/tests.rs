@@ -36,7 +36,7 @@ fn best(rib: &Rib, prefix: &str) -> String {
     let path = rib.best(&prefix.parse().unwrap()).unwrap();
     let hop = path.next_hop().unwrap();
     let way = hop.interface.clone().unwrap_or_else(|| hop.ip.to_string());
-    format!("{} from {} via {way} {:?}", path.origin, path.peer, path.as_path)
+    format!("{} from {} via {way} {:?}", path.origin.unwrap(), path.peer, path.as_path)
 }
 
 const UNDERLAY: [&str; 8] = [
@@ -251,7 +251,7 @@ fn the_plain_and_the_detailed_table_say_the_same() {
     detail.resolve(&sessions);
     let learned = detail.best(&"10.99.0.0/24".parse().unwrap()).unwrap();
     assert_eq!(learned.communities, ["65000:1", "65000:2", "1:2:3"]);
-    assert_eq!((learned.med, learned.origin), (Some(7), Origin::Igp));
+    assert_eq!((learned.med, learned.origin), (Some(7), Some(Origin::Igp)));
     assert_eq!(learned.next_hop().unwrap().accessible, Some(true));
     let invalid = &detail.routes[&"10.77.0.0/24".parse().unwrap()][0];
     assert!(!invalid.valid && !invalid.best);
@@ -285,7 +285,7 @@ fn newer_forms_are_read() {
     assert_eq!(path.as_path, [65546, 65011, 65012, 65013]);
     assert_eq!(
         (path.origin, path.local_pref, path.best, path.multipath),
-        (Origin::Egp, Some(200), true, true)
+        (Some(Origin::Egp), Some(200), true, true)
     );
     assert_eq!((path.source, path.next_hops[0].interface.as_deref()), (PathSource::Internal, Some("eth1")));
     assert_eq!(path.next_hops[0].accessible, Some(false));

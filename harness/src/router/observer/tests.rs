@@ -13,7 +13,7 @@ use super::super::error::RouterError;
 use super::super::frr;
 use super::super::session::Family;
 use super::super::testing::{self, Here};
-use super::super::traits::{Pulse, ZebraRoute};
+use super::super::traits::{Pulse, Show, ZebraRoute};
 use super::*;
 use crate::node::NodeRef;
 
@@ -72,6 +72,9 @@ impl Router for Told {
     }
     async fn advertised(&self, _: &str, _: &Family) -> Result<BTreeSet<IpNet>, RouterError> {
         Ok(BTreeSet::new())
+    }
+    fn by_hand(&self, _: &Show) -> String {
+        "told".to_owned()
     }
     async fn installed(&self) -> Result<BTreeMap<IpNet, Vec<ZebraRoute>>, RouterError> {
         Ok(BTreeMap::new())

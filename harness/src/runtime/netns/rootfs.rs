@@ -82,6 +82,7 @@ pub(super) fn make(spec: &InitSpec) -> io::Result<Vec<String>> {
         .partition(|file| file.path.starts_with("/etc") && !file.path.starts_with("/etc/frr"));
     overlay(spec, root, "etc", &etc_files)?;
     own_folder(root, "etc/frr")?;
+    own_folder(root, "etc/bird")?;
     for file in other_files {
         write(root, file)?;
     }

@@ -27,8 +27,14 @@ pub(super) fn tools(see: &See, needs: &[Tool]) -> Vec<Finding> {
         .collect();
     findings.extend(presence.missing.iter().map(|tool| {
         let subject = tool.to_string();
-        if fetchable {
+        if fetchable && tool.is_seldom() {
+            Finding::info(&subject, "not on this host; the first lab that needs it fetches it as a package")
+        } else if fetchable {
             Finding::info(&subject, "not on this host; the first run fetches it as a package into the cache")
+        } else if tool.is_seldom() {
+            let remedy = see.distro.install_line(&[*tool]);
+            Finding::info(&subject, "not on this host; only a lab with a router that runs it needs it")
+                .remedy(remedy)
         } else {
             Finding::fatal(&subject, format!("not on this host ({})", see.distro.name))
                 .remedy(see.distro.install_line(&[*tool]))

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use fabric_harness::found::Found;
+use fabric_harness::router::{Sessions, Show};
 use fabric_harness::runtime::keeper::State;
 
 use super::super::probes::target_of;
@@ -15,21 +16,19 @@ use crate::expect::{Place, Symbol, WantedFamily};
 use crate::plan::{CheckSpec, PlannedCheck};
 
 /// The line, if there is one for this check.
-pub(super) fn command(context: &Context, check: &PlannedCheck) -> Option<String> {
+pub(super) async fn command(context: &Context, check: &PlannedCheck) -> Option<String> {
     let way = match context.fabric.found() {
         Some(found) => Way::Theirs(found),
         None => Way::Ours(Ours::to(&context.fabric.state().ok()?, &check.name, program())),
     };
     let exec = |node: &str, line: &str| way.exec(node, line);
     match &check.spec {
-        CheckSpec::Session(spec) => exec(spec.router(), &show_neighbor(context, spec)),
-        CheckSpec::Rib(spec) => exec(
-            &spec.router,
-            match spec.family {
-                WantedFamily::Ipv4 => "vtysh -c 'show bgp ipv4 wide'",
-                WantedFamily::Ipv6 => "vtysh -c 'show bgp ipv6 wide'",
-            },
-        ),
+        CheckSpec::Session(spec) => exec(spec.router(), &show_neighbor(context, spec).await?),
+        CheckSpec::Rib(spec) => {
+            let observer = context.fabric.observer(&spec.router).await.ok()?;
+            let show = Show::Table(spec.family == WantedFamily::Ipv6);
+            exec(&spec.router, &observer.router().by_hand(&show))
+        }
         CheckSpec::Fib(spec) => exec(&spec.router, routes(Some(spec.family))),
         CheckSpec::Interface(spec) => exec(&spec.place, "ip address"),
         CheckSpec::Lines(spec) => exec(&spec.node, "ip address"),
@@ -65,11 +64,18 @@ fn routes(family: Option<WantedFamily>) -> &'static str {
     if family == Some(WantedFamily::Ipv6) { "ip -6 route" } else { "ip route" }
 }
 
-fn show_neighbor(context: &Context, spec: &SessionSpec) -> String {
-    match words::neighbor_of(context, spec) {
-        Some(neighbor) => format!("vtysh -c 'show bgp neighbors {neighbor}'"),
-        None => "vtysh -c 'show bgp summary'".to_owned(),
-    }
+/// The session as the router's own tool shows it, by the name it has there.
+async fn show_neighbor(context: &Context, spec: &SessionSpec) -> Option<String> {
+    let observer = context.fabric.observer(spec.router()).await.ok()?;
+    let show = match words::neighbor_of(context, spec) {
+        Some(key) => {
+            let handle = |sessions: &Sessions| sessions.get(&key)?.handle.clone();
+            let handle = observer.latest().sessions.as_ref().ok().and_then(|sessions| handle(sessions));
+            Show::Session { handle: handle.unwrap_or_else(|| key.clone()), key }
+        }
+        None => Show::Sessions,
+    };
+    Some(observer.router().by_hand(&show))
 }
 
 /// The probe as a program of the sender; without the target's address, how to find it out.
