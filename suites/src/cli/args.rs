@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use fabric_harness::found::RouterWay;
 use fabric_suites::run::Home;
 
-use super::env::EnvArgs;
+use super::env::{Env, EnvArgs};
 use super::exit::Usage;
 use super::{bench, cilium, discover, doctor, down, enter, exit, list, report, status, test, up};
 
@@ -85,6 +85,19 @@ impl HomeArgs {
         self.images.iter().map(String::as_str).filter(|image| !image.trim().is_empty()).collect()
     }
 
+    /// Whether the fabric is what somebody else brought up.
+    pub(super) fn is_attach(&self) -> bool {
+        self.env.env == Env::Attach
+    }
+
+    /// Where nodes that are to be made will live.
+    pub(super) fn made(&self) -> Result<Home, Usage> {
+        if self.is_attach() {
+            return Err(Usage("`--env attach` makes nothing: it is for `fabric test`".into()));
+        }
+        self.home()
+    }
+
     /// What that is, if the images are pairs.
     pub(super) fn home(&self) -> Result<Home, Usage> {
         let docker = || // An empty variable says nothing.
@@ -139,20 +152,8 @@ pub(super) struct TestArgs {
     /// Where the reports go [default: target/fabric/latest].
     #[arg(long, env = "FABRIC_REPORT_DIR", value_name = "DIR")]
     pub(super) report_dir: Option<PathBuf>,
-    /// Where the fabric is: made here, or brought up by somebody else.
-    #[arg(long, env = "FABRIC_ENV", value_enum, default_value_t = Env::Twin)]
-    pub(super) env: Env,
     #[command(flatten)]
     pub(super) found: FoundArgs,
-}
-
-/// Where a fabric is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Env {
-    /// The twin, made by this program.
-    Twin,
-    /// What somebody else brought up: nothing is changed.
-    Attach,
 }
 
 /// How to find and treat what somebody else brought up.

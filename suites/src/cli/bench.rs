@@ -14,7 +14,7 @@ use super::{exit, pick};
 
 pub(super) async fn run(args: BenchArgs) -> Result<ExitCode> {
     let prepared = run::prepare(&pick::lab(&args.lab)?)?;
-    let home = args.home.home()?;
+    let home = args.home.made()?;
     let scratch = std::env::temp_dir().join(format!("fabric-bench-{}", std::process::id()));
     let mut records: Vec<Record> = Vec::new();
     say!("run   checks   total     protocol   own");

@@ -15,6 +15,8 @@ pub(super) enum Env {
     Twin,
     /// A real one: kind, helm and Cilium, through their own command lines.
     Lab,
+    /// What somebody else brought up: nothing is changed (for `fabric test`).
+    Attach,
 }
 
 /// Who makes routers and links.
@@ -52,7 +54,7 @@ impl EnvArgs {
     /// # Errors
     /// When something is said that belongs to a real lab, and none is meant; when there is no such chart.
     pub(super) fn real(&self) -> Result<Option<RealLab>, String> {
-        if self.env == Env::Twin {
+        if self.env != Env::Lab {
             return match self.foreign() {
                 Some(word) => Err(format!("{word} is for a real lab: say `--env lab` too")),
                 None => Ok(None),

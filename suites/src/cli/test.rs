@@ -9,14 +9,14 @@ use fabric_reports::{Screen, summary};
 use fabric_suites::run::{self, Begin, Finished, FoundSettings, Prepared, RunSettings, Selection};
 use tokio::sync::oneshot;
 
-use super::args::{Env, FoundArgs, LabArg, TestArgs};
+use super::args::{FoundArgs, LabArg, TestArgs};
 use super::exit::{self, Usage};
 use super::pick;
 
 pub(super) async fn run(args: TestArgs) -> Result<ExitCode> {
     let lab = LabArg { lab: args.lab.lab.clone().or_else(|| args.found.lab_dir.clone()) };
     let prepared = run::prepare(&pick::lab(&lab)?)?;
-    let begin = if args.env == Env::Attach { Some(found(&args, &prepared)?) } else { None };
+    let begin = if args.home.is_attach() { Some(found(&args, &prepared)?) } else { None };
     let names = selected(&prepared, &args);
     if args.list {
         for name in names {

@@ -23,7 +23,7 @@ pub(super) async fn run(args: UpArgs) -> Result<ExitCode> {
     let prepared = run::prepare(&shown)?;
     let last = last_phase(&prepared, args.to.as_deref())?;
     let id = args.name.clone().unwrap_or_else(|| prepared.lab.name.clone());
-    let home = args.home.home()?;
+    let home = args.home.made()?;
     let started = std::time::Instant::now();
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
