@@ -43,7 +43,7 @@ fn an_older_cilium_leaves_a_route_that_another_neighbor_keeps() {
     let phase = after.split_once("  - name: one-hop\n").unwrap().0;
     let kept = phase
         .replace("received: 0", "received: 1, holds: 2s")
-        .replace("        near: { removes: [\"podCIDR(*)\"] }\n", "");
+        .replace("        near: { removes: [podCIDR(control-plane), podCIDR(worker)] }\n", "");
     let text = format!("{before}  - name: one-loses\n{kept}").replace("version: 1.20.0", "version: 1.18.0");
     std::fs::write(&file, text).unwrap();
     ground.run(&["up", lab.to_str().unwrap(), "--name", "k", "--to", "one-loses"]).code(0);
