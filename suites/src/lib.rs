@@ -2,5 +2,6 @@
 
 pub mod checks;
 pub mod expect;
+pub mod ladder;
 pub mod plan;
 pub mod run;

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Rung;
 use crate::times::micros;
 
 /// One expectation, judged.
@@ -47,6 +48,43 @@ pub struct Check {
     /// What to type next to look further.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_command: Option<String>,
+    /// What lies between the expectation and its coming true, from the ground up to the first that is broken. Only of
+    /// checks that failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ladder: Vec<Rung>,
+    /// The cause that explains why it failed, by its id among the record's causes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// The ways that packets took, where the check looked at them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<Path>,
+}
+
+/// A way that packets took: who answered, hop by hop.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Path {
+    /// Who asked: a pod or a box.
+    pub from: String,
+    /// Whom it was to reach.
+    pub to: String,
+    /// The hops, by distance.
+    pub hops: Vec<Hop>,
+}
+
+/// One hop of a path.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Hop {
+    /// How far away: the probe's TTL.
+    pub ttl: u8,
+    /// Who answered; none for a hop that was silent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// The box or pod that has this address, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// The round trip, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtt_ms: Option<f64>,
 }
 
 impl Check {

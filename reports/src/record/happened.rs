@@ -53,6 +53,106 @@ pub struct Moment {
     pub source: String,
     /// What happened.
     pub what: String,
+    /// The same for programs, where it is one of the things that programs know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<Happening>,
+}
+
+/// What happened, for those who draw it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Happening {
+    /// A session changed its state; the source is the router.
+    Session {
+        /// The session's key on that router: an interface or an address.
+        neighbor: String,
+        /// The box at the other end, where it is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        peer: Option<String>,
+        /// The state before: none when the neighbor was not configured.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<String>,
+        /// The state now: none when the neighbor is not configured any more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<String>,
+        /// The router's reason, for a session that was lost.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// A route came, went or changed; the source is the router.
+    Route {
+        /// Where: the BGP table or the kernel's.
+        table: Table,
+        /// The prefix.
+        prefix: String,
+        /// What became of it.
+        change: RouteChange,
+        /// Whom its best path is from, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<String>,
+    },
+    /// Something was done to the fabric: `apply policies.yaml`.
+    Action {
+        /// The phase.
+        phase: String,
+    },
+    /// A message of BGP was seen on a link, or the connection for it; the source is the box that sent it.
+    Message {
+        /// What it was.
+        message: Message,
+        /// The box it went to.
+        to: String,
+    },
+    /// The first packet of a flow arrived.
+    FirstPacket {
+        /// Who sent it.
+        from: String,
+        /// Whom it reached.
+        to: String,
+    },
+    /// A check failed.
+    Failure {
+        /// The check's name.
+        check: String,
+    },
+}
+
+/// Which table of a router.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Table {
+    /// The BGP table.
+    Rib,
+    /// The kernel's.
+    Fib,
+}
+
+/// What became of a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RouteChange {
+    /// It was not there before.
+    Came,
+    /// It is not there any more.
+    Went,
+    /// It is there, by another way.
+    Changed,
+}
+
+/// A message of BGP (RFC 4271, section 4), or the connection for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Message {
+    /// A TCP connection came about.
+    Tcp,
+    /// OPEN.
+    Open,
+    /// UPDATE.
+    Update,
+    /// KEEPALIVE.
+    Keepalive,
+    /// NOTIFICATION.
+    Notification,
 }
 
 /// What one node looked like at one moment.

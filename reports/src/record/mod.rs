@@ -1,6 +1,8 @@
 //! The record of one run: types ([`Record`] and its parts), the file, the schema.
 
+mod cause;
 mod check;
+mod drawn;
 mod file;
 mod happened;
 mod run;
@@ -8,11 +10,13 @@ mod run;
 pub(crate) mod sample;
 mod schema;
 
+pub use cause::{Cause, Rung, RungName, Standing};
 pub(crate) use check::pretty;
-pub use check::{Check, Content, Deadline, Evidence, Term, Verdict};
+pub use check::{Check, Content, Deadline, Evidence, Hop, Path, Term, Verdict};
+pub use drawn::{Link, LinkEnd, Node, Role, Topology};
 pub use file::RecordError;
 pub(crate) use file::write_atomically;
-pub use happened::{Moment, Phase, State, Step};
+pub use happened::{Happening, Message, Moment, Phase, RouteChange, State, Step, Table};
 pub use run::{
     Cluster, Environment, Failure, Kind, Lab, LeftOut, Outcome, Record, Runtime, SCHEMA_VERSION, new_run_id,
 };

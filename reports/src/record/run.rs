@@ -9,7 +9,7 @@ use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Check, Moment, Phase, State, Step};
+use super::{Cause, Check, Moment, Phase, State, Step, Topology};
 use crate::times::Times;
 
 /// The version of the record's schema that this crate writes, and the only one it reads.
@@ -57,12 +57,21 @@ pub struct Record {
     /// The phases that were not gone through on a fabric that others brought up, each with the reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
+    /// What the fabric is made of, for those who draw it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topology: Option<Topology>,
     /// The steps of bringing the fabric up and down, by start.
     pub steps: Vec<Step>,
     /// The phases, in the lab's order.
     pub phases: Vec<Phase>,
     /// The checks, in the order in which they were declared or started.
     pub checks: Vec<Check>,
+    /// What explains the checks that failed, as far as it was found out, in the order in which it was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<Cause>,
+    /// The archive of logs, tables and captures that belongs to this record, by its name beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<String>,
     /// What happened on the fabric, by time.
     pub events: Vec<Moment>,
     /// What routers, speakers and nodes looked like at the end of phases and at failures, by time.

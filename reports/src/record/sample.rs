@@ -48,6 +48,25 @@ pub(crate) fn check(phase: &str, kind: &str, node: &str, what: &str, verdict: Ve
         }],
         failure: None,
         next_command: None,
+        ladder: vec![],
+        cause: None,
+        paths: vec![],
+    }
+}
+
+pub(crate) fn topology() -> Topology {
+    let node = |name: &str, asn, role| Node { name: name.into(), asn, role, ..Node::default() };
+    let end = |node: &str, interface: &str| LinkEnd { node: node.into(), interface: interface.into() };
+    Topology {
+        nodes: vec![
+            node("router0", Some(65_000), Role::Router),
+            node("tor0", Some(65_010), Role::Router),
+            node("tor1", Some(65_011), Role::Router),
+        ],
+        links: vec![
+            Link { ends: [end("router0", "net0"), end("tor0", "net0")] },
+            Link { ends: [end("router0", "net1"), end("tor1", "net0")] },
+        ],
     }
 }
 
@@ -91,6 +110,9 @@ pub(crate) fn passed() -> Record {
         error: None,
         warnings: vec![],
         left_out: vec![],
+        topology: Some(topology()),
+        causes: vec![],
+        bundle: None,
         steps: vec![
             step("namespaces", "bring-up", 0.0, 80.25, "7 nodes"),
             step("links", "bring-up", 80.25, 90.0, "6 veth pairs"),
@@ -105,7 +127,12 @@ pub(crate) fn passed() -> Record {
             check("underlay", "routes", "router0", "rib has the 8 prefixes", Verdict::Passed),
             check("policy", "routes", "router0", "rib has the 12 prefixes", Verdict::Passed),
         ],
-        events: vec![Moment { ms: 2_700.0, source: "router0".into(), what: "net0: Established".into() }],
+        events: vec![Moment {
+            ms: 2_700.0,
+            source: "router0".into(),
+            what: "net0: Established".into(),
+            of: None,
+        }],
         states: vec![State {
             ms: 2_800.0,
             when: "end of phase underlay".into(),
@@ -142,6 +169,32 @@ pub(crate) fn failed() -> Record {
             "\u{1b}[31mBGP\u{1b}[0m: 10.0.4.2\tconnect refused & <dropped> ]]>\u{0}\u{ffff}\r\n".into(),
         ),
         taken_ms: 12_300.0,
+    });
+    culprit.ladder = vec![
+        Rung { name: RungName::Link, standing: Standing::Holds, seen: "tor1's net1 is up".into() },
+        Rung {
+            name: RungName::Tcp,
+            standing: Standing::Broken,
+            seen: "10.0.4.2 refuses connections to port 179".into(),
+        },
+    ];
+    culprit.cause = Some("c1".into());
+    record.causes.push(Cause {
+        id: "c1".into(),
+        kind: "peer-not-listening".into(),
+        rung: RungName::Tcp,
+        title: "nothing listens on 10.0.4.2:179".into(),
+        text: "tor1 dials it, and the kernel of worker3 answers with a reset.".into(),
+        node: Some("worker3".into()),
+        about: Some("10.0.4.2".into()),
+        evidence: vec![Evidence {
+            title: "worker3's sockets".into(),
+            command: Some("fabric exec worker3 -- ss -tln".into()),
+            content: Content::Text("State Local\n".into()),
+            taken_ms: 12_300.0,
+        }],
+        next_command: Some("fabric exec worker3 -- ss -tln".into()),
+        victims: vec![culprit.name.clone()],
     });
     record.swap_first_and_culprit();
     let mut skipped = check("policy", "routes", "tor0", "fib has the 12 prefixes", Verdict::Skipped);

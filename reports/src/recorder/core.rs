@@ -12,8 +12,8 @@ use serde_json::Value;
 use super::guards::{CheckGuard, PhaseGuard, StepGuard, Subject, WaitFor, WaitGuard};
 use crate::progress::{Event, Progress, Totals};
 use crate::record::{
-    self, Check, Content, Environment, Evidence, Failure, Lab, LeftOut, Moment, Outcome, Phase, Record,
-    SCHEMA_VERSION, State, Step, Verdict,
+    self, Cause, Check, Content, Environment, Evidence, Failure, Happening, Lab, LeftOut, Moment, Outcome,
+    Phase, Record, SCHEMA_VERSION, State, Step, Topology, Verdict,
 };
 use crate::times::{Interval, micros, split};
 
@@ -97,6 +97,9 @@ pub(super) struct Log {
     pub(super) waits: Vec<Wait>,
     events: Vec<Moment>,
     states: Vec<State>,
+    topology: Option<Topology>,
+    bundle: Option<String>,
+    pub(super) causes: Vec<Cause>,
 }
 
 impl Recorder {
@@ -116,6 +119,9 @@ impl Recorder {
             waits: Vec::new(),
             events: Vec::new(),
             states: Vec::new(),
+            topology: None,
+            bundle: None,
+            causes: Vec::new(),
         };
         let started = DateTime::<Utc>::from(now).trunc_subsecs(3);
         Arc::new(Self { clock, started, progress, log: Mutex::new(log) })
@@ -172,7 +178,29 @@ impl Recorder {
     /// Tells of something that happened on the fabric at a moment; events may come out of order.
     pub fn event_at(&self, moment: Instant, source: impl Into<String>, what: impl Into<String>) {
         let ms = self.at_ms(moment);
-        self.log().events.push(Moment { ms, source: source.into(), what: what.into() });
+        self.log().events.push(Moment { ms, source: source.into(), what: what.into(), of: None });
+    }
+
+    /// The same, of something that programs know, too.
+    pub fn happened(
+        &self,
+        moment: Instant,
+        source: impl Into<String>,
+        what: impl Into<String>,
+        of: Happening,
+    ) {
+        let ms = self.at_ms(moment);
+        self.log().events.push(Moment { ms, source: source.into(), what: what.into(), of: Some(of) });
+    }
+
+    /// Says what the fabric is made of; the last one said is kept.
+    pub fn topology(&self, topology: Topology) {
+        self.log().topology = Some(topology);
+    }
+
+    /// Says which archive belongs to the record, by its name beside it.
+    pub fn bundle(&self, name: impl Into<String>) {
+        self.log().bundle = Some(name.into());
     }
 
     /// Keeps what a node looks like now; `when` names the occasion, such as `end of phase policy`.
@@ -303,6 +331,9 @@ impl Log {
             error: self.error.clone(),
             warnings: self.warnings.clone(),
             left_out: self.left_out.clone(),
+            topology: self.topology.clone(),
+            causes: self.causes(&checks),
+            bundle: self.bundle.clone(),
             steps: self.steps.iter().map(|entry| step_at_end(entry, now)).collect(),
             phases,
             checks,
@@ -310,6 +341,16 @@ impl Log {
             states,
             times: split(&self.intervals(now), now),
         }
+    }
+
+    /// The causes, each with its victims in the record's order.
+    fn causes(&self, checks: &[Check]) -> Vec<Cause> {
+        let mut causes = self.causes.clone();
+        for cause in &mut causes {
+            let victims = checks.iter().filter(|check| check.cause.as_deref() == Some(&cause.id));
+            cause.victims = victims.map(|check| check.name.clone()).collect();
+        }
+        causes
     }
 
     fn outcome(&self, checks: &[Check], phases: &[Phase]) -> Outcome {

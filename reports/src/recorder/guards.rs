@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::core::{Entry, Recorder, Wait, since};
 use crate::progress::Event;
-use crate::record::{Check, Deadline, Evidence, Phase, Step, Verdict};
+use crate::record::{self, Cause, Check, Deadline, Evidence, Phase, Rung, Step, Verdict};
 use crate::times::micros;
 
 /// Why something was not finished in a run that somebody stopped.
@@ -56,6 +56,9 @@ impl Subject {
             evidence: Vec::new(),
             failure: None,
             next_command: None,
+            ladder: Vec::new(),
+            cause: None,
+            paths: Vec::new(),
         }
     }
 }
@@ -301,6 +304,39 @@ impl CheckGuard {
             check.failure = Some(failure.into());
             check.next_command = next_command;
         });
+    }
+
+    /// Now, in milliseconds from the start of the run.
+    pub fn now_ms(&self) -> f64 {
+        self.recorder.now_ms()
+    }
+
+    /// Keeps ways that packets took. Those of an earlier look are forgotten.
+    pub fn paths(&self, paths: Vec<record::Path>) {
+        self.change(|check| check.paths = paths);
+    }
+
+    /// Says how far the expectation came, from the ground up, and what is to blame. A cause that has been named before
+    /// (of the same kind, at the same place) is the same cause, and this check one more that it explains.
+    ///
+    /// `cause.id` and `cause.victims` are given by the recorder.
+    pub fn ladder(&self, ladder: Vec<Rung>, cause: Option<Cause>) {
+        let mut log = self.recorder.log();
+        let id = cause.map(|cause| {
+            let same = |known: &&Cause| {
+                known.kind == cause.kind && known.node == cause.node && known.about == cause.about
+            };
+            if let Some(known) = log.causes.iter().find(same) {
+                return known.id.clone();
+            }
+            let id = format!("c{}", log.causes.len() + 1);
+            log.causes.push(Cause { id: id.clone(), victims: Vec::new(), ..cause });
+            id
+        });
+        if let Some(entry) = log.checks.get_mut(self.index) {
+            entry.item.ladder = ladder;
+            entry.item.cause = id;
+        }
     }
 
     /// The check was not asked for or does not apply.

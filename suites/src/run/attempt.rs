@@ -6,13 +6,15 @@
 use std::time::{Duration, Instant};
 
 use fabric_harness::wait::Deadline;
-use fabric_reports::record;
+use fabric_reports::record::{self, Cause, Evidence};
 use fabric_reports::recorder::{CheckGuard, WaitFor};
 use serde_json::json;
 
+use super::ladder;
 use super::observe::{Context, Eye};
 use super::prospects::{self, Prospect};
 use crate::checks::{Outcome, Verdict};
+use crate::ladder::{Blame, Finding, Proof};
 use crate::plan::{CheckKind, PlannedCheck};
 
 mod next;
@@ -141,11 +143,13 @@ async fn finish(
     failure: Option<String>,
     guard: Option<CheckGuard>,
 ) -> Ended {
+    let mut finding = Finding::default();
     let text = match failure {
         None => None,
         Some(why) => {
             let meanwhile = words::meanwhile(context, check).await;
-            Some(words::failure(check, &verdict, &why, &meanwhile))
+            finding = ladder::climb(context, check, &verdict).await;
+            Some(words::failure(check, &verdict, &why, finding.blame.as_ref(), &meanwhile))
         }
     };
     if let Some(guard) = guard {
@@ -155,13 +159,36 @@ async fn finish(
         );
         match &text {
             None => guard.pass(),
-            Some(text) => guard.fail(text.clone(), next::command(context, check).await),
+            Some(text) => {
+                let Finding { rungs, blame } = finding;
+                let cause = blame.map(|blame| cause(context, check, &guard, blame));
+                let next = match &cause {
+                    Some(Cause { next_command: Some(next), .. }) => Some(next.clone()),
+                    _ => next::command(context, check).await,
+                };
+                guard.ladder(rungs, cause);
+                guard.fail(text.clone(), next);
+            }
         }
     }
     match text {
         None => Ended::Passed,
         Some(text) => Ended::Failed { text },
     }
+}
+
+/// What is to blame, as the record has it.
+fn cause(context: &Context, check: &PlannedCheck, guard: &CheckGuard, blame: Blame) -> Cause {
+    let Blame { kind, rung, title, text, node, about, proofs, next } = blame;
+    let typed = |node: &str, line: Option<String>| next::line(context, check, node, &line?);
+    let shown = |proof: Proof| {
+        let Proof { title, node, line, content } = proof;
+        Evidence { title, command: typed(&node, line), content, taken_ms: guard.now_ms() }
+    };
+    let evidence = proofs.into_iter().map(shown).collect();
+    let next_command = node.as_deref().and_then(|node| typed(node, next));
+    let (id, victims) = (String::new(), Vec::new());
+    Cause { id, kind: kind.to_owned(), rung, title, text, node, about, evidence, next_command, victims }
 }
 
 fn terms(deadline: &Deadline) -> record::Deadline {

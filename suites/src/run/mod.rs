@@ -8,6 +8,7 @@ mod commands;
 mod deadline;
 mod engine;
 mod home;
+mod ladder;
 mod observe;
 mod prepare;
 mod probes;

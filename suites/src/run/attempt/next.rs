@@ -15,12 +15,21 @@ use crate::checks::{AgreeOn, SessionSpec};
 use crate::expect::{Place, Symbol, WantedFamily};
 use crate::plan::{CheckSpec, PlannedCheck};
 
-/// The line, if there is one for this check.
-pub(super) async fn command(context: &Context, check: &PlannedCheck) -> Option<String> {
-    let way = match context.fabric.found() {
+/// A line as it is typed to run in a box of the check's fabric.
+pub(super) fn line(context: &Context, check: &PlannedCheck, node: &str, line: &str) -> Option<String> {
+    way(context, check)?.exec(node, line)
+}
+
+fn way<'c>(context: &'c Context, check: &PlannedCheck) -> Option<Way<'c>> {
+    Some(match context.fabric.found() {
         Some(found) => Way::Theirs(found),
         None => Way::Ours(Ours::to(&context.fabric.state().ok()?, &check.name, program())),
-    };
+    })
+}
+
+/// The line, if there is one for this check.
+pub(super) async fn command(context: &Context, check: &PlannedCheck) -> Option<String> {
+    let way = way(context, check)?;
     let exec = |node: &str, line: &str| way.exec(node, line);
     match &check.spec {
         CheckSpec::Session(spec) => exec(spec.router(), &show_neighbor(context, spec).await?),

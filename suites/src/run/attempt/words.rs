@@ -11,6 +11,7 @@ use fabric_harness::wait::{Deadline, MARGIN};
 use super::Context;
 use crate::checks::{SessionSpec, Verdict};
 use crate::expect::{Neighbor, Resolver};
+use crate::ladder::Blame;
 use crate::plan::{CheckSpec, PlannedCheck};
 
 /// How many hops without an answer are worth a star each.
@@ -34,8 +35,14 @@ fn statement(check: &PlannedCheck) -> String {
     parts.last().map_or(String::new(), |rest| rest.replace("::", " "))
 }
 
-/// All a failure says. `why` is how the waiting ended, `meanwhile` what else is amiss.
-pub(super) fn failure(check: &PlannedCheck, verdict: &Verdict, why: &str, meanwhile: &[String]) -> String {
+/// All a failure says. `why` is how the waiting ended, `blame` what was found to be broken, `meanwhile` what else is amiss.
+pub(super) fn failure(
+    check: &PlannedCheck,
+    verdict: &Verdict,
+    why: &str,
+    blame: Option<&Blame>,
+    meanwhile: &[String],
+) -> String {
     let mut text = headline(verdict) + "\n";
     let mut line = |what: &str| text.push_str(&format!("  {what}\n"));
     line(&format!("expected: {}", expected(check, verdict)));
@@ -44,6 +51,9 @@ pub(super) fn failure(check: &PlannedCheck, verdict: &Verdict, why: &str, meanwh
         line(&format!("- {difference}"));
     }
     line(why);
+    if let Some(blame) = blame {
+        line(&format!("cause:    {}", blame.title));
+    }
     for other in meanwhile {
         line(other);
     }

@@ -1,0 +1,7 @@
+//! Why a check failed: from what was seen, the first rung that is broken and what broke it. Pure functions.
+//!
+//! What does not live here: looking (`run::ladder`), which checks fail (`checks`), how it is told (`fabric-reports`).
+
+mod finding;
+
+pub use finding::{Blame, Finding, Proof};
