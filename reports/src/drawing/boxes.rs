@@ -25,6 +25,35 @@ const PODS: usize = 4;
 const WIDEST_TEXT: f64 = 190.0;
 const WIDEST_NAMES: f64 = 240.0;
 
+/// A box, and what it is called in the picture.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shown<'a> {
+    pub(super) node: &'a Node,
+    pub(super) title: &'a str,
+}
+
+impl std::ops::Deref for Shown<'_> {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
+        self.node
+    }
+}
+
+/// What the boxes are called: kind puts its cluster's name before each node's, which says nothing where there is one cluster.
+pub(super) fn shown<'a>(nodes: &[&'a Node]) -> Vec<Shown<'a>> {
+    let of_cluster = || nodes.iter().filter(|node| node.role == Role::ClusterNode);
+    let cluster = of_cluster().find_map(|node| node.name.strip_suffix("control-plane"));
+    let cluster = cluster.filter(|prefix| of_cluster().all(|node| node.name.starts_with(*prefix)));
+    let title = |node: &&'a Node| {
+        let short = cluster
+            .filter(|_| node.role == Role::ClusterNode)
+            .and_then(|prefix| node.name.strip_prefix(prefix));
+        Shown { node, title: short.filter(|short| !short.is_empty()).unwrap_or(&node.name) }
+    };
+    nodes.iter().map(title).collect()
+}
+
 /// A box's size and words.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Sized {
@@ -39,9 +68,9 @@ pub(super) struct Sized {
 }
 
 /// The size of a box with these pods and with ports of these names on its upper and lower edge.
-pub(super) fn size(node: &Node, pods: &[&str], ports: [&[&str]; 2]) -> Sized {
+pub(super) fn size(node: &Shown<'_>, pods: &[&str], ports: [&[&str]; 2]) -> Sized {
     let line = line(node);
-    let text = words::width(&node.name, NAME * 1.06).max(words::width(&line, SMALL));
+    let text = words::width(node.title, NAME * 1.06).max(words::width(&line, SMALL));
     let shown = if pods.len() > PODS { PODS - 1 } else { pods.len() };
     let labels: Vec<String> = pods[..shown].iter().map(|pod| short(pod).to_owned()).collect();
     let chips = labels.iter().map(|label| words::width(label, TINY) + 22.0).fold(0.0, f64::max);
@@ -54,7 +83,7 @@ pub(super) fn size(node: &Node, pods: &[&str], ports: [&[&str]; 2]) -> Sized {
     Sized {
         width,
         height,
-        name: words::fitted(&node.name, NAME * 1.06, room - ICON),
+        name: words::fitted(node.title, NAME * 1.06, room - ICON),
         line: words::fitted(&line, SMALL, room - ICON),
         pods: labels.iter().map(|label| words::fitted(label, TINY, room - 20.0)).enumerate().collect(),
         more: pods.len() - shown,

@@ -2,18 +2,17 @@
 
 use std::f64::consts::{PI, TAU};
 
-use super::boxes::{self, Sized, TINY};
+use super::boxes::{self, Shown, Sized, TINY};
 use super::geometry::{Area, Point};
 use super::layered::Wire;
 use super::plan::{Label, Part};
 use super::words;
-use crate::record::Node;
 
 /// Between boxes, beside the names of interfaces.
 const GAP: f64 = 34.0;
 
 /// Lays a part out. Along a ring neighbors stand side by side; else the order is the lab's.
-pub(super) fn layout(nodes: &[&Node], pods: &[Vec<&str>], wires: &[Wire<'_>]) -> (Part, Vec<Sized>) {
+pub(super) fn layout(nodes: &[Shown<'_>], pods: &[Vec<&str>], wires: &[Wire<'_>]) -> (Part, Vec<Sized>) {
     let sizes: Vec<Sized> =
         nodes.iter().zip(pods).map(|(node, pods)| boxes::size(node, pods, [&[], &[]])).collect();
     let around = around(nodes.len(), wires);

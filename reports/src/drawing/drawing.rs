@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::boxes::{self, Sized};
+use super::boxes::{self, Shown, Sized};
 use super::circle;
 use super::geometry::{Area, Point};
 use super::layered::{self, Wire};
@@ -31,6 +31,7 @@ impl Drawing {
                 nodes.len() - 1
             });
         }
+        let nodes = boxes::shown(&nodes);
         let ends = |link: &crate::record::Link| {
             let at = |end: usize| index.get(link.ends[end].node.as_str()).copied();
             Some([at(0)?, at(1)?])
@@ -60,7 +61,7 @@ impl Drawing {
                     names: [0, 1].map(|end| links[at].0.ends[end].interface.as_str()),
                 })
                 .collect();
-            let own: Vec<&Node> = members.iter().map(|&at| nodes[at]).collect();
+            let own: Vec<Shown<'_>> = members.iter().map(|&at| nodes[at]).collect();
             let own_pods: Vec<Vec<&str>> = members.iter().map(|&at| pods[at].clone()).collect();
             let (part, own_sizes) = arranged(&own, &own_pods, &wires);
             own_sizes.into_iter().zip(&members).for_each(|(size, &at)| sizes[at] = Some(size));
@@ -163,7 +164,7 @@ impl Drawing {
     }
 }
 
-fn arranged(nodes: &[&Node], pods: &[Vec<&str>], wires: &[Wire<'_>]) -> (Part, Vec<Sized>) {
+fn arranged(nodes: &[Shown<'_>], pods: &[Vec<&str>], wires: &[Wire<'_>]) -> (Part, Vec<Sized>) {
     let named: Vec<(Role, &str)> = nodes.iter().map(|node| (node.role, node.name.as_str())).collect();
     let pairs: Vec<(usize, usize)> = wires.iter().map(|wire| (wire.ends[0], wire.ends[1])).collect();
     let linked = pairs.iter().any(|(a, b)| a != b);
@@ -178,7 +179,7 @@ fn arranged(nodes: &[&Node], pods: &[Vec<&str>], wires: &[Wire<'_>]) -> (Part, V
     }
 }
 
-fn drawn(node: &Node, area: Area, size: Sized, pods: &[&str]) -> Drawn {
+fn drawn(node: &Shown<'_>, area: Area, size: Sized, pods: &[&str]) -> Drawn {
     let chips = size.pods.iter().enumerate().map(|(place, (of, label))| Chip {
         pod: pods[*of].to_owned(),
         label: label.clone(),
@@ -219,9 +220,9 @@ fn parts_of(count: usize, links: &[[usize; 2]]) -> Vec<Vec<usize>> {
     }
     let mut parts: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     let mut alone = Vec::new();
-    for at in 0..count {
+    for (at, linked) in linked.into_iter().enumerate() {
         match root(&mut part, at) {
-            own if own == at && !linked[at] => alone.push(at),
+            own if own == at && !linked => alone.push(at),
             own => parts.entry(own).or_default().push(at),
         }
     }

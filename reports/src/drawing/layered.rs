@@ -1,13 +1,12 @@
 //! One connected part of a fabric in tiers. What lives here: which line leaves which edge of a box, and in what order the steps
 //! of the layout are taken. What does not: the order within tiers (`order`), places (`place`), the lines' ways (`route`).
 
-use super::boxes::{self, Sized, TINY};
+use super::boxes::{self, Shown, Sized, TINY};
 use super::order::{self, Rows};
 use super::place::{self, Room};
 use super::plan::Part;
 use super::route;
 use super::words;
-use crate::record::Node;
 
 /// Names of interfaces, beside their lines, need so much height.
 pub(super) const STUB: f64 = 18.0;
@@ -39,7 +38,7 @@ pub(super) enum Way {
 
 /// Lays a part out.
 pub(super) fn layout(
-    nodes: &[&Node],
+    nodes: &[Shown<'_>],
     pods: &[Vec<&str>],
     tiers: &[usize],
     wires: &[Wire<'_>],
@@ -69,18 +68,23 @@ pub(super) fn layout(
         .map(|((node, pods), [above, below])| boxes::size(node, pods, [above, below]))
         .collect();
 
-    let air: Vec<(f64, f64)> = (0..rows.rows.len())
+    let stubs: Vec<(f64, f64)> = (0..rows.rows.len())
         .map(|tier| {
             let of_tier = || (0..nodes.len()).filter(|&at| tiers[at] == tier);
             let need =
                 |edge: usize| of_tier().map(|at| stub(&edges[at][edge], sizes[at].width)).fold(0.0, f64::max);
-            let over = |(wire, way): (&Wire<'_>, &Way)| match way {
-                Way::Over(lane) if tiers[wire.ends[0]] == tier => (*lane as f64 + 2.0) * ARC,
-                _ => 0.0,
-            };
-            (need(0) + wires.iter().zip(&ways).map(over).fold(0.0, f64::max), need(1))
+            (need(0), need(1))
         })
         .collect();
+    let over = |tier: usize| {
+        let arcs = wires.iter().zip(&ways).map(|(wire, way)| match way {
+            Way::Over(lane) if tiers[wire.ends[0]] == tier => (*lane as f64 + 2.0) * ARC,
+            _ => 0.0,
+        });
+        arcs.fold(0.0, f64::max)
+    };
+    let air: Vec<(f64, f64)> =
+        stubs.iter().enumerate().map(|(tier, (above, below))| (above + over(tier), *below)).collect();
     let names = |of: &dyn Fn(&Wire<'_>) -> bool| -> f64 {
         let beside = wires.iter().zip(&ways).filter(|(wire, way)| **way == Way::Beside && of(wire));
         beside
@@ -97,7 +101,7 @@ pub(super) fn layout(
     let within = |unit: usize| names(&|wire| wire.ends.iter().all(|&end| is_of(unit, end)));
     let room = Room { lanes: &lanes, beside: &beside, within: &within, air: &air };
     let placed = place::place(&rows, &sizes, &room);
-    (route::routed(&rows, &placed, tiers, wires, &ways), sizes)
+    (route::routed(&rows, &placed, &stubs, tiers, wires, &ways), sizes)
 }
 
 /// The height that the names of these ports need, in a box of this width.

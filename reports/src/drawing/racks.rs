@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use super::boxes::Shown;
 use super::geometry::Area;
 use super::layered::Wire;
 use super::plan::Part;
-use crate::record::{Node, Role};
+use crate::record::Role;
 
 /// Around a router in its rack.
 const PAD: f64 = 14.0;
@@ -14,7 +15,7 @@ const HEAD: f64 = 26.0;
 
 /// Draws racks around routers that lead down to the boxes of that rack alone, if nothing else comes in between. All racks look
 /// alike: where one cannot be drawn so, none is.
-pub(super) fn raise(part: &mut Part, nodes: &[&Node], tiers: &[usize], wires: &[Wire<'_>]) {
+pub(super) fn raise(part: &mut Part, nodes: &[Shown<'_>], tiers: &[usize], wires: &[Wire<'_>]) {
     let members = |rack: &Area| -> BTreeSet<usize> {
         (0..nodes.len()).filter(|&at| rack.contains(&part.areas[at])).collect()
     };

@@ -33,6 +33,7 @@ struct Port {
 pub(super) fn routed(
     rows: &Rows,
     placed: &Placed,
+    stubs: &[(f64, f64)],
     tiers: &[usize],
     wires: &[Wire<'_>],
     ways: &[Way],
@@ -53,7 +54,7 @@ pub(super) fn routed(
     let mut ports = router.ports(&lanes);
     router.spread(&mut ports);
     let lines = (0..wires.len()).map(|at| {
-        let points = router.points(at, &ports[at], lanes[at], tiers);
+        let points = router.points(at, &ports[at], lanes[at], tiers, stubs);
         (points, [0, 1].map(|end| label(&ports[at][end], wires[at].names[end])))
     });
     let rack = |(at, unit): (usize, &super::order::Unit)| {
@@ -181,7 +182,14 @@ impl Router<'_> {
         }
     }
 
-    fn points(&self, at: usize, ports: &[Port; 2], lane: Option<f64>, tiers: &[usize]) -> Vec<Point> {
+    fn points(
+        &self,
+        at: usize,
+        ports: &[Port; 2],
+        lane: Option<f64>,
+        tiers: &[usize],
+        stubs: &[(f64, f64)],
+    ) -> Vec<Point> {
         let wire = self.wires[at];
         let [a, b] = ports.map(|port| port.at);
         match self.ways[at] {
@@ -199,15 +207,20 @@ impl Router<'_> {
                 let mut points = vec![lower];
                 match lane {
                     Some(x) => points.extend([Point::new(x, lower.y), Point::new(x, unit.y - 4.0)]),
-                    None => points.push(Point::new(lower.x, unit.y.min(lower.y) - 6.0)),
+                    // Upright as far as the names go.
+                    None => points.push(Point::new(
+                        lower.x,
+                        unit.y.min(lower.y - stubs[tiers[wire.ends[low]]].0 + 2.0),
+                    )),
                 }
                 for &bend in &chain[1..chain.len() - 1] {
                     let area = self.placed.areas[bend];
                     let x = area.center().x;
                     points.extend([Point::new(x, area.bottom() + 6.0), Point::new(x, area.y - 6.0)]);
                 }
-                let band = self.placed.bands[tiers[wire.ends[1 - low]]];
-                points.extend([Point::new(upper.x, band.1 + 6.0), upper]);
+                let high = tiers[wire.ends[1 - low]];
+                let band = self.placed.bands[high];
+                points.extend([Point::new(upper.x, band.1 + stubs[high].1 - 2.0), upper]);
                 if low == 1 {
                     points.reverse();
                 }

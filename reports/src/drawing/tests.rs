@@ -227,6 +227,20 @@ fn a_link_to_nowhere_is_left_out() {
 }
 
 #[test]
+fn the_clusters_name_before_its_nodes_is_not_written() {
+    let mut scene = article();
+    for node in scene.topology.nodes.iter_mut().filter(|node| node.role == Role::ClusterNode) {
+        node.name.insert_str(0, "clab-demo-");
+    }
+    scene.topology.links.clear();
+    let drawing = Drawing::of(&scene);
+    let title = |name: &str| drawing.node(name).map(|drawn| drawn.title.clone());
+    assert_eq!(title("clab-demo-worker2").as_deref(), Some("worker2"));
+    assert_eq!(title("clab-demo-control-plane").as_deref(), Some("control-plane"));
+    assert_eq!(title("tor0").as_deref(), Some("tor0"));
+}
+
+#[test]
 fn many_pods_are_counted() {
     let mut scene = article();
     scene.pods = (0..9).map(|at| Pod { name: format!("default/web-{at}"), node: "worker".into() }).collect();

@@ -83,7 +83,9 @@ fn named(boxes: &[(Role, &str)], found: &[usize]) -> Option<Vec<usize>> {
 fn level(name: &str) -> Option<usize> {
     let name = name.to_ascii_lowercase().replace(['-', '_', '.'], "");
     let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
-    if has(&["superspine", "core", "backbone"]) || name.starts_with("ssp") {
+    if has(&["core", "backbone"]) {
+        Some(4)
+    } else if has(&["superspine"]) || name.starts_with("ssp") {
         Some(3)
     } else if has(&["spine", "agg", "dist"]) {
         Some(2)
