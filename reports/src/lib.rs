@@ -11,6 +11,7 @@
 
 pub mod drawing;
 pub mod junit;
+pub mod live;
 pub mod markdown;
 pub mod progress;
 pub mod record;
