@@ -5,3 +5,4 @@ pub mod expect;
 pub mod ladder;
 pub mod plan;
 pub mod run;
+pub mod upgrade;

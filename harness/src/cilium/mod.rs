@@ -13,7 +13,7 @@ mod promises;
 mod settings;
 mod version;
 
-pub use crd::{BGPP_CRD, SCHEMA_VERSION_LABEL, bgp_v2_versions, crds};
+pub use crd::{BGPP_CRD, FieldBeginning, SCHEMA_VERSION_LABEL, bgp_v2_versions, crds, field_beginnings};
 pub use node::{CiliumNode, CiliumNodeAddress, CiliumNodeIpam, CiliumNodeSpec};
 pub use peering::{
     AdvertisedPathAttributes, CiliumBGPPeeringPolicy, CiliumBGPPeeringPolicySpec, LabelSelector, Neighbor,

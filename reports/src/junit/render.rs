@@ -43,7 +43,7 @@ pub fn render(record: &Record) -> Result<String, JunitError> {
 
 /// Hands out each name once in a file: consumers merge cases of the same name.
 #[derive(Default)]
-struct Names(HashSet<(String, String)>);
+pub(super) struct Names(HashSet<(String, String)>);
 
 impl Names {
     fn unique(&mut self, class: &str, name: &str) -> String {
@@ -60,7 +60,7 @@ impl Names {
 }
 
 /// The suite that says how the run itself went, when it did not go well.
-fn run_suite(record: &Record, names: &mut Names) -> Option<TestSuite> {
+pub(super) fn run_suite(record: &Record, names: &mut Names) -> Option<TestSuite> {
     let (suite, case, kind) = match record.outcome {
         Outcome::BringUpFailed => ("bring-up", "the fabric comes up", "bring-up failed"),
         Outcome::Interrupted => ("run", "the run ends by itself", "interrupted"),
@@ -85,7 +85,7 @@ fn run_suite(record: &Record, names: &mut Names) -> Option<TestSuite> {
     Some(suite)
 }
 
-fn phase_suite(record: &Record, name: &str, names: &mut Names) -> TestSuite {
+pub(super) fn phase_suite(record: &Record, name: &str, names: &mut Names) -> TestSuite {
     let phase = record.phases.iter().find(|phase| phase.name == name);
     let checks: Vec<&Check> = record.checks_of(name).collect();
     let (started_ms, duration_ms) = match phase {
@@ -264,7 +264,7 @@ fn first_line(text: &str) -> String {
 ///
 /// In the text of an attribute a quote is written as an entity, so the first ` skipped="` within the root's tag
 /// is the attribute and nothing else.
-fn without_root_skipped(xml: String) -> String {
+pub(super) fn without_root_skipped(xml: String) -> String {
     const ATTRIBUTE: &str = " skipped=\"";
     let root = xml.find("<testsuites").unwrap_or(0);
     let tag_end = xml[root..].find('>').map_or(xml.len(), |end| root + end);

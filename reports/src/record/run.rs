@@ -217,6 +217,35 @@ pub struct Failure {
 }
 
 impl Record {
+    /// The record of a run that came to nothing before it began.
+    pub fn that_failed(outcome: Outcome, error: Failure) -> Self {
+        let now = Utc::now().trunc_subsecs(3);
+        Self {
+            schema_version: SCHEMA_VERSION,
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            run_id: new_run_id(),
+            lab: Lab::default(),
+            environment: Environment::default(),
+            started: now,
+            finished: now,
+            duration_ms: 0.0,
+            outcome,
+            exit_code: outcome.exit_code(),
+            error: Some(error),
+            warnings: Vec::new(),
+            left_out: Vec::new(),
+            topology: None,
+            steps: Vec::new(),
+            phases: Vec::new(),
+            checks: Vec::new(),
+            causes: Vec::new(),
+            bundle: None,
+            events: Vec::new(),
+            states: Vec::new(),
+            times: Times::default(),
+        }
+    }
+
     /// The checks of one phase, in the record's order.
     pub fn checks_of<'a>(&'a self, phase: &'a str) -> impl Iterator<Item = &'a Check> {
         self.checks.iter().filter(move |check| check.phase == phase)

@@ -9,7 +9,9 @@ use fabric_suites::run::Home;
 
 use super::env::{Env, EnvArgs};
 use super::exit::Usage;
-use super::{bench, cilium, discover, doctor, down, enter, exit, list, report, status, test, up};
+use super::{
+    bench, cilium, discover, doctor, down, enter, exit, list, matrix, report, status, test, up, upgrade,
+};
 
 /// Brings a Cilium BGP fabric up, judges it, and tells what it saw.
 #[derive(Debug, Parser)]
@@ -46,6 +48,13 @@ enum Command {
     Discover(DiscoverArgs),
     /// Run a lab several times and print where the time goes.
     Bench(BenchArgs),
+    /// Say what an upgrade of Cilium will do, before anything is touched.
+    #[command(subcommand)]
+    Upgrade(upgrade::Upgrade),
+    /// Run a lab on the twin of each of several versions of Cilium, and print one table.
+    Matrix(matrix::MatrixArgs),
+    /// Find the version of Cilium at which a check turns.
+    Bisect(matrix::BisectArgs),
     /// Print what Cilium's own command line prints, from the fabric's speakers.
     #[command(subcommand)]
     Cilium(cilium::Cilium),
@@ -317,6 +326,9 @@ pub(crate) fn main() -> ExitCode {
             Command::Report(args) => report::run(&args),
             Command::Discover(args) => discover::run(args).await,
             Command::Bench(args) => bench::run(args).await,
+            Command::Upgrade(command) => upgrade::run(command).await,
+            Command::Matrix(args) => matrix::run(args).await,
+            Command::Bisect(args) => matrix::bisect(args).await,
             Command::Cilium(command) => cilium::run(command).await,
         }
     });

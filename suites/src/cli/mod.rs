@@ -20,10 +20,12 @@ mod enter;
 mod env;
 mod exit;
 mod list;
+mod matrix;
 mod pick;
 mod report;
 mod status;
 mod test;
 mod up;
+mod upgrade;
 
 pub(crate) use args::main;

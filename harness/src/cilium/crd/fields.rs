@@ -114,6 +114,37 @@ const TABLE: &[Difference] = &[
     },
 ];
 
+/// A field of a resource, and the first line that has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FieldBeginning {
+    kind: &'static str,
+    api: &'static str,
+    /// Where: names of properties with dots between, `[]` for the items of a list.
+    pub path: &'static str,
+    /// The first line that has it.
+    pub since: (u32, u32),
+}
+
+impl FieldBeginning {
+    /// Whether it is about objects of this apiVersion and kind.
+    pub fn is_about(&self, api_version: &str, kind: &str) -> bool {
+        let api = api_version.strip_prefix("cilium.io/");
+        let plural = kind.to_lowercase();
+        let named = match plural.strip_suffix('y') {
+            Some(stem) => self.kind.strip_suffix("ies") == Some(stem),
+            None => self.kind.strip_suffix('s') == Some(plural.as_str()),
+        };
+        named && api.is_some_and(|api| self.api == "*" || self.api == api)
+    }
+}
+
+/// The fields that came after their resource did. Statuses are left out: nobody writes them.
+pub fn field_beginnings() -> impl Iterator<Item = FieldBeginning> {
+    let fields = TABLE.iter().filter(|row| matches!(row.what, What::Field) && row.since != EVER);
+    let specs = fields.filter(|row| row.path.starts_with("spec."));
+    specs.map(|row| FieldBeginning { kind: row.kind, api: row.api, path: row.path, since: row.since })
+}
+
 /// Takes out of a schema what `line` does not have in API version `api`.
 pub(super) fn cut(schema: &mut JSONSchemaProps, kind: &str, api: &str, line: (u32, u32)) {
     for difference in TABLE.iter().filter(|difference| difference.kind == kind) {

@@ -19,6 +19,8 @@ use super::version::CiliumVersion;
 mod fields;
 mod rules;
 
+pub use fields::{FieldBeginning, field_beginnings};
+
 /// The name of the definition of CiliumBGPPeeringPolicy.
 pub const BGPP_CRD: &str = "ciliumbgppeeringpolicies.cilium.io";
 
