@@ -79,6 +79,7 @@ impl Engine {
             losses: Mutex::default(),
             stillness: Mutex::default(),
             ladders: Kept::default(),
+            down: Mutex::default(),
         });
         let found = reached.and_then(|reached| plan.iter().position(|phase| phase.name == reached));
         let actor = Actor::new(Arc::clone(&context), Arc::clone(&recorder), found.is_none());
@@ -297,6 +298,7 @@ impl Engine {
     async fn judge(&self, phase: &PlannedPhase, wanted: &HashSet<String>) {
         let timers = self.timers(phase).await;
         self.still(&timers).await;
+        self.context.expect_down(&phase.checks);
         let mut running = JoinSet::new();
         for check in &phase.checks {
             let is_wanted = wanted.contains(&check.name);

@@ -20,12 +20,12 @@ use super::probes::{End, Probes, Wanted};
 use super::prospects::Stillness;
 use super::view::View;
 use crate::checks::{
-    AgreeOn, AgreeSpec, LineSeen, Outcome, ReachFact, ReachSpec, Verdict, judge_connect, judge_fib,
-    judge_flows, judge_interface, judge_lines, judge_nodes, judge_pings_agree, judge_pod, judge_reach,
-    judge_rib, judge_session, judge_traces_agree,
+    AgreeOn, AgreeSpec, LineSeen, Outcome, ReachFact, ReachSpec, SessionSpec, Verdict, judge_connect,
+    judge_fib, judge_flows, judge_interface, judge_lines, judge_nodes, judge_pings_agree, judge_pod,
+    judge_reach, judge_rib, judge_session, judge_traces_agree,
 };
 use crate::expect::Prober;
-use crate::ladder::Finding;
+use crate::ladder::session::SessionFacts;
 use crate::plan::{CheckSpec, PlannedCheck};
 
 /// What all checks of a run share.
@@ -39,8 +39,10 @@ pub(super) struct Context {
     pub(super) losses: Mutex<BTreeMap<(String, String), u64>>,
     /// Since when nothing has been done to the fabric.
     pub(super) stillness: Mutex<Stillness>,
-    /// The ladder of each session that somebody asked for, by router and neighbor.
-    pub(super) ladders: Kept<(String, String), Finding>,
+    /// What was seen of each session that somebody asked for, by router and neighbor.
+    pub(super) ladders: Kept<(String, String), Arc<SessionFacts>>,
+    /// The sessions that a check of this phase wants down.
+    pub(super) down: Mutex<Vec<SessionSpec>>,
 }
 
 impl Context {
@@ -57,6 +59,15 @@ impl Context {
             }
         }
         *self.losses.lock().unwrap_or_else(PoisonError::into_inner) = losses;
+    }
+
+    /// Remembers which sessions the checks of a phase want down: those are nobody's fault.
+    pub(super) fn expect_down(&self, checks: &[PlannedCheck]) {
+        let down = checks.iter().filter_map(|check| match &check.spec {
+            CheckSpec::Session(spec) if spec.wants_it_down() => Some(spec.clone()),
+            _ => None,
+        });
+        *self.down.lock().unwrap_or_else(PoisonError::into_inner) = down.collect();
     }
 
     /// The sessions of a router with what was lost in this phase alone. A router that was started again counts anew.
