@@ -15,8 +15,8 @@ use super::policies;
 use super::words::{Step, blame, json, listed, proof, text};
 
 /// How long things must have been as they are before what a configuration lacks will not come: a daemon that was started
-/// again is given what is on file within seconds.
-const CONFIGURED: Duration = Duration::from_secs(3);
+/// again is given what is on file within moments.
+const CONFIGURED: Duration = Duration::from_secs(1);
 
 /// Both ends have somebody who is told to speak with the other.
 pub(super) fn policy(facts: &SessionFacts) -> Step {

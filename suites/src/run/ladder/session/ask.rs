@@ -157,7 +157,16 @@ fn key_of(sessions: &Sessions, interface: Option<&str>, other: &End) -> Option<S
         Speaker::Router(seen) => seen.key.as_ref().is_some_and(|key| key.parse::<IpAddr>().is_err()),
         _ => false,
     };
-    unnumbered.then(|| interface.map(str::to_owned)).flatten()
+    if unnumbered {
+        return interface.map(str::to_owned);
+    }
+    let across = other.addresses.iter().flatten().filter(|own| Some(&own.dev) == other.interface.as_ref());
+    let mut across = across.map(|own| own.address.addr()).filter(|own| !is_link_local(*own));
+    across.next().map(|own| own.to_string())
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(six) if six.is_unicast_link_local())
 }
 
 /// How the passwords of the ends stand to each other, where both are known.

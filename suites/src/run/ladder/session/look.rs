@@ -145,7 +145,7 @@ async fn call_each_other(context: &Context, ends: &mut [End], signs: bool) {
     if ends.iter().any(|end| end.session().is_some_and(Session::is_up)) {
         return;
     }
-    let calls = ends.iter().map(|end| async {
+    let calls = ends.iter().map(|end| async move {
         let to = to_dial(end)?;
         match by_sockets(end, to) {
             Some(known) => Some(known),
@@ -190,12 +190,12 @@ fn to_dial(end: &End) -> Option<SocketAddr> {
 
 /// What the kernel knows already: a connection, or one that was asked for again and again.
 fn by_sockets(end: &End, to: SocketAddr) -> Option<Dialed> {
-    let mine = end
+    let mut mine = end
         .sockets
         .iter()
         .flatten()
         .filter(|socket| socket.remote.ip() == to.ip() && socket.remote.port() == BGP);
-    mine.filter_map(|socket| match socket.state {
+    mine.find_map(|socket| match socket.state {
         TcpState::Established => Some(Dialed { to, came: Came::Connected, waited: Duration::ZERO }),
         // The kernel sends the same again after one second, then after two more.
         TcpState::SynSent if socket.retransmits >= 2 => {
@@ -203,7 +203,6 @@ fn by_sockets(end: &End, to: SocketAddr) -> Option<Dialed> {
         }
         _ => None,
     })
-    .next()
 }
 
 async fn call(context: &Context, from: &str, to: SocketAddr) -> Option<Dialed> {
