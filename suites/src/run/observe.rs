@@ -12,10 +12,10 @@ use fabric_harness::probe::TraceReport;
 use fabric_harness::router::{Sessions, Snapshot, Subscription};
 use fabric_harness::runtime::keeper::ExecResult;
 use serde_json::Value as Json;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::atlas::Atlas;
-use super::ladder::Kept;
+use super::ladder::{Daemon, Kept};
 use super::probes::{End, Probes, Wanted};
 use super::prospects::Stillness;
 use super::view::View;
@@ -41,6 +41,10 @@ pub(super) struct Context {
     pub(super) stillness: Mutex<Stillness>,
     /// What was seen of each session that somebody asked for, by router and neighbor.
     pub(super) ladders: Kept<(String, String), Arc<SessionFacts>>,
+    /// What each routing daemon said lately, by its box and whether there must be one.
+    pub(super) daemons: Kept<(String, bool), Arc<Daemon>>,
+    /// So many sessions are looked at side by side.
+    pub(super) looks: Semaphore,
     /// The sessions that a check of this phase wants down.
     pub(super) down: Mutex<Vec<SessionSpec>>,
 }
@@ -50,6 +54,7 @@ impl Context {
     pub(super) async fn begin_phase(&self) {
         self.probes.new_phase();
         self.ladders.clear();
+        self.daemons.clear();
         let mut losses = BTreeMap::new();
         for (router, observer) in self.fabric.observers().await {
             if let Ok(sessions) = &observer.now().await.sessions {

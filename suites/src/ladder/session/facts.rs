@@ -110,6 +110,7 @@ pub enum Came {
 /// What speaks BGP in a box.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[allow(clippy::large_enum_variant, reason = "a session has two of them, and no more live at a time")]
 pub enum Speaker {
     /// A routing daemon that answers.
     Router(RouterSeen),

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use fabric_harness::router::{Link, LinkAddress, RouteKind};
 use fabric_reports::record::RungName;
 
-use super::facts::{End, SessionFacts};
+use super::facts::{Came, End, SessionFacts};
 use super::words::{Step, blame, json, listed, proof, text};
 
 /// Both ends are there, and the link between them, where one joins them, is up.
@@ -215,12 +215,13 @@ fn next_hop(end: &End) -> Option<IpAddr> {
 
 /// Each end has a route to whom it dials.
 pub(super) fn route(facts: &SessionFacts) -> Step {
-    if facts.connects() {
-        return Step::Skip;
-    }
     let mut seen = Vec::new();
     for end in &facts.ends {
         let (Some(peer), Some(fib)) = (end.peer, &end.fib) else { continue };
+        // A call may come from another address than the daemon's: only the end's own says that it has a route.
+        if end.dialed.as_ref().is_some_and(|dialed| dialed.came == Came::Connected) {
+            continue;
+        }
         if matches!(peer, IpAddr::V6(six) if six.is_unicast_link_local()) {
             continue;
         }

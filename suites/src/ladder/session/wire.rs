@@ -321,10 +321,10 @@ pub(super) fn expired(facts: &SessionFacts) -> Option<Blame> {
         end.name
     );
     let why = "They connect, so the way is there: what is sent over the connection is lost, or a daemon was too busy to send.";
-    let line = end.router().map(|router| router.line.clone()).unwrap_or_default();
     let both = facts.ends.iter().filter_map(|end| Some(session_proof(end, end.session()?)));
     // The first end in the lab's order stands for both.
     let first = facts.ends.iter().find(|end| end.session().is_some()).unwrap_or(end);
+    let line = first.router().map(|router| router.line.clone()).unwrap_or_default();
     Some(
         blame("hold-timer-expired", RungName::Session, title)
             .at(&first.name)

@@ -21,6 +21,7 @@ mod look;
 mod pair;
 mod policies;
 
+pub(in crate::run) use ask::Daemon;
 pub(super) use look::link;
 
 /// The ladder of a check of a session.
@@ -78,8 +79,12 @@ pub(super) async fn carrying(context: &Context, router: &str, neighbor: &str, wa
 }
 
 async fn seen(context: &Context, router: &str, neighbor: &str) -> Arc<SessionFacts> {
-    let key = (router.to_owned(), neighbor.to_owned());
-    let look = || async { Arc::new(look::look(context, router, neighbor).await) };
+    let key = pair::named(&context.view.now(), router, neighbor);
+    let look = || async {
+        // A look asks daemons and starts programs: twenty at once would make all of them look hung.
+        let _turn = context.looks.acquire().await;
+        Arc::new(look::look(context, router, neighbor).await)
+    };
     context.ladders.or_look(key, look).await
 }
 

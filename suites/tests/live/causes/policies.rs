@@ -75,7 +75,7 @@ fn what_cilium_is_told_is_told_apart() {
         ("sessions::tor1::10.0.4.2 is established", "wrong-as", None, Some(number)),
         ("sessions::tor1::10.0.4.2 negotiated hold 9 s", "wrong-as", None, Some(number)),
         ("sessions::tor1::10.0.4.2 gives 1 IPv4 prefix", "wrong-as", None, Some(number)),
-        ("pods::nettool-2 is Running", "pod-not-scheduled", None, Some("default/nettool-2")),
+        ("pods::nettool-2::is Running", "pod-not-scheduled", None, Some("default/nettool-2")),
     ] {
         let name = format!("told::{check}");
         let wanted = (kind.to_owned(), node.map(str::to_owned), about.map(str::to_owned));

@@ -70,10 +70,9 @@ impl Spoke {
 }
 
 /// FRR's start as containerlab's users write it.
-const START: [&str; 4] = [
+const START: [&str; 3] = [
     "touch /etc/frr/vtysh.conf",
     "sed -i -e 's/bgpd=no/bgpd=yes/' /etc/frr/daemons",
-    "sed -i -e 's/#MAX_FDS/MAX_FDS/' /etc/frr/daemons",
     "/usr/lib/frr/frrinit.sh start",
 ];
 
@@ -89,7 +88,7 @@ pub(super) fn write(ground: &Ground, folder: &str, spokes: &[Spoke], within: &st
 fn topology(spokes: &[Spoke]) -> String {
     let mut text = "name: wheel\ntopology:\n  nodes:\n".to_owned();
     let mut node = |name: &str, lines: &[String], asn: u32, told: &[String]| {
-        writeln!(text, "    {name}:\n      kind: linux\n      image: frrouting/frr:v8.2.2\n      network-mode: none\n      exec:").unwrap();
+        writeln!(text, "    {name}:\n      kind: linux\n      image: frrouting/frr:v8.2.2\n      cmd: bash\n      network-mode: none\n      exec:").unwrap();
         for line in lines.iter().map(String::as_str).chain(START) {
             writeln!(text, "      - {}", serde_json::to_string(line).unwrap()).unwrap();
         }

@@ -5,10 +5,12 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fabric_harness::lab::Routing;
+use fabric_harness::node::NodeRef;
 use fabric_harness::router::{Configuration, Observer, RouterError, Session, Sessions, Show};
 
 use super::look::Looked;
@@ -19,24 +21,25 @@ use crate::run::atlas::Atlas;
 use crate::run::observe::Context;
 use crate::run::prospects::others_speak;
 
-/// A daemon that lives answers in a millisecond; one that took this long hangs.
-const DAEMON: Duration = Duration::from_secs(2);
+/// Longer than a question to a daemon takes before it counts as unanswered.
+const DAEMON: Duration = Duration::from_secs(6);
 
 /// What was answered, with what must not be written down.
 #[derive(Default)]
 pub(super) struct Asked {
     pub(super) speaker: Speaker,
-    pub(super) config: Option<Configuration>,
-    sessions: Option<Arc<Sessions>>,
-    observer: Option<Arc<Observer>>,
+    pub(super) daemon: Arc<Daemon>,
     /// The addresses that Cilium dials with a password.
     signed: Option<BTreeSet<IpAddr>>,
 }
 
-impl Asked {
-    fn only(speaker: Speaker) -> Self {
-        Self { speaker, ..Self::default() }
-    }
+/// What the routing daemon of a box says: asked once, whoever asks.
+#[derive(Debug, Default)]
+pub(in crate::run) struct Daemon {
+    speaker: Speaker,
+    pub(super) config: Option<Configuration>,
+    sessions: Option<Arc<Sessions>>,
+    observer: Option<Arc<Observer>>,
 }
 
 /// Who speaks in a box. `asked`: a check asks of its routing daemon, so there should be one.
@@ -44,50 +47,78 @@ pub(super) async fn speaker(context: &Context, atlas: &Arc<Atlas>, place: &Place
     let in_cluster =
         atlas.cluster.iter().any(|cluster| cluster.nodes.iter().any(|node| node.name == place.name));
     if !in_cluster {
-        return router(context, atlas, place, asked).await;
+        let look = || async { Arc::new(router(context, atlas, &place.name, asked).await) };
+        let daemon = context.daemons.or_look((place.name.clone(), asked), look).await;
+        let mut speaker = daemon.speaker.clone();
+        if let Speaker::Router(seen) = &mut speaker {
+            seen.key.clone_from(&place.key);
+        }
+        return Asked { speaker, daemon, signed: None };
     }
     if others_speak(atlas, &place.name) {
         return Asked::default();
     }
     let policies::Known { seen, signed } = policies::look(context, atlas, &place.name).await;
     let signed = seen.policies.is_some().then_some(signed);
-    Asked { signed, ..Asked::only(Speaker::Cilium(seen)) }
+    Asked { speaker: Speaker::Cilium(seen), signed, ..Asked::default() }
 }
 
 /// The routing daemon of a box of the topology. One that nobody asks of and that is not to be there is nobody.
-async fn router(context: &Context, atlas: &Atlas, place: &Place, asked: bool) -> Asked {
-    let node = atlas.topology.node(&place.name);
+async fn router(context: &Context, atlas: &Atlas, name: &str, asked: bool) -> Daemon {
+    let only = |speaker| Daemon { speaker, ..Daemon::default() };
+    let node = atlas.topology.node(name);
     let wanted = asked || node.is_some_and(|node| node.runs(Routing::Frr) || node.runs(Routing::Bird));
-    let Ok(observer) = context.fabric.observer(&place.name).await else { return Asked::default() };
-    let hung = || Asked::only(Speaker::Hung(format!("no answer within {} s", DAEMON.as_secs())));
+    let Ok(observer) = context.fabric.observer(name).await else { return Daemon::default() };
+    let process = process(observer.router().node()).await;
+    let lives = || process.iter().map(|(said, _)| said.as_str()).collect::<String>();
+    if process.as_ref().is_some_and(|(_, stopped)| *stopped) {
+        return only(Speaker::Hung(format!("it is stopped{}", lives())));
+    }
     match tokio::time::timeout(DAEMON, observer.router().pulse()).await {
         Ok(Ok(_)) => {}
-        Err(_) | Ok(Err(RouterError::Silent { .. })) => return hung(),
+        Ok(Err(error @ RouterError::Silent { .. })) => {
+            return only(Speaker::Hung(format!("{error}{}", lives())));
+        }
         Ok(Err(
             error @ (RouterError::NotRunning { .. }
             | RouterError::BirdNotRunning { .. }
             | RouterError::NoDaemon { .. }
             | RouterError::Lost { .. }),
-        )) if wanted => return Asked::only(Speaker::Missing(error.to_string())),
-        Ok(Err(_)) => return Asked::default(),
+        )) if wanted && process.is_none() => return only(Speaker::Missing(error.to_string())),
+        Err(_) | Ok(Err(_)) => return Daemon::default(),
     }
-    let read = async { tokio::join!(observer.now(), observer.router().configured()) };
-    let Ok((snapshot, configured)) = tokio::time::timeout(DAEMON, read).await else { return hung() };
-    let Ok(sessions) = &snapshot.sessions else { return Asked::default() };
+    let configured = async { tokio::time::timeout(DAEMON, observer.router().configured()).await };
+    let read = async { tokio::time::timeout(DAEMON, observer.now()).await };
+    let (snapshot, configured) = tokio::join!(read, configured);
+    let Ok(snapshot) = snapshot else { return Daemon::default() };
+    let Ok(sessions) = &snapshot.sessions else { return Daemon::default() };
     let table = snapshot.rib.as_ref().ok().map(|rib| rib.local_as).filter(|number| *number != 0);
     let seen = RouterSeen {
-        key: place.key.clone(),
         neighbors: sessions.iter().map(|(key, session)| (key.clone(), session.address)).collect(),
         local_as: table.or_else(|| sessions.values().next().map(|session| session.local_as)),
         line: observer.router().by_hand(&Show::Sessions),
         ..RouterSeen::default()
     };
-    Asked {
-        config: configured.ok().flatten(),
+    Daemon {
+        speaker: Speaker::Router(seen),
+        config: configured.ok().and_then(Result::ok).flatten(),
         sessions: Some(Arc::clone(sessions)),
         observer: Some(observer),
-        ..Asked::only(Speaker::Router(seen))
     }
+}
+
+/// The process of FRR's bgpd in words, and whether it is stopped (`proc(5)`); none where it has none, or that is not known.
+async fn process(node: &NodeRef) -> Option<(String, bool)> {
+    let read = |path: String| async move {
+        let bytes = node.read_file(Path::new(&path)).await.ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let pid = read("/run/frr/bgpd.pid".to_owned()).await?;
+    let stat = read(format!("/proc/{}/stat", pid.trim())).await?;
+    let (before, after) = stat.rsplit_once(')')?;
+    let state = after.split_whitespace().next().filter(|state| *state != "Z")?;
+    let said = format!("; its process {} is there, in state {state}", pid.trim());
+    before.contains("(bgpd").then(|| (said, matches!(state, "T" | "t")))
 }
 
 /// Tells each end what it calls the other, and whom it dials.
@@ -98,9 +129,10 @@ pub(super) fn introduce(ends: &mut [Looked]) {
         let Looked { end, asked, .. } = looked;
         match &mut end.speaker {
             Speaker::Router(seen) => {
-                if let Some(sessions) = &asked.sessions {
+                let daemon = Arc::clone(&asked.daemon);
+                if let Some(sessions) = &daemon.sessions {
                     let interface = end.interface.clone();
-                    name_session(seen, sessions, asked, interface.as_deref(), other);
+                    name_session(seen, sessions, &daemon, interface.as_deref(), other);
                     let session = seen.session.as_ref();
                     end.peer = session.and_then(|session| session.address).or(end.peer);
                 }
@@ -120,7 +152,7 @@ pub(super) fn introduce(ends: &mut [Looked]) {
 fn name_session(
     seen: &mut RouterSeen,
     sessions: &Sessions,
-    asked: &Asked,
+    daemon: &Daemon,
     interface: Option<&str>,
     other: Option<&End>,
 ) {
@@ -129,11 +161,11 @@ fn name_session(
     }
     let Some(key) = seen.key.clone() else { return };
     seen.session = sessions.get(&key).cloned();
-    if let (Some(session), Some(observer)) = (&seen.session, &asked.observer) {
+    if let (Some(session), Some(observer)) = (&seen.session, &daemon.observer) {
         let handle = session.handle.clone().unwrap_or_else(|| key.clone());
         seen.line = observer.router().by_hand(&Show::Session { key: key.clone(), handle });
     }
-    let told = asked.config.as_ref().and_then(|config| config.neighbors.get(&key));
+    let told = daemon.config.as_ref().and_then(|config| config.neighbors.get(&key));
     if let Some(told) = told {
         (seen.expects, seen.update_source) = (told.remote_as, told.update_source.clone());
     }
@@ -194,7 +226,7 @@ fn signs(looked: &Looked) -> Option<Signs<'_>> {
     let Looked { end, asked, .. } = looked;
     match &end.speaker {
         Speaker::Router(seen) => {
-            let told = asked.config.as_ref()?.neighbors.get(seen.key.as_ref()?)?;
+            let told = asked.daemon.config.as_ref()?.neighbors.get(seen.key.as_ref()?)?;
             Some(told.password.as_ref().map_or(Signs::No, Signs::With))
         }
         Speaker::Cilium(_) => {

@@ -13,7 +13,7 @@ use fabric_harness::router::{Kernel, Session, TcpSocket, TcpState};
 
 use super::ask::{Asked, introduce, passwords, speaker};
 use super::pair::{self, Place};
-use crate::ladder::session::{Came, Dialed, End, Given, Passwords, SessionFacts};
+use crate::ladder::session::{Came, Dialed, End, Given, Passwords, SessionFacts, climb};
 use crate::run::atlas::Atlas;
 use crate::run::observe::Context;
 use crate::run::prospects::stillness;
@@ -54,7 +54,9 @@ pub(super) async fn look(context: &Context, router: &str, key: &str) -> SessionF
     ends.sort_by_key(|(order, _)| *order);
     let mut ends: Vec<End> = ends.into_iter().map(|(_, end)| end).collect();
     call_each_other(context, &mut ends, signs).await;
-    SessionFacts { ends, passwords, still: stillness(context).since.elapsed() }
+    let mut facts = SessionFacts { ends, passwords, still: stillness(context).since.elapsed() };
+    find_filters(context, &mut facts).await;
+    facts
 }
 
 /// The links and addresses of the two ends of a link, and nothing of what speaks over it.
@@ -124,7 +126,7 @@ async fn end(context: &Context, atlas: &Arc<Atlas>, place: &Place, asked: bool) 
         }
     };
     let ((), said) = tokio::join!(kernel, speaker(context, atlas, place, asked));
-    let given = said.config.iter().flat_map(|config| &config.addresses);
+    let given = said.daemon.config.iter().flat_map(|config| &config.addresses);
     end.given.extend(given.map(|(dev, address)| Given {
         dev: dev.clone(),
         address: *address,
@@ -157,22 +159,21 @@ async fn call_each_other(context: &Context, ends: &mut [End], signs: bool) {
     for (end, dialed) in ends.iter_mut().zip(dialed) {
         end.dialed = dialed;
     }
-    let stuck =
-        ends.iter().filter_map(|end| end.dialed.as_ref()).any(|dialed| dialed.came != Came::Connected);
-    if stuck
-        && !ends.iter().any(|end| end.dialed.as_ref().is_some_and(|dialed| dialed.came == Came::Connected))
-    {
-        let about: Vec<String> = ends
-            .iter()
-            .flat_map(|end| end.own().chain(end.peer))
-            .filter(|one| !one.is_loopback())
-            .map(|one| one.to_string())
-            .collect();
-        let rules = ends.iter().map(|end| filters(context, &end.name, &about));
-        let rules = futures::future::join_all(rules).await;
-        for (end, rules) in ends.iter_mut().zip(rules) {
-            end.filters = rules;
-        }
+}
+
+/// Which packet filter it is, where one seems to be in the way.
+async fn find_filters(context: &Context, facts: &mut SessionFacts) {
+    let blame = climb(facts, &[]).blame;
+    if !blame.is_some_and(|blame| matches!(blame.kind, "tcp-filtered" | "tcp-refused")) {
+        return;
+    }
+    let ends = &mut facts.ends;
+    let all = ends.iter().flat_map(|end| end.own().chain(end.peer));
+    let about: Vec<String> = all.filter(|one| !one.is_loopback()).map(|one| one.to_string()).collect();
+    let rules = ends.iter().map(|end| filters(context, &end.name, &about));
+    let rules = futures::future::join_all(rules).await;
+    for (end, rules) in ends.iter_mut().zip(rules) {
+        end.filters = rules;
     }
 }
 

@@ -41,6 +41,17 @@ pub(super) fn ends(atlas: &Atlas, router: &str, key: &str) -> (Place, Option<Pla
     (own(here), Some(Place { name: far, interface: there, key: None }))
 }
 
+/// What a session is known by, from whichever end it is asked for.
+pub(super) fn named(atlas: &Atlas, router: &str, key: &str) -> (String, String) {
+    let (near, far) = ends(atlas, router, key);
+    let place = |place: &Place| Some(format!("{}:{}", place.name, place.interface.as_ref()?));
+    match (place(&near), far.as_ref().and_then(place)) {
+        (Some(near), Some(far)) if near < far => (near, far),
+        (Some(near), Some(far)) => (far, near),
+        _ => (router.to_owned(), key.to_owned()),
+    }
+}
+
 /// The box at the other end of a router's session.
 pub(super) fn other_end(atlas: &Atlas, router: &str, session: &Session) -> Option<String> {
     Some(ends(atlas, router, &session.neighbor).1?.name)
