@@ -3,6 +3,7 @@
 //! Read through [`Router`] (FRR and BIRD; [`Whichever`] runs in a node) and kept up to date by [`Observer`].
 
 mod bird;
+mod config;
 mod error;
 mod fib;
 mod frr;
@@ -17,10 +18,11 @@ mod vty;
 mod whichever;
 
 pub use bird::Bird;
+pub use config::{Configuration, NeighborConfig, RemoteAs, Secret};
 pub use error::RouterError;
 pub use fib::{Fib, FibNextHop, FibRoute, RouteKind};
 pub use frr::Frr;
-pub use kernel::{Kernel, KernelEvent, Link, LinkAddress, Neighbour, RouteEvents};
+pub use kernel::{Kernel, KernelEvent, Link, LinkAddress, Neighbour, RouteEvents, TcpSocket, TcpState};
 pub use observer::{Change, Observer, Snapshot, Subscription, What};
 pub use rib::{NextHop, Origin, Path, PathPeer, PathSource, Rib};
 pub use session::{Family, FamilyState, Reset, Session, SessionState, SessionType, Sessions};

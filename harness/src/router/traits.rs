@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::config::Configuration;
 use super::error::RouterError;
 use super::rib::Rib;
 use super::session::{Family, SessionState, Sessions};
@@ -90,6 +91,11 @@ pub trait Router: Send + Sync + fmt::Debug {
 
     /// What the daemon believes the kernel has.
     async fn installed(&self) -> Result<BTreeMap<IpNet, Vec<ZebraRoute>>, RouterError>;
+
+    /// What it is told to do with its neighbors; none where it does not say (BIRD).
+    async fn configured(&self) -> Result<Option<Configuration>, RouterError> {
+        Ok(None)
+    }
 
     /// The command that shows it to a person, to be typed in the node.
     fn by_hand(&self, show: &Show) -> String;

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use ipnet::IpNet;
 
 use super::bird::{self, Bird};
+use super::config::Configuration;
 use super::error::RouterError;
 use super::frr::Frr;
 use super::rib::Rib;
@@ -148,6 +149,10 @@ impl Router for Whichever {
 
     async fn installed(&self) -> Result<BTreeMap<IpNet, Vec<ZebraRoute>>, RouterError> {
         self.heard(self.daemon().await?.installed().await).await
+    }
+
+    async fn configured(&self) -> Result<Option<Configuration>, RouterError> {
+        self.heard(self.daemon().await?.configured().await).await
     }
 
     fn by_hand(&self, show: &Show) -> String {

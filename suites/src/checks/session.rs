@@ -82,6 +82,14 @@ impl SessionSpec {
     }
 }
 
+impl SessionSpec {
+    /// Whether it can be so only of a session that is not up.
+    pub fn wants_it_down(&self) -> bool {
+        let Self::Of { fact: SessionFact::State { state: Some(state), .. }, .. } = self else { return false };
+        *state != WantedState::Established
+    }
+}
+
 /// Judges one fact against all the sessions of the router.
 pub fn judge_session(spec: &SessionSpec, seen: &Sessions, resolver: &dyn Resolver) -> Verdict {
     match spec {

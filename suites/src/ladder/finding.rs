@@ -29,9 +29,13 @@ pub struct Blame {
     pub about: Option<String>,
     /// What it rests on.
     pub proofs: Vec<Proof>,
-    /// A line to type next inside `node` (a program and its arguments), which shows or mends it.
+    /// A line to type next inside `node` (a program and its arguments), which shows or mends it. One that begins with
+    /// `kubectl ` is typed outside, and needs no `node`.
     pub next: Option<String>,
 }
+
+/// Where what the cluster's API says was looked at: no box has this name.
+pub const CLUSTER: &str = "the cluster";
 
 /// Something that was looked at, and what came back.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,7 +44,7 @@ pub struct Proof {
     pub title: String,
     /// The box where it was looked at.
     pub node: String,
-    /// The line inside the box that shows it: `ip link show dev net1`.
+    /// The line inside the box that shows it: `ip link show dev net1`; outside of any, one of `kubectl`.
     pub line: Option<String>,
     /// What came back.
     pub content: Content,

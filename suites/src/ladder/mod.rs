@@ -2,6 +2,8 @@
 //!
 //! What does not live here: looking (`run::ladder`), which checks fail (`checks`), how it is told (`fabric-reports`).
 
+pub mod boxes;
 mod finding;
+pub mod session;
 
-pub use finding::{Blame, Finding, Proof};
+pub use finding::{Blame, CLUSTER, Finding, Proof};

@@ -186,7 +186,9 @@ fn cause(context: &Context, check: &PlannedCheck, guard: &CheckGuard, blame: Bla
         Evidence { title, command: typed(&node, line), content, taken_ms: guard.now_ms() }
     };
     let evidence = proofs.into_iter().map(shown).collect();
-    let next_command = node.as_deref().and_then(|node| typed(node, next));
+    let outside = |line: &String| line.starts_with("kubectl ");
+    let next = next.filter(|line| node.is_some() || outside(line));
+    let next_command = typed(node.as_deref().unwrap_or_default(), next);
     let (id, victims) = (String::new(), Vec::new());
     Cause { id, kind: kind.to_owned(), rung, title, text, node, about, evidence, next_command, victims }
 }

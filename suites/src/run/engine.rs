@@ -11,7 +11,7 @@ use fabric_harness::lab::Step;
 use fabric_harness::wait::Deadline;
 use fabric_reports::Recorder;
 use fabric_reports::recorder::{CheckGuard, Subject};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
 use super::actions::{ActionError, Actor, describe};
@@ -79,6 +79,9 @@ impl Engine {
             losses: Mutex::default(),
             stillness: Mutex::default(),
             ladders: Kept::default(),
+            daemons: Kept::default(),
+            looks: Semaphore::new(4),
+            down: Mutex::default(),
         });
         let found = reached.and_then(|reached| plan.iter().position(|phase| phase.name == reached));
         let actor = Actor::new(Arc::clone(&context), Arc::clone(&recorder), found.is_none());
@@ -297,6 +300,7 @@ impl Engine {
     async fn judge(&self, phase: &PlannedPhase, wanted: &HashSet<String>) {
         let timers = self.timers(phase).await;
         self.still(&timers).await;
+        self.context.expect_down(&phase.checks);
         let mut running = JoinSet::new();
         for check in &phase.checks {
             let is_wanted = wanted.contains(&check.name);

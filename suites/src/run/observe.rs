@@ -12,20 +12,20 @@ use fabric_harness::probe::TraceReport;
 use fabric_harness::router::{Sessions, Snapshot, Subscription};
 use fabric_harness::runtime::keeper::ExecResult;
 use serde_json::Value as Json;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::atlas::Atlas;
-use super::ladder::Kept;
+use super::ladder::{Daemon, Kept};
 use super::probes::{End, Probes, Wanted};
 use super::prospects::Stillness;
 use super::view::View;
 use crate::checks::{
-    AgreeOn, AgreeSpec, LineSeen, Outcome, ReachFact, ReachSpec, Verdict, judge_connect, judge_fib,
-    judge_flows, judge_interface, judge_lines, judge_nodes, judge_pings_agree, judge_pod, judge_reach,
-    judge_rib, judge_session, judge_traces_agree,
+    AgreeOn, AgreeSpec, LineSeen, Outcome, ReachFact, ReachSpec, SessionSpec, Verdict, judge_connect,
+    judge_fib, judge_flows, judge_interface, judge_lines, judge_nodes, judge_pings_agree, judge_pod,
+    judge_reach, judge_rib, judge_session, judge_traces_agree,
 };
 use crate::expect::Prober;
-use crate::ladder::Finding;
+use crate::ladder::session::SessionFacts;
 use crate::plan::{CheckSpec, PlannedCheck};
 
 /// What all checks of a run share.
@@ -39,8 +39,14 @@ pub(super) struct Context {
     pub(super) losses: Mutex<BTreeMap<(String, String), u64>>,
     /// Since when nothing has been done to the fabric.
     pub(super) stillness: Mutex<Stillness>,
-    /// The ladder of each session that somebody asked for, by router and neighbor.
-    pub(super) ladders: Kept<(String, String), Finding>,
+    /// What was seen of each session that somebody asked for, by router and neighbor.
+    pub(super) ladders: Kept<(String, String), Arc<SessionFacts>>,
+    /// What each routing daemon said lately, by its box and whether there must be one.
+    pub(super) daemons: Kept<(String, bool), Arc<Daemon>>,
+    /// So many sessions are looked at side by side.
+    pub(super) looks: Semaphore,
+    /// The sessions that a check of this phase wants down.
+    pub(super) down: Mutex<Vec<SessionSpec>>,
 }
 
 impl Context {
@@ -48,6 +54,7 @@ impl Context {
     pub(super) async fn begin_phase(&self) {
         self.probes.new_phase();
         self.ladders.clear();
+        self.daemons.clear();
         let mut losses = BTreeMap::new();
         for (router, observer) in self.fabric.observers().await {
             if let Ok(sessions) = &observer.now().await.sessions {
@@ -57,6 +64,15 @@ impl Context {
             }
         }
         *self.losses.lock().unwrap_or_else(PoisonError::into_inner) = losses;
+    }
+
+    /// Remembers which sessions the checks of a phase want down: those are nobody's fault.
+    pub(super) fn expect_down(&self, checks: &[PlannedCheck]) {
+        let down = checks.iter().filter_map(|check| match &check.spec {
+            CheckSpec::Session(spec) if spec.wants_it_down() => Some(spec.clone()),
+            _ => None,
+        });
+        *self.down.lock().unwrap_or_else(PoisonError::into_inner) = down.collect();
     }
 
     /// The sessions of a router with what was lost in this phase alone. A router that was started again counts anew.

@@ -74,7 +74,7 @@ pub(super) async fn of(context: &Context, check: &PlannedCheck) -> Prospect {
 }
 
 /// Whether a fact can be so only of a session that is up.
-fn wants_it_up(fact: &SessionFact) -> bool {
+pub(super) fn wants_it_up(fact: &SessionFact) -> bool {
     match fact {
         SessionFact::State { state, .. } => *state == Some(WantedState::Established),
         SessionFact::Timers { .. }
@@ -87,7 +87,7 @@ fn wants_it_up(fact: &SessionFact) -> bool {
 }
 
 /// The families that a fact can be so of only if the session carries them.
-fn families(fact: &SessionFact) -> Vec<Family> {
+pub(super) fn families(fact: &SessionFact) -> Vec<Family> {
     match fact {
         SessionFact::Families(wanted) => wanted.iter().map(|family| family.family()).collect(),
         SessionFact::Received { family, count } | SessionFact::Sent { family, count } if *count > 0 => {
@@ -106,7 +106,8 @@ async fn snapshot(context: &Context, router: &str) -> Option<Arc<Snapshot>> {
     Some(context.fabric.observer(router).await.ok()?.latest())
 }
 
-fn stillness(context: &Context) -> Stillness {
+/// Since when nothing has been done to the fabric.
+pub(super) fn stillness(context: &Context) -> Stillness {
     *context.stillness.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -218,7 +219,7 @@ async fn far_router(context: &Context, far: &str) -> Option<String> {
 }
 
 /// Whether a lab has given a cluster's node a speaker of its own, beside Cilium's: of that one nothing is known.
-fn others_speak(atlas: &Atlas, node: &str) -> bool {
+pub(super) fn others_speak(atlas: &Atlas, node: &str) -> bool {
     const SPEAKERS: [&str; 5] = ["frr", "bgpd", "bird", "gobgp", "exabgp"];
     let speaks = |text: &str| SPEAKERS.iter().any(|speaker| text.contains(speaker));
     let there = |server: &&NodeSpec| match &server.network_mode {

@@ -234,7 +234,7 @@ impl View {
 }
 
 /// All objects of one of Cilium's kinds; none where it is not served.
-async fn list(
+pub(super) async fn list(
     client: &Client,
     version: &str,
     kind: &str,

@@ -14,6 +14,7 @@
 
 mod attach;
 mod broken;
+mod causes;
 mod cilium;
 mod contract;
 mod foreign;

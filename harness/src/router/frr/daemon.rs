@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use ipnet::IpNet;
 use serde_json::Value;
 
-use super::{installed, pulse, sessions, table};
+use super::{configuration, installed, pulse, sessions, table};
 use crate::node::NodeRef;
+use crate::router::config::Configuration;
 use crate::router::error::RouterError;
 use crate::router::rib::Rib;
 use crate::router::session::{Family, Sessions};
@@ -106,6 +107,13 @@ impl Router for Frr {
         let mut routes = installed(&self.zebra.ask_json("show ip route json").await?);
         routes.extend(installed(&self.zebra.ask_json("show ipv6 route json").await?));
         Ok(routes)
+    }
+
+    async fn configured(&self) -> Result<Option<Configuration>, RouterError> {
+        let bgpd = self.bgpd.ask("show running-config").await?;
+        // Without it no address is known to be configured, and that is all.
+        let zebra = self.zebra.ask("show running-config").await.unwrap_or_default();
+        Ok(Some(configuration(&bgpd, &zebra)))
     }
 
     fn by_hand(&self, show: &Show) -> String {

@@ -2,6 +2,7 @@
 //!
 //! FRR 8.2 to 10.x differ in names and shapes of a few fields; every difference known is dealt with here and nowhere else.
 
+mod config;
 mod daemon;
 mod lenient;
 mod neighbors;
@@ -9,6 +10,7 @@ mod summary;
 mod table;
 mod zebra;
 
+pub(super) use config::configuration;
 pub use daemon::Frr;
 pub(super) use neighbors::sessions;
 pub(super) use summary::pulse;

@@ -77,6 +77,11 @@ impl Kernel {
         Self { node, socket: Mutex::new(None), by_program: AtomicBool::new(false) }
     }
 
+    /// The node whose kernel this is.
+    pub(super) fn node(&self) -> &NodeRef {
+        &self.node
+    }
+
     /// The main routing table, IPv4 and IPv6.
     pub async fn fib(&self) -> Result<Fib, RouterError> {
         if self.by_program().await? {

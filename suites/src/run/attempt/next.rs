@@ -15,9 +15,13 @@ use crate::checks::{AgreeOn, SessionSpec};
 use crate::expect::{Place, Symbol, WantedFamily};
 use crate::plan::{CheckSpec, PlannedCheck};
 
-/// A line as it is typed to run in a box of the check's fabric.
+/// A line as it is typed to run in a box of the check's fabric; one of `kubectl` is typed outside of any.
 pub(super) fn line(context: &Context, check: &PlannedCheck, node: &str, line: &str) -> Option<String> {
-    way(context, check)?.exec(node, line)
+    let way = way(context, check)?;
+    match line.strip_prefix("kubectl ") {
+        Some(line) => way.kubectl(line),
+        None => way.exec(node, line),
+    }
 }
 
 fn way<'c>(context: &'c Context, check: &PlannedCheck) -> Option<Way<'c>> {

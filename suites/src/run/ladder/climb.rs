@@ -8,8 +8,9 @@ use crate::checks::Verdict;
 use crate::ladder::Finding;
 use crate::plan::{CheckSpec, PlannedCheck};
 
-/// The longest that a climb may take: a few probes that get no answer, side by side, and one look at a daemon that hangs.
-const LIMIT: Duration = Duration::from_secs(10);
+/// The longest that a climb may take, with its wait for its turn: when every session of a large fabric is down they are
+/// looked at some at a time.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Looks for what is to blame for a check that failed. It changes nothing on the fabric.
 pub(in crate::run) async fn climb(context: &Context, check: &PlannedCheck, verdict: &Verdict) -> Finding {

@@ -12,3 +12,4 @@ mod session;
 
 pub(super) use climb::climb;
 pub(super) use kept::Kept;
+pub(super) use session::Daemon;
