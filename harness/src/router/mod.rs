@@ -20,7 +20,7 @@ pub use bird::Bird;
 pub use error::RouterError;
 pub use fib::{Fib, FibNextHop, FibRoute, RouteKind};
 pub use frr::Frr;
-pub use kernel::{Kernel, KernelEvent, Link, LinkAddress, Neighbour, RouteEvents};
+pub use kernel::{Kernel, KernelEvent, Link, LinkAddress, Neighbour, Packet, RouteEvents, Way};
 pub use observer::{Change, Observer, Snapshot, Subscription, What};
 pub use rib::{NextHop, Origin, Path, PathPeer, PathSource, Rib};
 pub use session::{Family, FamilyState, Reset, Session, SessionState, SessionType, Sessions};

@@ -8,6 +8,8 @@ mod events;
 mod iproute;
 mod messages;
 mod socket;
+mod way;
 
 pub use dump::{Kernel, Link, LinkAddress, Neighbour};
 pub use events::{KernelEvent, RouteEvents};
+pub use way::{Packet, Way};
