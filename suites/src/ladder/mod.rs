@@ -2,6 +2,10 @@
 //!
 //! What does not live here: looking (`run::ladder`), which checks fail (`checks`), how it is told (`fabric-reports`).
 
+pub mod filters;
 mod finding;
+pub mod packets;
+pub mod pods;
+pub mod routes;
 
 pub use finding::{Blame, Finding, Proof};

@@ -15,7 +15,7 @@ use serde_json::Value as Json;
 use tokio::sync::watch;
 
 use super::atlas::Atlas;
-use super::ladder::Kept;
+use super::ladder::{Facts, Kept};
 use super::probes::{End, Probes, Wanted};
 use super::prospects::Stillness;
 use super::view::View;
@@ -41,6 +41,8 @@ pub(super) struct Context {
     pub(super) stillness: Mutex<Stillness>,
     /// The ladder of each session that somebody asked for, by router and neighbor.
     pub(super) ladders: Kept<(String, String), Finding>,
+    /// What the ladders of routes and packets have looked at.
+    pub(super) facts: Facts,
 }
 
 impl Context {
@@ -48,6 +50,7 @@ impl Context {
     pub(super) async fn begin_phase(&self) {
         self.probes.new_phase();
         self.ladders.clear();
+        self.facts.clear();
         let mut losses = BTreeMap::new();
         for (router, observer) in self.fabric.observers().await {
             if let Ok(sessions) = &observer.now().await.sessions {
@@ -168,7 +171,7 @@ impl<'a> Eye<'a> {
             let wanted = Wanted::connect(&ends, port, spec.count, silent, self.round);
             return Ok(judge_connect(spec, probes.connect(atlas, wanted).await?.as_ref()));
         }
-        let wanted = Wanted::ping(&ends, spec.count, silent, self.round);
+        let wanted = Wanted::ping(&ends, spec.count, silent, self.round).of_size(spec.size);
         Ok(judge_reach(spec, probes.ping(atlas, wanted).await?.as_ref()))
     }
 

@@ -28,3 +28,4 @@ mod second_more;
 mod services;
 mod support;
 mod ways;
+mod why;

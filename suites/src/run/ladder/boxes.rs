@@ -4,9 +4,11 @@ use crate::checks::{InterfaceSpec, NodeSpec, PodSpec};
 use crate::ladder::Finding;
 use crate::run::observe::Context;
 
+use super::packets;
+
 /// The ladder of a check of a pod.
-pub(super) async fn pod(_context: &Context, _spec: &PodSpec) -> Finding {
-    Finding::default()
+pub(super) async fn pod(context: &Context, spec: &PodSpec) -> Finding {
+    packets::pod(&context.view.now(), &spec.pod)
 }
 
 /// The ladder of a check of an interface.

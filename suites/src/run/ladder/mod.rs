@@ -5,10 +5,13 @@
 
 mod boxes;
 mod climb;
+mod facts;
 mod kept;
+mod map;
 mod packets;
 mod routes;
 mod session;
 
 pub(super) use climb::climb;
+pub(super) use facts::Facts;
 pub(super) use kept::Kept;
