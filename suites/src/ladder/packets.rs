@@ -52,121 +52,126 @@ impl Refusal {
     }
 }
 
-/// What a refusal comes from.
+/// What a refusal comes from: no route that forwards, a source that comes by the wrong way, or forwarding switched off.
 pub fn refused(refusal: &Refusal) -> Blame {
+    if let Way::Refused { .. } = refusal.own {
+        return no_way(refusal);
+    }
+    if let Some(blame) = wrong_source(refusal) {
+        return blame;
+    }
     let Refusal { node, packet, why, .. } = refusal;
+    let arrives = packet.arrives.clone().unwrap_or_default();
+    if refusal.setting(&arrives, "forwarding") == Some(0) {
+        let family = if packet.to.is_ipv6() { "ipv6" } else { "ipv4" };
+        let line = format!("sysctl net.{family}.conf.{arrives}.forwarding");
+        let said = format!("net.{family}.conf.{arrives}.forwarding = 0\n");
+        return Blame {
+            kind: "not-forwarding",
+            rung: RungName::Forwarding,
+            title: format!("{node} does not forward what comes in by {arrives}"),
+            text: "Forwarding is switched off there.".to_owned(),
+            node: Some(node.clone()),
+            about: Some(arrives),
+            proofs: vec![
+                refusal.proof(),
+                text_proof(&format!("{node}'s settings"), node, line.clone(), said),
+            ],
+            next: Some(line),
+        };
+    }
+    let through = if arrives.is_empty() { String::new() } else { format!(" that come in by {arrives}") };
+    Blame {
+        kind: "packets-refused",
+        rung: RungName::Forwarding,
+        title: format!("{node}'s kernel drops packets to {}{through}: {why}", packet.to),
+        text: "A packet of its own would go on.".to_owned(),
+        node: Some(node.clone()),
+        about: Some(if arrives.is_empty() { packet.to.to_string() } else { arrives }),
+        proofs: vec![refusal.proof()],
+        next: Some(packet.by_hand()),
+    }
+}
+
+/// Nothing leads to the target from there, whoever sends.
+fn no_way(refusal: &Refusal) -> Blame {
+    let Refusal { node, packet, matched, .. } = refusal;
     let to = packet.to;
-    let blame = |kind, rung, title: String, text: String, about: String, proofs, next: String| Blame {
+    let six = if to.is_ipv6() { "-6 " } else { "" };
+    let drops = matched.as_ref().filter(|(_, route)| route.kind != RouteKind::Unicast);
+    let (kind, rung, title, text, about) = match drops {
+        Some((prefix, route)) => (
+            word_kind(route.kind),
+            RungName::Forwarding,
+            format!("{node} drops packets to {to}: its route to {prefix} is {}", kind_word(route.kind)),
+            format!("No more specific route leads there. It was put there by {}.", route.protocol),
+            prefix.to_string(),
+        ),
+        None => (
+            "no-route",
+            RungName::Kernel,
+            format!("{node} has no route to {to}"),
+            String::new(),
+            to.to_string(),
+        ),
+    };
+    Blame {
         kind,
         rung,
         title,
         text,
         node: Some(node.clone()),
         about: Some(about),
-        proofs,
-        next: Some(next),
-    };
-    if let Way::Refused { .. } = refusal.own {
-        let (matched, name) = match &refusal.matched {
-            Some((prefix, route)) => (Some(route), prefix.to_string()),
-            None => (None, to.to_string()),
-        };
-        let six = if to.is_ipv6() { "-6 " } else { "" };
-        let table = format!("ip {six}route");
-        return match matched {
-            Some(route) if route.kind != RouteKind::Unicast => blame(
-                word_kind(route.kind),
-                RungName::Forwarding,
-                format!(
-                    "{node} drops packets to {to}: its route to {name} is a {} route",
-                    kind_word(route.kind)
-                ),
-                format!("No more specific route leads there. It was put there by {}.", route.protocol),
-                name,
-                vec![refusal.proof()],
-                table,
-            ),
-            _ => blame(
-                "no-route",
-                RungName::Kernel,
-                format!("{node} has no route to {to}"),
-                String::new(),
-                to.to_string(),
-                vec![refusal.proof()],
-                table,
-            ),
-        };
+        proofs: vec![refusal.proof()],
+        next: Some(format!("ip {six}route")),
     }
-    let arrives = packet.arrives.clone().unwrap_or_default();
-    let from = packet.from.map_or_else(String::new, |from| from.to_string());
+}
+
+/// The packet comes in by another way than the one that leads back to its source, and that is filtered.
+fn wrong_source(refusal: &Refusal) -> Option<Blame> {
+    let Refusal { node, packet, back, .. } = refusal;
+    let (arrives, from) = (packet.arrives.clone()?, packet.from?);
     let strict = refusal.reverse_path_filter();
-    let back = match &refusal.back {
+    let dev = match back {
         Some(Way::On { next, .. }) => next.dev.clone(),
         _ => None,
     };
-    let elsewhere = back.as_deref() != Some(arrives.as_str());
-    if !arrives.is_empty() && ((strict == 1 && elsewhere) || (strict == 2 && back.is_none())) {
-        let way = match &refusal.back {
-            Some(Way::On { next, .. }) => format!("leads back {next}"),
-            Some(Way::Local { .. }) => "is the box's own".to_owned(),
-            _ => "has no route back at all".to_owned(),
-        };
-        let settings: String = refusal
-            .settings
-            .iter()
-            .map(|(path, value)| format!("/proc/sys/net/{path} = {value}\n"))
-            .collect();
-        let counted = refusal.reverse_path_drops.map_or_else(String::new, |count| {
-            format!(" Its kernel has dropped {count} packets for this reason (IPReversePathFilter).")
-        });
-        let back_line = packet.from.map(|from| Packet::to(from).by_hand()).unwrap_or_default();
-        let back_said = format!("{from} {way}\n");
-        return blame(
-            "rp-filter",
-            RungName::Forwarding,
-            format!("{node}'s reverse path filter drops packets from {from} that come in by {arrives}"),
-            format!(
-                "rp_filter is {strict} there, and {from} {way}: a packet must come in by the way that leads back.{counted}"
-            ),
-            arrives.clone(),
-            vec![
-                refusal.proof(),
-                text_proof(&format!("{node}'s way back to the source"), node, back_line, back_said),
-                text_proof(
-                    &format!("{node}'s settings"),
-                    node,
-                    format!("sysctl net.ipv4.conf.all.rp_filter net.ipv4.conf.{arrives}.rp_filter"),
-                    settings,
-                ),
-            ],
-            format!("sysctl net.ipv4.conf.all.rp_filter net.ipv4.conf.{arrives}.rp_filter"),
-        );
+    let drops = match strict {
+        1 => dev.as_deref() != Some(arrives.as_str()),
+        2 => dev.is_none(),
+        _ => false,
+    };
+    if !drops {
+        return None;
     }
-    let all_off = refusal.setting(&arrives, "forwarding") == Some(0);
-    if all_off {
-        let family = if to.is_ipv6() { "ipv6" } else { "ipv4" };
-        let line = format!("sysctl net.{family}.conf.{arrives}.forwarding");
-        let said = format!("net.{family}.conf.{arrives}.forwarding = 0\n");
-        return blame(
-            "not-forwarding",
-            RungName::Forwarding,
-            format!("{node} does not forward what comes in by {arrives}"),
-            "Forwarding is switched off there.".to_owned(),
-            arrives,
-            vec![refusal.proof(), text_proof(&format!("{node}'s settings"), node, line.clone(), said)],
-            line,
-        );
-    }
-    let through = if arrives.is_empty() { String::new() } else { format!(" that come in by {arrives}") };
-    blame(
-        "packets-refused",
-        RungName::Forwarding,
-        format!("{node}'s kernel drops packets to {to}{through}: {why}"),
-        "A packet of its own would go on.".to_owned(),
-        if arrives.is_empty() { to.to_string() } else { arrives },
-        vec![refusal.proof()],
-        packet.by_hand(),
-    )
+    let way = match back {
+        Some(Way::On { next, .. }) => format!("leads back {next}"),
+        Some(Way::Local { .. }) => "is the box's own".to_owned(),
+        _ => "has no route back at all".to_owned(),
+    };
+    let settings: String =
+        refusal.settings.iter().map(|(path, value)| format!("/proc/sys/net/{path} = {value}\n")).collect();
+    let counted = refusal.reverse_path_drops.map_or_else(String::new, |count| {
+        format!(" Its kernel has dropped {count} packets for this reason (IPReversePathFilter).")
+    });
+    let shows = format!("sysctl net.ipv4.conf.all.rp_filter net.ipv4.conf.{arrives}.rp_filter");
+    let back_said = format!("{from} {way}\n");
+    Some(Blame {
+        kind: "rp-filter",
+        rung: RungName::Forwarding,
+        title: format!("{node}'s reverse path filter drops packets from {from} that come in by {arrives}"),
+        text: format!(
+            "rp_filter is {strict} there, and {from} {way}: a packet must come in by the way that leads back.{counted}"
+        ),
+        node: Some(node.clone()),
+        about: Some(arrives),
+        proofs: vec![
+            refusal.proof(),
+            text_proof(&format!("{node}'s way back"), node, Packet::to(from).by_hand(), back_said),
+            text_proof(&format!("{node}'s settings"), node, shows.clone(), settings),
+        ],
+        next: Some(shows),
+    })
 }
 
 /// A piece of evidence that is text, and the line that shows it.

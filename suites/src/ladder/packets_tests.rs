@@ -40,9 +40,9 @@ fn setting(path: &str, value: i64) -> BTreeMap<String, i64> {
 #[rstest]
 #[case::no_route(Refusal { own: no(), ..refusal() }, "no-route", "tor1 has no route to 10.1.2.7")]
 #[case::blackhole(Refusal { own: no(), matched: Some(route(RouteKind::Blackhole)), ..refusal() }, "blackhole",
-    "tor1 drops packets to 10.1.2.7: its route to 10.0.0.0/8 is a blackhole route")]
+    "tor1 drops packets to 10.1.2.7: its route to 10.0.0.0/8 is a blackhole")]
 #[case::unreachable(Refusal { own: no(), matched: Some(route(RouteKind::Unreachable)), ..refusal() }, "unreachable-route",
-    "tor1 drops packets to 10.1.2.7: its route to 10.0.0.0/8 is a unreachable route")]
+    "tor1 drops packets to 10.1.2.7: its route to 10.0.0.0/8 is marked unreachable")]
 #[case::strict(Refusal { back: Some(on("net2")), settings: setting("ipv4/conf/all/rp_filter", 1), ..refusal() }, "rp-filter",
     "tor1's reverse path filter drops packets from 10.1.1.9 that come in by net0")]
 #[case::strict_there(Refusal { back: Some(no()), settings: setting("ipv4/conf/net0/rp_filter", 1), ..refusal() }, "rp-filter",

@@ -169,7 +169,7 @@ pub fn not_in_kernel(
         (_, _, Some(route)) if route.kind != RouteKind::Unicast => {
             let word = kind_word(route.kind);
             let title =
-                format!("{router}'s kernel has a {word} route to {prefix}, put there by {}", route.protocol);
+                format!("{router}'s kernel route to {prefix} is {word}, put there by {}", route.protocol);
             (word_kind(route.kind), title, "It wins over BGP's, and drops what matches it.".to_owned())
         }
         (bgp, Some(other), _) => {
@@ -228,13 +228,13 @@ pub fn daemon_silent(router: &str, daemon: &str, why: &str) -> Blame {
     }
 }
 
-/// `blackhole`, `unreachable`, `prohibit`.
+/// What such a route is: `its route is a blackhole`.
 pub(super) fn kind_word(kind: RouteKind) -> &'static str {
     match kind {
-        RouteKind::Blackhole => "blackhole",
-        RouteKind::Unreachable => "unreachable",
-        RouteKind::Prohibit => "prohibit",
-        RouteKind::Unicast | RouteKind::Other => "strange",
+        RouteKind::Blackhole => "a blackhole",
+        RouteKind::Unreachable => "marked unreachable",
+        RouteKind::Prohibit => "prohibited",
+        RouteKind::Unicast | RouteKind::Other => "of a strange kind",
     }
 }
 

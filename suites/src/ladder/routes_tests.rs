@@ -49,9 +49,9 @@ fn dropping(kind: RouteKind) -> FibRoute {
 #[case::unknown(&[], None, "not-in-zebra",
     "tor0's bgpd has a best path to 10.1.1.0/24 (podCIDR(worker)) that zebra knows nothing of")]
 #[case::blackhole(&[zebra("kernel", true, true, 0)], Some(dropping(RouteKind::Blackhole)), "blackhole",
-    "tor0's kernel has a blackhole route to 10.1.1.0/24 (podCIDR(worker)), put there by boot")]
+    "tor0's kernel route to 10.1.1.0/24 (podCIDR(worker)) is a blackhole, put there by boot")]
 #[case::prohibit(&[], Some(dropping(RouteKind::Prohibit)), "prohibit-route",
-    "tor0's kernel has a prohibit route to 10.1.1.0/24 (podCIDR(worker)), put there by boot")]
+    "tor0's kernel route to 10.1.1.0/24 (podCIDR(worker)) is prohibited, put there by boot")]
 fn kernels_without_a_route(
     #[case] zebra: &[ZebraRoute],
     #[case] kernel: Option<FibRoute>,
