@@ -1,6 +1,7 @@
 //! The end of a run as text for a terminal: what passed, where the time went, what failed and what to type next.
 //!
-//! What lives here: the page and its parts. What does not: which failures are told together (`summary/failures`).
+//! What lives here: the page and its parts. What does not: which failures are told together (`summary/failures`),
+//! and why (`summary/causes`).
 
 use std::io::Write;
 
@@ -9,6 +10,7 @@ use crate::record::{Cluster, Environment, Kind, LeftOut, Outcome, Record, Runtim
 use crate::reports::Written;
 use crate::text::{self, one_line};
 
+mod causes;
 mod failures;
 
 /// Where texts start: below the name of the thing they are about.
@@ -49,6 +51,7 @@ pub fn render(record: &Record, written: Option<&Written>, look: Look) -> String 
     let mut blocks = vec![page.headline()];
     blocks.extend(page.phases());
     blocks.extend(page.error());
+    blocks.extend(page.why());
     blocks.extend(page.failures());
     blocks.extend(page.not_run());
     blocks.extend(page.left_out());

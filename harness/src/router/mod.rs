@@ -22,7 +22,9 @@ pub use config::{Configuration, NeighborConfig, RemoteAs, Secret};
 pub use error::RouterError;
 pub use fib::{Fib, FibNextHop, FibRoute, RouteKind};
 pub use frr::Frr;
-pub use kernel::{Kernel, KernelEvent, Link, LinkAddress, Neighbour, RouteEvents, TcpSocket, TcpState};
+pub use kernel::{
+    Kernel, KernelEvent, Link, LinkAddress, Neighbour, Packet, RouteEvents, TcpSocket, TcpState, Way,
+};
 pub use observer::{Change, Observer, Snapshot, Subscription, What};
 pub use rib::{NextHop, Origin, Path, PathPeer, PathSource, Rib};
 pub use session::{Family, FamilyState, Reset, Session, SessionState, SessionType, Sessions};

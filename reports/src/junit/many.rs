@@ -1,5 +1,7 @@
 //! Several runs in one JUnit file: a suite per run, under a name of the caller's.
 
+use std::collections::HashSet;
+
 use quick_junit::Report;
 
 use super::render::{JunitError, Names, phase_suite, run_suite, without_root_skipped};
@@ -25,7 +27,7 @@ pub fn render_many(title: &str, runs: &[(String, &Record)]) -> Result<String, Ju
             report.add_test_suite(suite);
         }
         if !record.checks.is_empty() {
-            report.add_test_suite(phase_suite(&record, name, &mut names));
+            report.add_test_suite(phase_suite(&record, name, &mut names, &mut HashSet::new()));
         }
     }
     Ok(without_root_skipped(report.to_string()?))

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
-use crate::record::{Check, Outcome, Record, Verdict, at, length, pretty};
+use crate::record::{Cause, Check, Outcome, Record, Verdict, at, length, pretty};
 use crate::text::{self, clean};
 
 /// Why a record could not be rendered as JUnit.
@@ -32,11 +32,12 @@ pub fn render(record: &Record) -> Result<String, JunitError> {
     let mut report = Report::new(clean(&format!("fabric: {}", record.lab.name)));
     report.set_time(length(record.duration_ms));
     let mut names = Names::default();
+    let mut told = HashSet::new();
     if let Some(suite) = run_suite(record, &mut names) {
         report.add_test_suite(suite);
     }
     for phase in record.phase_names() {
-        report.add_test_suite(phase_suite(record, phase, &mut names));
+        report.add_test_suite(phase_suite(record, phase, &mut names, &mut told));
     }
     Ok(without_root_skipped(report.to_string()?))
 }
@@ -85,7 +86,12 @@ pub(super) fn run_suite(record: &Record, names: &mut Names) -> Option<TestSuite>
     Some(suite)
 }
 
-pub(super) fn phase_suite(record: &Record, name: &str, names: &mut Names) -> TestSuite {
+pub(super) fn phase_suite<'r>(
+    record: &'r Record,
+    name: &str,
+    names: &mut Names,
+    told: &mut HashSet<&'r str>,
+) -> TestSuite {
     let phase = record.phases.iter().find(|phase| phase.name == name);
     let checks: Vec<&Check> = record.checks_of(name).collect();
     let (started_ms, duration_ms) = match phase {
@@ -96,7 +102,7 @@ pub(super) fn phase_suite(record: &Record, name: &str, names: &mut Names) -> Tes
     let class = class_name(record, name);
     let mut reasons_told: HashSet<&str> = HashSet::new();
     for check in &checks {
-        let status = status_of(check, &mut reasons_told);
+        let status = status_of(record, check, &mut reasons_told, told);
         let mut case = TestCase::new(names.unique(&class, &check.name), status);
         case.set_classname(class.as_str()).set_time(length(check.duration_ms));
         if let Some(output) = output_of(check) {
@@ -132,14 +138,19 @@ fn span(checks: &[&Check]) -> (f64, f64) {
     (started, ended.unwrap_or(started) - started)
 }
 
-fn status_of<'a>(check: &'a Check, reasons_told: &mut HashSet<&'a str>) -> TestCaseStatus {
+fn status_of<'a, 'r>(
+    record: &'r Record,
+    check: &'a Check,
+    reasons_told: &mut HashSet<&'a str>,
+    told: &mut HashSet<&'r str>,
+) -> TestCaseStatus {
     let headline = check.headline().unwrap_or("no reason was recorded");
     match check.verdict {
         Verdict::Passed => TestCaseStatus::success(),
         Verdict::Failed => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
             status.set_type(clean(&check.kind)).set_message(clean(headline));
-            status.set_description(clean(&failure_text(check)));
+            status.set_description(clean(&failure_text(record, check, told)));
             status
         }
         Verdict::NotRun => {
@@ -163,8 +174,12 @@ fn status_of<'a>(check: &'a Check, reasons_told: &mut HashSet<&'a str>) -> TestC
 }
 
 /// Everything about a failure, so that nobody has to open another file to understand it.
-fn failure_text(check: &Check) -> String {
+fn failure_text<'r>(record: &'r Record, check: &Check, told: &mut HashSet<&'r str>) -> String {
     let mut text = check.failure.clone().unwrap_or_else(|| "no failure text was recorded".into());
+    if let Some(cause) = record.causes.iter().find(|cause| Some(&cause.id) == check.cause.as_ref()) {
+        let whole = told.insert(&cause.id);
+        text = format!("{}\n\n{}", text.trim_end(), cause_text(cause, whole));
+    }
     if !check.expected.is_null() || !check.seen.is_null() {
         text += &format!("\n\nexpected: {}\nseen: {}", pretty(&check.expected), pretty(&check.seen));
     }
@@ -178,6 +193,33 @@ fn failure_text(check: &Check) -> String {
         text += &format!("\n\nnext: {command}");
     }
     text
+}
+
+/// A cause, whole where it is told for the first time, and from then on by its name.
+fn cause_text(cause: &Cause, whole: bool) -> String {
+    let Cause { id, title, text, evidence, victims, .. } = cause;
+    if !whole {
+        let first = victims.first().map_or("", String::as_str);
+        return format!("cause {id}: {title}\n  told in full at: {first}");
+    }
+    let mut out = format!("cause {id}: {title}\n");
+    if !text.is_empty() {
+        out += &format!("  {text}\n");
+    }
+    for evidence in evidence {
+        out += &format!("\n  == {}\n", evidence.title);
+        if let Some(command) = &evidence.command {
+            out += &format!("  $ {command}\n");
+        }
+        for line in evidence.content.to_text().trim_end().lines() {
+            out += &format!("  {line}\n");
+        }
+    }
+    if victims.len() > 1 {
+        out += &format!("\n  explains {}\n", text::count(victims.len(), "check"));
+    }
+    out.truncate(out.trim_end().len());
+    out
 }
 
 /// What a check saw and when; none for one that never started.

@@ -3,12 +3,15 @@
 use std::fmt::Write as _;
 
 use super::escape::{block, html, inline};
-use crate::record::{Check, Record, Verdict};
+use crate::record::{Cause, Check, Record, Verdict};
 use crate::text::{count, time};
 
 /// How many failures are told whole. A job's summary may have 1 MiB on GitHub, a comment 65,536 characters; the record
 /// and JUnit have all of them.
 const TOLD: usize = 20;
+
+/// How many of the checks that one cause explains are named.
+const VICTIMS: usize = 50;
 
 /// How many bytes of one failure are told.
 const FAILURE: usize = 4_000;
@@ -18,6 +21,7 @@ pub fn render(record: &Record) -> String {
     let mut page = String::new();
     // Writing to a String cannot fail.
     let _ = head(&mut page, record).and_then(|()| phases(&mut page, record));
+    let _ = why(&mut page, record);
     let _ = failures(&mut page, record).and_then(|()| rest(&mut page, record));
     page
 }
@@ -71,12 +75,55 @@ fn phases(page: &mut String, record: &Record) -> std::fmt::Result {
     writeln!(page)
 }
 
+/// Each cause once, with what shows it, what to type next, and the checks it explains.
+fn why(page: &mut String, record: &Record) -> std::fmt::Result {
+    let mut causes: Vec<&Cause> = record.causes.iter().filter(|cause| !cause.victims.is_empty()).collect();
+    if causes.is_empty() {
+        return Ok(());
+    }
+    causes.sort_by_key(|cause| std::cmp::Reverse(cause.victims.len()));
+    writeln!(page, "### Why\n")?;
+    for cause in causes.iter().take(TOLD) {
+        writeln!(page, "**{}**\n", inline(&cause.title))?;
+        if !cause.text.is_empty() {
+            writeln!(page, "{}\n", inline(&cause.text))?;
+        }
+        for evidence in &cause.evidence {
+            let command = evidence.command.as_ref().map(|command| format!("$ {command}\n"));
+            let said = format!("{}{}", command.unwrap_or_default(), evidence.content.to_text());
+            writeln!(page, "{}:\n\n{}", inline(&evidence.title), block(&cut(&said)))?;
+        }
+        if let Some(next) = &cause.next_command {
+            writeln!(page, "Next:\n\n{}", block(next))?;
+        }
+        let explains = count(cause.victims.len(), "check");
+        writeln!(page, "<details><summary>explains {explains}</summary>\n")?;
+        for name in cause.victims.iter().take(VICTIMS) {
+            let check = record.checks.iter().find(|check| check.name == *name);
+            let seen = check.and_then(Check::headline).map(|seen| format!(": {}", inline(seen)));
+            writeln!(page, "- {}{}", inline(name), seen.unwrap_or_default())?;
+        }
+        if let Some(more) = cause.victims.len().checked_sub(VICTIMS).filter(|more| *more > 0) {
+            writeln!(page, "- and {more} more")?;
+        }
+        writeln!(page, "\n</details>\n")?;
+    }
+    if let Some(more) = causes.len().checked_sub(TOLD).filter(|more| *more > 0) {
+        writeln!(page, "And {more} more: `record.json` and `junit.xml` have all of them.\n")?;
+    }
+    Ok(())
+}
+
+/// The failures that no cause explains.
 fn failures(page: &mut String, record: &Record) -> std::fmt::Result {
-    let failed: Vec<&Check> = record.checks.iter().filter(|check| check.verdict == Verdict::Failed).collect();
+    let explained = |check: &Check| record.causes.iter().any(|cause| Some(&cause.id) == check.cause.as_ref());
+    let all = record.checks.iter().filter(|check| check.verdict == Verdict::Failed);
+    let (explained, failed): (Vec<&Check>, Vec<&Check>) = all.partition(|check| explained(check));
     if failed.is_empty() {
         return Ok(());
     }
-    writeln!(page, "### {} failed\n", count(failed.len(), "check"))?;
+    let more = if explained.is_empty() { "" } else { " for which no cause was found" };
+    writeln!(page, "### {} failed{more}\n", count(failed.len(), "check"))?;
     for check in failed.iter().take(TOLD) {
         let (name, took) = (html(&check.name), time(check.duration_ms));
         writeln!(page, "<details><summary>{name} ({took})</summary>\n")?;

@@ -3,8 +3,8 @@ use rstest::rstest;
 
 use super::escape::{block, html, inline};
 use super::render;
-use crate::record::sample::passed;
-use crate::record::{Outcome, Verdict};
+use crate::record::sample::{failed, passed};
+use crate::record::{Check, Outcome, Verdict};
 
 #[test]
 fn a_run_that_passed() {
@@ -20,6 +20,20 @@ fn a_run_that_failed() {
     check.verdict = Verdict::Failed;
     check.failure = Some("router0, neighbor net0\n  seen: ``` and <b>more</b> | @all".to_owned());
     check.next_command = Some("fabric exec router0 -- vtysh -c 'show bgp neighbors'".to_owned());
+    insta::assert_snapshot!(render(&record));
+}
+
+#[test]
+fn causes_come_first() {
+    let mut record = failed();
+    let victim = record.checks[0].clone();
+    for (name, cause) in
+        [("policy::routes::tor1::rib has the 13 prefixes", Some("c1")), ("policy::sessions::tor0::x", None)]
+    {
+        let (name, cause) = (name.to_owned(), cause.map(str::to_owned));
+        record.causes[0].victims.extend(cause.as_ref().map(|_| name.clone()));
+        record.checks.push(Check { name, cause, ..victim.clone() });
+    }
     insta::assert_snapshot!(render(&record));
 }
 

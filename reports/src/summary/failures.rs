@@ -1,6 +1,7 @@
-//! Failures in the summary: those of one cause together, the cause said once.
+//! Failures in the summary that no cause was found for (`summary/causes` has the others): those that look alike
+//! together, what they have in common said once.
 //!
-//! A cause is read off the text of a failure, of which this much is known (see
+//! What they have in common is read off the text of a failure, of which this much is known (see
 //! [`Check::failure`](crate::record::Check)): the first line says what was seen of what, lines that begin with `- ` say
 //! how that differs from what was expected, and lines that begin with `meanwhile ` what else was amiss on the same node.
 //! A text without such lines is a cause of its own.
@@ -58,7 +59,8 @@ impl Page<'_> {
 
     fn causes(&self) -> Vec<Cause<'_>> {
         let mut causes: Vec<Cause<'_>> = Vec::new();
-        for check in self.record.checks.iter().filter(|check| check.verdict == Verdict::Failed) {
+        let failed = self.record.checks.iter().filter(|check| check.verdict == Verdict::Failed);
+        for check in failed.filter(|check| !self.is_explained(check)) {
             let failure = check.failure.as_deref().unwrap_or_default();
             let (phase, (amiss, key)) = (check.phase.as_str(), cause(failure));
             match causes.iter_mut().find(|known| known.phase == phase && known.key == key) {
@@ -159,6 +161,7 @@ mod tests {
 
     fn failing(texts: &[String]) -> Record {
         let mut record = sample::failed();
+        record.causes.clear();
         let failed = record.checks[0].clone();
         record.checks = texts
             .iter()
@@ -166,6 +169,7 @@ mod tests {
             .map(|(n, text)| Check {
                 name: format!("policy::check {n}"),
                 failure: Some(text.clone()),
+                cause: None,
                 ..failed.clone()
             })
             .collect();

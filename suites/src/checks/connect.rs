@@ -62,6 +62,7 @@ mod tests {
             to: Symbol::parse("service/web").unwrap(),
             family: None,
             port: Some(80),
+            size: None,
             prober: Prober::Native,
             count: 3,
             fact,

@@ -16,6 +16,8 @@ pub struct ReachSpec {
     pub family: Option<WantedFamily>,
     /// The TCP port to connect to, instead of pinging.
     pub port: Option<u16>,
+    /// How large each request is as a packet that may not be cut, in bytes, headers included.
+    pub size: Option<u16>,
     /// Who probes.
     pub prober: Prober,
     /// Requests per attempt.

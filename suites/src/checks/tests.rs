@@ -151,7 +151,8 @@ fn ping(ttls: &[u8], sent: u16) -> PingReport {
 #[case(ReachFact::Ttl(vec![57, 58, 59]), ping(&[], 1), false)]
 fn pings_are_judged(#[case] fact: ReachFact, #[case] seen: PingReport, #[case] passes: bool) {
     let (from, to) = (Symbol::parse("pod/a").unwrap(), Symbol::parse("pod/b").unwrap());
-    let spec = ReachSpec { from, to, family: None, port: None, prober: Prober::Native, count: 3, fact };
+    let spec =
+        ReachSpec { from, to, family: None, port: None, size: None, prober: Prober::Native, count: 3, fact };
     let verdict = judge_reach(&spec, &seen);
     assert_eq!(verdict.passed(), passes, "{}", verdict.failure_text());
 }
@@ -171,6 +172,7 @@ fn a_lost_ping_says_what_came_instead() {
         to,
         family: None,
         port: None,
+        size: None,
         prober: Prober::Own,
         count: 2,
         fact: ReachFact::Reaches { loss: 0 },

@@ -37,6 +37,9 @@ pub struct ReachExpect {
     pub count: u32,
     /// How many of them may be lost, in percent.
     pub loss: u8,
+    /// How large each request is as a packet, in bytes, headers included; it may not be cut on the way. As large as `ping`
+    /// makes it when not said.
+    pub size: Option<u16>,
     /// The TTLs with which the answers may arrive; empty for any.
     pub ttl: Vec<u8>,
     /// Who probes.
@@ -108,6 +111,9 @@ pub enum Prober {
     Own,
 }
 
+/// Every link takes packets as large as this (RFC 791, section 3.2).
+const SMALLEST: u16 = 68;
+
 impl FromTree for ReachExpect {
     fn from_tree(node: &Node, ctx: &mut Diagnostics) -> Option<Self> {
         let mut fields = Fields::of(node, "a reach", ctx)?;
@@ -118,10 +124,13 @@ impl FromTree for ReachExpect {
         let reachable = fields.optional("reachable", ctx).unwrap_or(true);
         let count = fields.optional("count", ctx).unwrap_or(3);
         let loss = fields.optional("loss", ctx).unwrap_or(0);
+        let size: Option<u16> = fields.optional("size", ctx);
         let ttl = fields.node("ttl").map_or(Some(Vec::new()), |node| read::one_or_more::<u8>(node, ctx));
         let via = match fields.node("via") {
             Some(node) => choice(node, "a way to probe", &VIAS, ctx),
             None if port.is_some() => Some(Via::Native),
+            // That a packet may not be cut is what the program can ask for.
+            None if size.is_some() => Some(Via::Own),
             None => Some(Via::Both),
         };
         let patience = Patience::read(&mut fields, ctx);
@@ -132,6 +141,14 @@ impl FromTree for ReachExpect {
         {
             ctx.error(&at, "a connection has no TTL, and this program alone makes it")
                 .help("keep `port` (1 to 65535) without `ttl` and `via`, or leave `port` out to ping");
+            return None;
+        }
+        if let Some(size) = size
+            && (port.is_some() || via != Some(Via::Own) || !reachable || size < SMALLEST)
+        {
+            ctx.error(&at, "the size of a packet is that of the sender's own ping, and it must arrive").help(format!(
+                "keep `size` ({SMALLEST} to 65535 bytes, headers included) without `port`, `via` and `reachable`"
+            ));
             return None;
         }
         if count == 0 || loss > 99 {
@@ -154,6 +171,7 @@ impl FromTree for ReachExpect {
             reachable,
             count,
             loss,
+            size,
             ttl,
             via: via?,
             patience,

@@ -35,6 +35,7 @@ fn one_way(
                 to: to.clone(),
                 family,
                 port: expect.port,
+                size: expect.size,
                 prober,
                 count: expect.count,
                 fact,
@@ -56,7 +57,9 @@ fn one_way(
             add(format!("{who} gets no answer from {far}{over}"), ReachFact::Silence);
             continue;
         }
-        let statement = if own {
+        let statement = if let Some(size) = expect.size {
+            format!("{near}'s own ping of {size} bytes reaches {far}{over}")
+        } else if own {
             format!("{near}'s own ping reaches {far}{over}")
         } else {
             format!("{near} pings {far}{over}")

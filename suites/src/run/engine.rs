@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use super::actions::{ActionError, Actor, describe};
 use super::attempt::{Ended, attempt};
-use super::ladder::Kept;
+use super::ladder::{Facts, Kept};
 use super::observe::Context;
 use super::probes::Probes;
 use super::prospects::Stillness;
@@ -82,6 +82,7 @@ impl Engine {
             daemons: Kept::default(),
             looks: Semaphore::new(4),
             down: Mutex::default(),
+            facts: Facts::default(),
         });
         let found = reached.and_then(|reached| plan.iter().position(|phase| phase.name == reached));
         let actor = Actor::new(Arc::clone(&context), Arc::clone(&recorder), found.is_none());

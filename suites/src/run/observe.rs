@@ -15,7 +15,7 @@ use serde_json::Value as Json;
 use tokio::sync::{Semaphore, watch};
 
 use super::atlas::Atlas;
-use super::ladder::{Daemon, Kept};
+use super::ladder::{Daemon, Facts, Kept};
 use super::probes::{End, Probes, Wanted};
 use super::prospects::Stillness;
 use super::view::View;
@@ -47,6 +47,8 @@ pub(super) struct Context {
     pub(super) looks: Semaphore,
     /// The sessions that a check of this phase wants down.
     pub(super) down: Mutex<Vec<SessionSpec>>,
+    /// What the ladders of routes and packets have looked at.
+    pub(super) facts: Facts,
 }
 
 impl Context {
@@ -55,6 +57,7 @@ impl Context {
         self.probes.new_phase();
         self.ladders.clear();
         self.daemons.clear();
+        self.facts.clear();
         let mut losses = BTreeMap::new();
         for (router, observer) in self.fabric.observers().await {
             if let Ok(sessions) = &observer.now().await.sessions {
@@ -184,7 +187,7 @@ impl<'a> Eye<'a> {
             let wanted = Wanted::connect(&ends, port, spec.count, silent, self.round);
             return Ok(judge_connect(spec, probes.connect(atlas, wanted).await?.as_ref()));
         }
-        let wanted = Wanted::ping(&ends, spec.count, silent, self.round);
+        let wanted = Wanted::ping(&ends, spec.count, silent, self.round).of_size(spec.size);
         Ok(judge_reach(spec, probes.ping(atlas, wanted).await?.as_ref()))
     }
 

@@ -48,7 +48,7 @@ pub(super) struct Wanted {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum What {
-    Ping { count: u16, silent: bool },
+    Ping { count: u16, silent: bool, size: Option<u16> },
     Trace { flow: u16 },
     Connect { port: u16, count: u16, silent: bool },
 }
@@ -56,7 +56,15 @@ enum What {
 impl Wanted {
     /// `count` requests; `silent` when no answer is expected. `round`: how often the check has looked.
     pub(super) fn ping(ends: &End, count: u32, silent: bool, round: u32) -> Self {
-        Self { ends: ends.clone(), what: What::Ping { count: small(count), silent }, round }
+        Self { ends: ends.clone(), what: What::Ping { count: small(count), silent, size: None }, round }
+    }
+
+    /// The same ping with packets of a size that may not be cut, headers included.
+    pub(super) fn of_size(mut self, wanted: Option<u16>) -> Self {
+        if let What::Ping { size, .. } = &mut self.what {
+            *size = wanted;
+        }
+        self
     }
 
     /// One trace of one flow.
@@ -173,7 +181,7 @@ impl Probes {
 
     async fn by_socket(&self, wanted: &Wanted, node: &NodeRef, to: IpAddr) -> Result<Seen, ProbeError> {
         match &wanted.what {
-            What::Ping { count, silent } => {
+            What::Ping { count, silent, .. } => {
                 let probe = Ping {
                     count: *count,
                     interval: Duration::from_millis(5),
@@ -201,6 +209,11 @@ impl Probes {
     async fn by_program(&self, wanted: &Wanted, node: &NodeRef, to: IpAddr) -> Result<Seen, String> {
         let sender = &wanted.ends.from;
         match &wanted.what {
+            What::Ping { count, size: Some(size), .. } => {
+                let line = uncut(to, *size, *count);
+                let report = self.first_read(node, sender, &[line], text::ping).await?;
+                Ok(Seen::Ping(Arc::new(report)))
+            }
             What::Ping { count, .. } => {
                 // Quick where the program and its user may; every ping knows the last form.
                 let lines = [
@@ -273,7 +286,7 @@ impl Probes {
 }
 
 /// Name of the node whose namespace `from` names.
-fn sender_of(atlas: &Atlas, from: &Symbol) -> Result<String, String> {
+pub(super) fn sender_of(atlas: &Atlas, from: &Symbol) -> Result<String, String> {
     match from {
         Symbol::Pod(pod) => {
             // The namespaces are there when the pod has an address.
@@ -333,6 +346,12 @@ pub(super) fn target_of(atlas: &Atlas, to: &Symbol, family: Option<WantedFamily>
     let global = |address: IpAddr| !matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local());
     let chosen = all.iter().find(|named| global(named.value)).or(all.first());
     chosen.map(|named| named.value).ok_or_else(|| format!("`{to}` has no address"))
+}
+
+/// The line that sends packets of a size, headers of IP and ICMP included, which may not be cut on the way.
+pub(super) fn uncut(to: IpAddr, size: u16, count: u16) -> String {
+    let headers = if to.is_ipv6() { 48 } else { 28 };
+    format!("ping {} -n -M do -s {} -c {count} -W 1 {to}", six(to), size.saturating_sub(headers))
 }
 
 /// The option by which `ping` and `traceroute` are told to speak IPv6.

@@ -29,3 +29,4 @@ mod second_more;
 mod services;
 mod support;
 mod ways;
+mod why;

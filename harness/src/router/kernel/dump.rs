@@ -199,7 +199,12 @@ impl Kernel {
         Ok(fib)
     }
 
-    async fn names(&self) -> Result<Names, RouterError> {
+    /// The node it is the kernel of.
+    pub(super) fn node(&self) -> &NodeRef {
+        &self.node
+    }
+
+    pub(super) async fn names(&self) -> Result<Names, RouterError> {
         Ok(self.links().await?.into_iter().map(|link| (link.index, link.name)).collect::<BTreeMap<_, _>>())
     }
 
@@ -220,8 +225,39 @@ impl Kernel {
         Ok(())
     }
 
-    fn broken(&self, what: &'static str, error: &io::Error) -> RouterError {
+    /// One question that has one answer; the inner error is the kernel's.
+    pub(super) async fn ask(
+        &self,
+        what: &'static str,
+        request: &[u8],
+    ) -> Result<io::Result<RouteNetlinkMessage>, RouterError> {
+        let mut held = self.socket.lock().await;
+        let mut socket = match held.take() {
+            Some(socket) => socket,
+            None => NetlinkSocket::new(self.node.socket(SocketKind::Route).await?)
+                .map_err(|error| self.broken(what, &error))?,
+        };
+        let answer = answer(&mut socket, request).await.map_err(|error| self.broken(what, &error))?;
+        *held = Some(socket);
+        Ok(answer)
+    }
+
+    pub(super) fn broken(&self, what: &'static str, error: &io::Error) -> RouterError {
         RouterError::Kernel { node: self.node.name().to_owned(), what, why: error.to_string() }
+    }
+}
+
+/// Sends a request and takes the one message of its answer.
+async fn answer(socket: &mut NetlinkSocket, request: &[u8]) -> io::Result<io::Result<RouteNetlinkMessage>> {
+    socket.send(request)?;
+    loop {
+        for message in messages::split(socket.receive().await?)? {
+            match message.payload {
+                NetlinkPayload::Error(error) => return Ok(Err(error.to_io())),
+                NetlinkPayload::InnerMessage(inner) => return Ok(Ok(inner)),
+                _ => {}
+            }
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 
 use super::dump::{Link, LinkAddress, Neighbour};
 use super::messages;
+use super::way::Way;
 use crate::node::{Command, NodeRef};
 use crate::router::error::RouterError;
 use crate::router::fib::{Fib, FibNextHop, FibRoute, RouteKind};
@@ -133,6 +134,23 @@ pub(super) fn routes(lines: Vec<RouteLine>, six: bool, fib: &mut Fib) {
         };
         fib.routes.entry(prefix).or_default().push(route);
     }
+}
+
+/// The one line of `ip -json route get`.
+pub(super) fn way(text: &str) -> Result<Way, serde_json::Error> {
+    let line = read::<RouteLine>(text)?.into_iter().find(|line| line.dst.is_some());
+    let refused = |why: &str| Way::Refused { code: 0, why: why.to_owned() };
+    let Some(line) = line else { return Ok(refused("no route")) };
+    let source = line.prefsrc;
+    Ok(match line.kind.as_deref().unwrap_or("unicast") {
+        "2" | "local" => Way::Local { source },
+        word => match kind(word) {
+            RouteKind::Blackhole => refused("a blackhole route"),
+            RouteKind::Unreachable => refused("an unreachable route"),
+            RouteKind::Prohibit => refused("a prohibit route"),
+            RouteKind::Unicast | RouteKind::Other => Way::On { next: next_hop(line.hop), source },
+        },
+    })
 }
 
 fn destination(text: &str, six: bool) -> Option<IpNet> {
@@ -258,6 +276,22 @@ mod tests {
         );
     }
 
+    /// As iproute2 6.1 printed it.
+    #[rstest]
+    #[case::local(r#"[{"type":"local","dst":"10.0.4.1","from":"10.0.2.2","dev":"lo","flags":[],"cache":["local"],"iif":"net0"}]"#, "local")]
+    #[case::by_ipv6(r#"[{"type":"unicast","dst":"10.0.4.2","from":"10.0.2.2","via":{"family":"inet6","host":"fe80::1"},"dev":"net1","table":"main","flags":[],"cache":[],"iif":"net0"}]"#, "via fe80::1 dev net1")]
+    #[case::own(r#"[{"dst":"10.0.4.2","gateway":"10.1.1.137","dev":"eth0","prefsrc":"10.1.1.152","flags":[],"uid":0,"cache":[]}]"#, "via 10.1.1.137 dev eth0 src 10.1.1.152")]
+    #[case::nothing("", "refused: no route")]
+    fn the_way_of_a_packet(#[case] text: &str, #[case] expected: &str) {
+        let told = match way(text).unwrap() {
+            Way::Local { .. } => "local".to_owned(),
+            Way::On { next, source: None } => next.to_string(),
+            Way::On { next, source: Some(source) } => format!("{next} src {source}"),
+            Way::Refused { why, .. } => format!("refused: {why}"),
+        };
+        assert_eq!(told, expected);
+    }
+
     #[test]
     fn an_empty_table_may_be_nothing_at_all() {
         assert!(table("", false).routes.is_empty());
@@ -296,6 +330,7 @@ mod tests {
             }
             let _ = read::<LinkLine>(&text).map(addresses);
             let _ = read::<NeighbourLine>(&text).map(neighbours);
+            let _ = way(&text);
         }
     }
 }

@@ -9,7 +9,9 @@ mod iproute;
 mod messages;
 mod socket;
 mod tcp;
+mod way;
 
 pub use dump::{Kernel, Link, LinkAddress, Neighbour};
 pub use events::{KernelEvent, RouteEvents};
 pub use tcp::{TcpSocket, TcpState};
+pub use way::{Packet, Way};

@@ -5,11 +5,14 @@
 
 mod boxes;
 mod climb;
+mod facts;
 mod kept;
+mod map;
 mod packets;
 mod routes;
 mod session;
 
 pub(super) use climb::climb;
+pub(super) use facts::Facts;
 pub(super) use kept::Kept;
 pub(super) use session::Daemon;
