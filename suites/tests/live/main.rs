@@ -18,6 +18,7 @@ mod causes;
 mod cilium;
 mod contract;
 mod foreign;
+mod graph;
 mod house;
 mod kills;
 mod kubectl;
