@@ -1,0 +1,9 @@
+//! The record as one HTML page that needs no network and no server: [`render`].
+
+mod embed;
+mod parts;
+mod render;
+#[cfg(test)]
+mod tests;
+
+pub use render::render;
