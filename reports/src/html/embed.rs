@@ -55,7 +55,8 @@ pub(super) fn source(content: &str) -> String {
 /// What was put in is not looked at again: a record that holds `{{script}}` stays as it is. A name that nobody has a part for
 /// stays as well, so that a test finds it.
 pub(super) fn fill(template: &str, parts: &[(&str, &str)]) -> String {
-    let mut page = String::with_capacity(template.len() + parts.iter().map(|(_, part)| part.len()).sum::<usize>());
+    let mut page =
+        String::with_capacity(template.len() + parts.iter().map(|(_, part)| part.len()).sum::<usize>());
     let mut rest = template;
     while let Some((before, after)) = rest.split_once("{{") {
         page.push_str(before);

@@ -2,6 +2,7 @@
 
 mod embed;
 mod parts;
+mod picture;
 mod render;
 #[cfg(test)]
 mod tests;

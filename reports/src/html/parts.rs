@@ -1,5 +1,7 @@
 //! The page's template, styles and scripts, as they are in `page/`, put together. What a record fills them with is in `render`.
 
+use crate::drawing;
+
 /// The page without a run.
 pub(super) const TEMPLATE: &str = include_str!("page/page.html");
 
@@ -24,7 +26,7 @@ const STYLES: [&str; 7] = [
 ];
 
 /// The scripts, in the order in which one uses what another has.
-const SCRIPTS: [&str; 18] = [
+const SCRIPTS: [&str; 19] = [
     include_str!("page/js/dom.js"),
     include_str!("page/js/model.js"),
     include_str!("page/js/value.js"),
@@ -34,6 +36,7 @@ const SCRIPTS: [&str; 18] = [
     include_str!("page/js/player.js"),
     include_str!("page/js/lanes.js"),
     include_str!("page/js/drawing.js"),
+    include_str!("page/js/tables.js"),
     include_str!("page/js/moment.js"),
     include_str!("page/js/events.js"),
     include_str!("page/js/head.js"),
@@ -55,7 +58,7 @@ pub(super) fn style() -> String {
          @media screen and (prefers-color-scheme: dark) {{\n:root:not([data-theme=\"light\"]) {{\n  color-scheme: dark;\n{DARK}}}\n}}\n\
          @media screen {{\n:root[data-theme=\"dark\"] {{\n  color-scheme: dark;\n{DARK}}}\n}}\n"
     );
-    colours + &STYLES.concat()
+    colours + drawing::CSS + &STYLES.concat()
 }
 
 /// All scripts, as one that keeps its names to itself.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::picture::{self, Picture};
 use super::{embed, parts};
 use crate::record::{Outcome, Record, Verdict};
 
@@ -15,6 +16,8 @@ const WITHOUT_SCRIPTS: usize = 20_000;
 struct Words {
     /// The rungs that occur, in words.
     rungs: BTreeMap<String, &'static str>,
+    /// For each check that looked at paths, their ways over the drawing.
+    ways: BTreeMap<String, Vec<String>>,
 }
 
 /// The record as one HTML page: it works from disk, and loads nothing.
@@ -31,6 +34,7 @@ pub fn render(record: &Record) -> Result<String, serde_json::Error> {
     );
     let outcome = serde_json::to_value(record.outcome)?;
     let headline = format!("The run {}", record.outcome.words());
+    let Picture { svg, ways } = picture::of(record);
     let page = embed::fill(
         parts::TEMPLATE,
         &[
@@ -43,9 +47,9 @@ pub fn render(record: &Record) -> Result<String, serde_json::Error> {
             ("lab", &embed::text(&record.lab.name)),
             ("headline", &embed::text(&headline)),
             ("failures", &embed::text(&failures(record))),
-            ("drawing", ""),
+            ("drawing", &svg),
             ("record", &embed::json(record)?),
-            ("words", &embed::json(&words(record)?)?),
+            ("words", &embed::json(&words(record, ways)?)?),
             ("script", &script),
         ],
     );
@@ -60,7 +64,7 @@ fn colour(outcome: Outcome) -> &'static str {
     }
 }
 
-fn words(record: &Record) -> Result<Words, serde_json::Error> {
+fn words(record: &Record, ways: Vec<(String, Vec<String>)>) -> Result<Words, serde_json::Error> {
     let of_checks = record.checks.iter().flat_map(|check| &check.ladder).map(|rung| rung.name);
     let mut rungs = BTreeMap::new();
     for name in of_checks.chain(record.causes.iter().map(|cause| cause.rung)) {
@@ -68,7 +72,7 @@ fn words(record: &Record) -> Result<Words, serde_json::Error> {
             rungs.insert(key.to_owned(), name.words());
         }
     }
-    Ok(Words { rungs })
+    Ok(Words { rungs, ways: ways.into_iter().collect() })
 }
 
 /// What failed, as text: the page's own account of it needs scripts.

@@ -13,7 +13,8 @@ fn between<'a>(page: &'a str, from: &str, to: &str) -> &'a str {
 }
 
 fn embedded(page: &str) -> Record {
-    serde_json::from_str(between(page, "<script type=\"application/json\" id=\"record\">", "</script>")).unwrap()
+    serde_json::from_str(between(page, "<script type=\"application/json\" id=\"record\">", "</script>"))
+        .unwrap()
 }
 
 #[rstest]
@@ -24,7 +25,17 @@ fn a_page_holds_its_record(#[case] record: Record) {
     let page = render(&record).unwrap();
     assert_eq!(embedded(&page), record);
     assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
-    let names = ["{{outcome", "{{policy", "{{style", "{{lab", "{{headline", "{{drawing", "{{record", "{{words", "{{script"];
+    let names = [
+        "{{outcome",
+        "{{policy",
+        "{{style",
+        "{{lab",
+        "{{headline",
+        "{{drawing",
+        "{{record",
+        "{{words",
+        "{{script",
+    ];
     assert!(names.iter().all(|name| !page.contains(name)), "a part is missing");
 }
 
@@ -68,7 +79,9 @@ fn the_policy_names_the_script_and_the_style_that_are_there() {
 #[test]
 fn a_page_loads_nothing() {
     let own = render(&sample::passed()).unwrap();
-    for loads in [" src=", "@import", "url(", "fetch(", "XMLHttpRequest", "WebSocket", "EventSource", "import("] {
+    for loads in
+        [" src=", "@import", "url(", "fetch(", "XMLHttpRequest", "WebSocket", "EventSource", "import("]
+    {
         assert!(!own.contains(loads), "{loads}");
     }
     // The names of XML's vocabularies are no addresses.
@@ -82,7 +95,9 @@ fn scripts_do_not_end_early() {
     assert!(!script.contains("</script") && !script.contains("<!--"));
     assert!(!parts::style().contains("</style"));
     // What makes HTML out of text has no place here, and style attributes are against the policy.
-    for never in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "setAttribute('style'"] {
+    for never in
+        ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "setAttribute('style'"]
+    {
         assert!(!script.contains(never), "{never}");
     }
 }

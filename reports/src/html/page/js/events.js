@@ -1,5 +1,5 @@
 // What happened, as a list that goes with the player, and which kinds of it one steps through.
-function eventsCard() {
+function renderEvents() {
   const sorts = Object.keys(KINDS).filter((kind) => happened.some((one) => one.kind === kind));
   const items = h('ol', { class: 'events' });
   let buttons = [];
@@ -36,5 +36,5 @@ function eventsCard() {
         player.seek(player.ms, true);
       } }), KINDS[kind]))), box);
   draw();
-  return card;
+  byId('happened').append(card);
 }

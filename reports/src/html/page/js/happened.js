@@ -1,22 +1,14 @@
 // Everything that happened, as one list by time: what the record calls events, steps, phases, and checks that failed.
 const KINDS = {
-  action: 'actions', session: 'sessions', message: 'messages', rib: 'RIB', fib: 'FIB', packet: 'packets', failure: 'failures', other: 'other',
+  action: 'actions', session: 'sessions', message: 'messages', rib: 'RIB', fib: 'FIB', packet: 'packets', link: 'links', pod: 'pods', router: 'daemons', failure: 'failures', other: 'other',
 };
+
+const HAPPENINGS = { session: 'session', action: 'action', message: 'message', 'first-packet': 'packet', failure: 'failure', router: 'router', speaker: 'router', pod: 'pod', link: 'link' };
 
 const happened = (() => {
   const all = [];
   const of = record.events.map((event) => event.of).filter(Boolean);
-  const kind = (event) => {
-    switch (event.of?.kind) {
-      case 'session': return 'session';
-      case 'route': return event.of.table === 'fib' ? 'fib' : 'rib';
-      case 'action': return 'action';
-      case 'message': return 'message';
-      case 'first-packet': return 'packet';
-      case 'failure': return 'failure';
-      default: return 'other';
-    }
-  };
+  const kind = ({ of }) => (of?.kind === 'route' ? of.table : HAPPENINGS[of?.kind]) || 'other';
   for (const event of record.events) all.push({ ms: event.ms, kind: kind(event), source: event.source, what: event.what, of: event.of });
   for (const phase of record.phases) {
     all.push({ ms: phase.started_ms, kind: 'action', source: 'phase', what: `phase ${phase.name} begins` });

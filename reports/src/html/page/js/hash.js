@@ -1,4 +1,4 @@
-// What is looked at, in the address: #check=..., #cause=..., #t=..., #node=..., and the filter. So it can be sent to somebody.
+// What is looked at, in the address: #check=..., #cause=..., #t=..., #box=..., and the filter. So it can be sent to somebody.
 const hash = {
   read() {
     return new URLSearchParams(location.hash.slice(1));

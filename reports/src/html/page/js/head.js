@@ -24,7 +24,7 @@ function renderHead() {
       const sum = !phase.reached ? 'not reached' : of.failed ? `${of.failed} of ${of.failed + of.passed} failed` : `${of.passed} passed`;
       return h('li', { class: !phase.reached ? 'unreached' : of.failed ? 'failed' : '' },
         h('button', { type: 'button', click: () => { setFilter({ phase: phase.name }); go('checks'); } },
-          h('span', { class: 'name' }, phase.name), h('span', { class: 'sum' }, `${sum} · ${time(phase.duration_ms)}`)));
+          h('span', { class: 'name' }, phase.name), h('span', { class: 'sum' }, `${sum} · `, h('span', { class: 'nowrap' }, time(phase.duration_ms)))));
     })),
     h('dl', { class: 'facts' },
       fact('Lab', record.lab.name, h('br'), h('span', { class: 'muted' }, record.lab.dir)),

@@ -17,18 +17,28 @@ function renderLanes() {
       title: `${phase.name}: ${time(phase.duration_ms)}`, style: box(phase.started_ms, phase.started_ms + phase.duration_ms),
       click: () => { player.zoom(phase.started_ms, phase.started_ms + phase.duration_ms); player.seek(phase.started_ms); } }, phase.name);
   })));
-  for (const { node, neighbor, peer } of sessions.slice(0, LANES)) {
+  const pairs = sessionPairs();
+  for (const { node, neighbor, peer } of pairs.slice(0, LANES)) {
     const parts = stretches(node, neighbor).filter((one) => over(one.from, one.to));
-    rows.push(lane(`${short(node)} → ${short(peer || neighbor)}`, true, parts.map((one) =>
+    rows.push(lane(`${short(node)} – ${short(peer || neighbor)}`, true, parts.map((one) =>
       h('span', { class: standing(one.state), title: `${one.state} from ${moment(one.from)} to ${moment(one.to)}`, style: box(one.from, one.to) }))));
   }
-  if (sessions.length > LANES) rows.push([h('span', { class: 'lane-name' }), h('span', { class: 'muted' }, `and ${sessions.length - LANES} more sessions: see the routers' tables`)]);
+  if (pairs.length > LANES) rows.push([h('span', { class: 'lane-name' }), h('span', { class: 'muted' }, `and ${pairs.length - LANES} more sessions: see the routers' tables`)]);
   rows.push(lane('events', true, marks().filter((one) => over(one.ms, one.ms)).map((one) =>
     h('i', { class: one.kind, title: `${moment(one.ms)} ${one.what}`, style: { left: `${player.place(one.ms)}%` } }))));
   if (record.checks.length) rows.push(lane('checks waiting', false, waiting()));
   rows.push([h('span', { class: 'lane-name' }), h('div', { class: 'axis', 'aria-hidden': 'true' }, ticks(from, to).map((ms) =>
     h('span', { style: { left: `${player.place(ms)}%` } }, time(ms))))]);
   return rows;
+}
+
+// Sessions without their other ends: routers come first, so theirs is the end that is shown.
+function sessionPairs() {
+  const seen = new Set();
+  return sessions.filter(({ node, neighbor, peer }) => {
+    const key = peer ? [node, peer].sort().join('\n') : `${node}\n${neighbor}`;
+    return !seen.has(key) && seen.add(key);
+  });
 }
 
 // One mark for what happened at the same moment, the weightiest first.

@@ -2,11 +2,11 @@
 renderHead();
 renderCauses();
 renderChecks();
-drawing.start?.();
-if (happened.length) {
-  renderPlayer();
-  renderMoment();
-}
+if (happened.length) renderPlayer();
+renderMoment();
+drawing.start();
+if (drawing.found) byId('fabric').hidden = false;
+if (happened.length) renderEvents();
 byId('fabric-grid').classList.toggle('no-drawing', !drawing.found);
 renderPaths();
 renderConvergence();
@@ -19,7 +19,7 @@ function follow() {
   setFilter.quiet = true;
   setFilter(Object.fromEntries(Object.keys(filter).map((key) => [key, asked.get(key) || ''])));
   setFilter.quiet = false;
-  if (asked.get('router')) choose(asked.get('router'));
+  if (asked.get('box')) choose(asked.get('box'));
   const failed = record.checks.find((check) => check.verdict === 'failed');
   // What failed is looked at when it did; what passed, at the end.
   const at = asked.has('t') ? Number(asked.get('t')) : failed ? failed.started_ms + failed.duration_ms : lastStop();

@@ -53,3 +53,6 @@ function standing(state) {
   if (word === 'established') return 'up';
   return ['idle', 'down', 'shutdown'].includes(word) ? 'down' : 'trying';
 }
+
+// The box of a name, which may be one of its other names, or a cluster node's without the cluster's.
+const boxOf = (name) => list(record.topology?.nodes).find((node) => node.name === name || short(node.name) === name || list(node.also).includes(name))?.name || name;

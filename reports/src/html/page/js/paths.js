@@ -7,6 +7,8 @@ function hops(path) {
       : h('span', { class: 'hop silent' }, 'silent', h('small', {}, `hop ${hop.ttl}`)))));
 }
 
+const drawn = (check) => drawing.found && list(words.ways[check.name]).some(Boolean);
+
 function renderPaths() {
   const all = record.checks.flatMap((check) => list(check.paths).map((path) => ({ check, path })));
   if (!all.length) return;
@@ -18,20 +20,16 @@ function renderPaths() {
   });
   const cards = ways.slice(0, 40).map(({ check, path }) => h('article', { class: 'card way', 'aria-label': `${path.from} to ${path.to}` },
     h('header', {}, h('h3', {}, `${short(path.from)} → ${short(path.to)}`),
-      h('span', { class: 'muted' }, checkLink(check.name), drawing.found && ' ', drawing.found && h('button', { type: 'button', 'aria-pressed': 'false', 'data-way': true,
-        click: (event) => showWay(event.currentTarget, check, path) }, 'Draw'))), hops(path)));
+      h('span', { class: 'muted' }, checkLink(check.name), drawn(check) && ' ', drawn(check) && h('button', { type: 'button', 'aria-pressed': 'false', 'data-way': check.name,
+        'aria-label': `Draw the way from ${short(path.from)} to ${short(path.to)}`, click: () => showWay(check) }, 'Draw'))), hops(path)));
   fill(byId('paths-body'), cards, ways.length > 40 && h('p', { class: 'muted' }, `And ${ways.length - 40} more, in the checks.`));
 }
 
-function showWay(button, check, path) {
-  const on = button.getAttribute('aria-pressed') !== 'true';
-  for (const other of document.querySelectorAll('[data-way]')) other.setAttribute('aria-pressed', 'false');
-  drawing.way = on ? path : null;
-  button.setAttribute('aria-pressed', String(on));
-  if (!on) return drawing.showWay();
+function showWay(check) {
+  if (drawing.way === check) return drawing.showWay(null);
   player.seek(check.started_ms + check.duration_ms);
-  drawing.showWay();
+  drawing.showWay(check);
   byId('drawing').scrollIntoView({ block: 'center' });
-  say(`The way from ${path.from} to ${path.to} is drawn`);
+  say(`The way is drawn: ${list(check.paths).map((path) => `${short(path.from)} to ${short(path.to)}`).join(', ')}`);
   return undefined;
 }
