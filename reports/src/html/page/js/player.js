@@ -30,6 +30,13 @@ const player = {
   },
   zoomed: [],
 
+  // Shows only a phase, or the whole run.
+  only(phase) {
+    if (!phase) return this.zoom(0, end);
+    this.zoom(phase.started_ms, phase.started_ms + phase.duration_ms, true);
+    return this.seek(phase.started_ms);
+  },
+
   // What happened at this moment, or what happened last.
   told() {
     const now = happened.filter((one) => one.ms === this.ms && !this.skip.has(one.kind));
@@ -62,7 +69,8 @@ function renderPlayer() {
     event.preventDefault();
     player.step(by);
   });
-  const whole = h('button', { type: 'button', hidden: true, click: () => player.zoom(0, end) }, 'Whole run');
+  const part = h('select', { 'aria-label': 'Part of the run', change: (event) => player.only(record.phases.find((one) => one.name === event.target.value)) },
+    h('option', { value: '' }, 'whole run'), record.phases.map((one) => h('option', { value: one.name }, `phase ${one.name}`)));
   const lanes = h('div', { class: 'lanes' });
   fill(byId('player'), h('div', { class: 'card player', role: 'group', 'aria-label': 'Time line' },
     h('div', { class: 'controls' },
@@ -71,10 +79,10 @@ function renderPlayer() {
         h('button', { type: 'button', 'aria-label': 'Previous event', 'aria-keyshortcuts': ',', click: () => player.step(-1) }, '‹'),
         h('button', { type: 'button', 'aria-label': 'Next event', 'aria-keyshortcuts': '.', click: () => player.step(1) }, '›'),
         h('button', { type: 'button', 'aria-label': 'To the end', click: () => player.seek(player.view[1]) }, '⇥')),
-      now, phase, what, whole), lanes));
+      now, phase, what, record.phases.length > 0 && part), lanes));
 
   const draw = () => {
-    whole.hidden = player.view[0] === 0 && player.view[1] === end;
+    part.value = record.phases.find((one) => one.started_ms === player.view[0] && player.view[1] < end)?.name || '';
     range.min = player.view[0];
     range.max = player.view[1];
     fill(lanes, renderLanes(), h('span', { class: 'range-name' }, h('label', { for: 'range' }, 'moment')), range);
