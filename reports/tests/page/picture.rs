@@ -19,17 +19,8 @@ use crate::{Browser, open, records};
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/page/pictures.json");
 
 /// The parts that are looked at, from the top.
-const PARTS: [&str; 9] = [
-    "#bar",
-    ".head",
-    "#causes",
-    ".player",
-    "#drawing",
-    "#happened",
-    "#moment",
-    "#paths",
-    "#convergence",
-];
+const PARTS: [&str; 9] =
+    ["#bar", ".head", "#causes", ".player", "#drawing", "#happened", "#moment", "#paths", "#convergence"];
 
 /// Fields of the grid, across and down.
 const GRID: (usize, usize) = (12, 6);
