@@ -1,4 +1,4 @@
-//! The record of one run and its faces: JSON with a published schema, JUnit, the terminal.
+//! The record of one run and its faces: JSON with a published schema, JUnit, TAP, Markdown, the terminal.
 //!
 //! The flow has one direction. Whoever runs checks tells a [`Recorder`] what happens, as it happens; the
 //! recorder forwards each event to a [`progress`] consumer and, at the end, gives the [`Record`]. Every
@@ -9,6 +9,7 @@
 // Standard output belongs to the test harness that runs the checks.
 #![deny(clippy::print_stdout)]
 
+pub mod github;
 pub mod junit;
 pub mod markdown;
 pub mod progress;
@@ -16,6 +17,7 @@ pub mod record;
 pub mod recorder;
 pub mod reports;
 pub mod summary;
+pub mod tap;
 mod text;
 pub mod times;
 

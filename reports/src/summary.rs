@@ -27,6 +27,16 @@ pub struct Look {
 }
 
 impl Look {
+    /// As a file holds it.
+    pub const PLAIN: Self = Self { width: NO_TERMINAL, colors: false };
+
+    /// As standard output can show it.
+    pub fn of_stdout() -> Self {
+        let width =
+            console::Term::stdout().size_checked().map_or(NO_TERMINAL, |(_, columns)| usize::from(columns));
+        Self { width, colors: Paint::for_stdout().is_on() }
+    }
+
     /// As standard error can show it: its width, or 100 columns where it is no terminal; colours as NO_COLOR,
     /// CLICOLOR, CLICOLOR_FORCE and TERM say.
     pub fn of_stderr() -> Self {

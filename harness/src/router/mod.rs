@@ -21,7 +21,7 @@ pub use error::RouterError;
 pub use fib::{Fib, FibNextHop, FibRoute, RouteKind};
 pub use frr::Frr;
 pub use kernel::{Kernel, KernelEvent, Link, LinkAddress, Neighbour, RouteEvents};
-pub use observer::{Change, Observer, Snapshot, Subscription, What};
+pub use observer::{Change, Listener, Observer, RouterChanges, Snapshot, Subscription, What};
 pub use rib::{NextHop, Origin, Path, PathPeer, PathSource, Rib};
 pub use session::{Family, FamilyState, Reset, Session, SessionState, SessionType, Sessions};
 pub use traits::{PeerPulse, Pulse, Router, Show, ZebraRoute};

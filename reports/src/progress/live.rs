@@ -62,6 +62,10 @@ impl Live {
 
 impl Progress for Live {
     fn event(&self, at_ms: f64, event: &Event) {
+        if matches!(event, Event::Happened { .. }) {
+            // No line comes of it, and its time may be past.
+            return;
+        }
         let line = {
             let mut screenful = self.screenful.lock().unwrap_or_else(PoisonError::into_inner);
             screenful.known = (at_ms, Instant::now());
@@ -128,12 +132,12 @@ fn rows(lines: &Lines, paint: Paint, now_ms: f64, width: usize) -> Vec<String> {
         let total = text::count(over + checks().count(), "check");
         rows.push(row(longest, &format!("{phase}{over} of {total} done, waiting for")));
     }
-    for reason in reasons(checks()) {
+    for reason in reasons(checks(), now_ms) {
         let times = match reason.checks {
             1 => String::new(),
             number => paint.faint(format!(" ({})", text::count(number, "check"))),
         };
-        rows.push(format!("{:INDENT$}{}{times}", "", text::one_line(reason.text)));
+        rows.push(format!("{:INDENT$}{}{times}", "", text::one_line(&reason.text)));
     }
     if rows.len() > ROWS {
         let more = rows.len() - (ROWS - 1);
@@ -148,10 +152,14 @@ fn rows(lines: &Lines, paint: Paint, now_ms: f64, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::progress::Totals;
+    use crate::progress::{Due, Totals};
     use crate::record::{Outcome, Verdict};
     use indicatif::TermLike;
     use std::io;
+
+    fn due() -> Option<Due> {
+        Some(Due { what: "tor1 <-> 10.0.4.2 first connect".into(), at_ms: 5_400.0 })
+    }
 
     fn under_way(checks: usize) -> Lines {
         let mut lines = Lines::new(Paint::new(false), true, 80);
@@ -160,7 +168,10 @@ mod tests {
             let name = format!("check {number}");
             lines.event(100.0, &Event::CheckStarted { name: name.clone() });
             if number < 3 {
-                lines.event(200.0, &Event::CheckWaiting { name, what: "router0: 9 of 12 routes".into() });
+                lines.event(
+                    200.0,
+                    &Event::CheckWaiting { name, what: "router0: 9 of 12 routes".into(), due: due() },
+                );
             }
         }
         lines
@@ -224,15 +235,33 @@ mod tests {
         let target = ProgressDrawTarget::term_like(Box::new(screen.clone()));
         let live = Live::new(Paint::new(false), target);
         live.event(0.0, &Event::CheckStarted { name: "a check".into() });
-        live.event(1.0, &Event::CheckWaiting { name: "a check".into(), what: "tor0: Active".into() });
+        live.event(
+            1.0,
+            &Event::CheckWaiting { name: "a check".into(), what: "tor0: Active".into(), due: None },
+        );
         let verdict = Verdict::Failed;
         let headline = Some("tor0: Active".to_owned());
         live.event(
             2.0,
-            &Event::CheckFinished { name: "a check".into(), verdict, duration_ms: 2.0, headline },
+            &Event::CheckFinished {
+                name: "a check".into(),
+                verdict,
+                duration_ms: 2.0,
+                headline,
+                cause: None,
+            },
         );
         let totals = Totals::of([verdict]);
-        live.event(3.0, &Event::RunFinished { outcome: Outcome::Failed, totals, duration_ms: 3.0 });
+        live.event(
+            3.0,
+            &Event::RunFinished {
+                outcome: Outcome::Failed,
+                exit_code: 1,
+                totals,
+                duration_ms: 3.0,
+                protocol_ms: 0.0,
+            },
+        );
         let text = screen.0.lock().unwrap().clone();
         assert!(text.contains("FAIL [    2 ms] a check"), "{text:?}");
         assert!(live.bar.is_finished());

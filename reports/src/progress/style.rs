@@ -21,6 +21,11 @@ impl Paint {
         Self { on: anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never }
     }
 
+    /// The same for standard output.
+    pub(crate) fn for_stdout() -> Self {
+        Self { on: anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never }
+    }
+
     /// Whether it paints.
     pub(crate) fn is_on(self) -> bool {
         self.on

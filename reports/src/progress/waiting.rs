@@ -8,10 +8,10 @@ use super::plain::Running;
 use crate::text;
 
 /// Something that checks wait for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Reason<'a> {
-    /// `router0: 9 of 12 routes`; the check's name where it did not say.
-    pub(super) text: &'a str,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reason {
+    /// `router0: 9 of 12 routes, tor1 <-> 10.0.4.2 first connect due in 3 s`; the check's name where it did not say.
+    pub(super) text: String,
     /// How many checks wait for it.
     pub(super) checks: usize,
 }
@@ -23,27 +23,32 @@ fn subject(reason: &str) -> &str {
 
 /// What some checks wait for, each thing once: first one thing of each subject, then the second of each, and so on,
 /// so that the few that fit on a screen tell of many subjects.
-pub(super) fn reasons<'a>(checks: impl Iterator<Item = &'a Running>) -> Vec<Reason<'a>> {
-    let mut reasons: Vec<Reason<'a>> = Vec::new();
+pub(super) fn reasons<'a>(checks: impl Iterator<Item = &'a Running>, now_ms: f64) -> Vec<Reason> {
+    let mut reasons: Vec<Reason> = Vec::new();
     for check in checks {
-        let text = check.waits_for.as_deref().unwrap_or(&check.name);
+        let what = check.waits_for.as_deref().unwrap_or(&check.name);
+        let text = match &check.due {
+            Some(due) => format!("{what}, {}", due.text(now_ms)),
+            None => what.to_owned(),
+        };
         match reasons.iter_mut().find(|reason| reason.text == text) {
             Some(reason) => reason.checks += 1,
             None => reasons.push(Reason { text, checks: 1 }),
         }
     }
     let turn = |at: usize| {
-        reasons[..at].iter().filter(|before| subject(before.text) == subject(reasons[at].text)).count()
+        reasons[..at].iter().filter(|before| subject(&before.text) == subject(&reasons[at].text)).count()
     };
-    let mut turns: Vec<(usize, Reason<'a>)> = (0..reasons.len()).map(|at| (turn(at), reasons[at])).collect();
+    let turns: Vec<usize> = (0..reasons.len()).map(turn).collect();
+    let mut turns: Vec<(usize, Reason)> = turns.into_iter().zip(reasons).collect();
     // A stable sort: within a turn they stay in the order of the checks.
     turns.sort_by_key(|(turn, _)| *turn);
     turns.into_iter().map(|(_, reason)| reason).collect()
 }
 
 /// `44 checks: router0: 8 of 12 prefixes; tor0 10.0.1.2: Active; and 40 more`, in at most `room` columns.
-pub(super) fn in_one_line<'a>(checks: impl Iterator<Item = &'a Running>, room: usize) -> String {
-    let reasons = reasons(checks);
+pub(super) fn in_one_line<'a>(checks: impl Iterator<Item = &'a Running>, now_ms: f64, room: usize) -> String {
+    let reasons = reasons(checks, now_ms);
     let total: usize = reasons.iter().map(|reason| reason.checks).sum();
     let mut line = format!("{}: ", text::count(total, "check"));
     let mut left = total;
@@ -52,15 +57,15 @@ pub(super) fn in_one_line<'a>(checks: impl Iterator<Item = &'a Running>, room: u
         let and = if at == 0 { "" } else { "; " };
         let width = measure_text_width(&line)
             + measure_text_width(and)
-            + measure_text_width(reason.text)
+            + measure_text_width(&reason.text)
             + measure_text_width(&more(after));
         // One thing is said however narrow it is, cut if need be; of the others those that fit.
         if at > 0 && width > room {
             continue;
         }
         let fits = room.saturating_sub(measure_text_width(&line) + measure_text_width(&more(after)));
-        let text = console::truncate_str(reason.text, fits.max(20), "…");
-        line += &format!("{and}{}", if at == 0 { &text } else { reason.text });
+        let text = console::truncate_str(&reason.text, fits.max(20), "…");
+        line += &format!("{and}{}", if at == 0 { text.as_ref() } else { reason.text.as_str() });
         left = after;
     }
     line + &more(left)
@@ -81,6 +86,7 @@ mod tests {
             phase: None,
             started_ms: 0.0,
             waits_for: Some(what.into()),
+            due: None,
             told_again_ms: 0.0,
         }
     }
@@ -100,8 +106,8 @@ mod tests {
     #[test]
     fn subjects_take_turns() {
         let checks = some();
-        let texts: Vec<_> =
-            reasons(checks.iter()).iter().map(|reason| (reason.text, reason.checks)).collect();
+        let all = reasons(checks.iter(), 0.0);
+        let texts: Vec<_> = all.iter().map(|reason| (reason.text.as_str(), reason.checks)).collect();
         assert_eq!(
             texts,
             [
@@ -118,18 +124,18 @@ mod tests {
     fn a_line_says_what_fits_and_counts_the_rest() {
         let checks = some();
         assert_eq!(
-            in_one_line(checks.iter(), 76),
+            in_one_line(checks.iter(), 0.0, 76),
             "6 checks: router0 net0: 3 of 5 prefixes; tor0 10.0.1.2: Active; and 3 more"
         );
-        assert_eq!(in_one_line(checks[2..4].iter(), 80), "2 checks: tor0 10.0.1.2: Active");
-        assert_eq!(in_one_line(checks.iter(), 5), "6 checks: router0 net0: 3 of …; and 5 more");
+        assert_eq!(in_one_line(checks[2..4].iter(), 0.0, 80), "2 checks: tor0 10.0.1.2: Active");
+        assert_eq!(in_one_line(checks.iter(), 0.0, 5), "6 checks: router0 net0: 3 of …; and 5 more");
     }
 
     proptest! {
         #[test]
         fn no_line_is_wider_than_its_room(texts in prop::collection::vec("[a-z]{1,9}: [a-z ]{0,60}", 1..30), room in 60usize..160) {
             let checks: Vec<Running> = texts.iter().map(|text| waiting(text)).collect();
-            let line = in_one_line(checks.iter(), room);
+            let line = in_one_line(checks.iter(), 0.0, room);
             prop_assert!(measure_text_width(&line) <= room, "{line}");
         }
     }
