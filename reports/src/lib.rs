@@ -9,6 +9,7 @@
 // Standard output belongs to the test harness that runs the checks.
 #![deny(clippy::print_stdout)]
 
+pub mod drawing;
 pub mod github;
 pub mod junit;
 pub mod markdown;

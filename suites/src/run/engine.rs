@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use super::actions::{ActionError, Actor, describe};
 use super::attempt::{Awaited, Ended, attempt};
 use super::deadline as timers;
+use super::ladder::Kept;
 use super::observe::Context;
 use super::probes::Probes;
 use super::prospects::Stillness;
@@ -82,6 +83,7 @@ impl Engine {
             awaited: Mutex::default(),
             losses: Mutex::default(),
             stillness: Mutex::default(),
+            ladders: Kept::default(),
         });
         let actor = Actor::new(Arc::clone(&context), Arc::clone(&recorder), found.is_none());
         Self {

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 
 use super::atlas::Atlas;
 use super::attempt::Awaited;
+use super::ladder::Kept;
 use super::probes::{End, Probes, Wanted, sender_of};
 use super::prospects::Stillness;
 use super::story::{Story, by_connection, by_ping, by_trace};
@@ -27,6 +28,7 @@ use crate::checks::{
     judge_rib, judge_session, judge_traces_agree,
 };
 use crate::expect::{Prober, Symbol};
+use crate::ladder::Finding;
 use crate::plan::{CheckSpec, PlannedCheck};
 
 /// What all checks of a run share.
@@ -44,6 +46,8 @@ pub(super) struct Context {
     pub(super) losses: Mutex<BTreeMap<(String, String), u64>>,
     /// Since when nothing has been done to the fabric.
     pub(super) stillness: Mutex<Stillness>,
+    /// The ladder of each session that somebody asked for, by router and neighbor.
+    pub(super) ladders: Kept<(String, String), Finding>,
 }
 
 impl Context {
@@ -51,6 +55,7 @@ impl Context {
     pub(super) async fn begin_phase(&self) {
         self.probes.new_phase();
         self.story.new_phase();
+        self.ladders.clear();
         let mut losses = BTreeMap::new();
         for (router, observer) in self.fabric.observers().await {
             if let Ok(sessions) = &observer.now().await.sessions {
