@@ -10,13 +10,16 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle, style::ProgressTracker};
 
 use super::clock;
-use super::plain::{INDENT, Lines};
+use super::plain::Lines;
 use super::waiting::reasons;
 use crate::progress::{Event, Paint, Progress};
 use crate::text;
 
 /// How many lines stand at the bottom at most; the rest is counted.
 const ROWS: usize = 8;
+
+/// Where what is waited for starts: below the spinner's clock there is too little room for a timer.
+const BELOW: usize = 13;
 
 /// How often they are drawn anew: often enough for a clock with tenths to look alive, rarely enough to cost nothing.
 const REDRAW: Duration = Duration::from_millis(100);
@@ -132,20 +135,31 @@ fn rows(lines: &Lines, paint: Paint, now_ms: f64, width: usize) -> Vec<String> {
         let total = text::count(over + checks().count(), "check");
         rows.push(row(longest, &format!("{phase}{over} of {total} done, waiting for")));
     }
+    // One column short of the edge: some terminals wrap as soon as the last one is filled.
+    let width = width.saturating_sub(1).max(1);
     for reason in reasons(checks(), now_ms) {
         let times = match reason.checks {
             1 => String::new(),
-            number => paint.faint(format!(" ({})", text::count(number, "check"))),
+            number => format!(" ({})", text::count(number, "check")),
         };
-        rows.push(format!("{:INDENT$}{}{times}", "", text::one_line(&reason.text)));
+        let room = width.saturating_sub(BELOW);
+        let below = |text: &str, faint: &str| format!("{:BELOW$}{text}{}", "", paint.faint(faint));
+        let whole = reason.fitted(usize::MAX);
+        match &reason.due {
+            _ if console::measure_text_width(&whole) + times.len() <= room => {
+                rows.push(below(&whole, &times))
+            }
+            Some(_) if console::measure_text_width(&whole) <= room => rows.push(below(&whole, "")),
+            // The timer is what changes: it has a row of its own where there is no room for it.
+            Some(due) => rows.extend([below(&reason.text, &times), below(&format!("  {due}"), "")]),
+            None => rows.push(below(&reason.text, &times)),
+        }
     }
     if rows.len() > ROWS {
         let more = rows.len() - (ROWS - 1);
         rows.truncate(ROWS - 1);
-        rows.push(paint.faint(format!("{:INDENT$}and {more} more", "")));
+        rows.push(paint.faint(format!("{:BELOW$}and {more} more", "")));
     }
-    // One column short of the edge: some terminals wrap as soon as the last one is filled.
-    let width = width.saturating_sub(1).max(1);
     rows.iter().map(|row| console::truncate_str(row, width, "…").into_owned()).collect()
 }
 
@@ -190,7 +204,7 @@ mod tests {
         for row in &rows {
             assert!(console::measure_text_width(row) < 40, "{row:?}");
         }
-        assert!(rows[ROWS - 1].contains("and 23 more"), "{}", rows[ROWS - 1]);
+        assert!(rows[ROWS - 1].contains("and 24 more"), "{}", rows[ROWS - 1]);
     }
 
     /// A terminal that keeps what is printed above the live rows, and knows whether rows are left.

@@ -18,7 +18,7 @@ const FIRST_TOLD_MS: f64 = 2_000.0;
 const FAILURES: usize = 8;
 
 /// Where what follows the clock starts: verb, clock, and the spaces between.
-pub(super) const INDENT: usize = 24;
+const INDENT: usize = 24;
 
 /// Something that has started and not ended.
 #[derive(Debug, Clone)]

@@ -10,10 +10,36 @@ use crate::text;
 /// Something that checks wait for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reason {
-    /// `router0: 9 of 12 routes, tor1 <-> 10.0.4.2 first connect due in 3 s`; the check's name where it did not say.
+    /// `router0: 9 of 12 routes`; the check's name where it did not say.
     pub(super) text: String,
+    /// The timer that runs: `tor1 <-> 10.0.4.2 first connect due in 3 s`.
+    pub(super) due: Option<String>,
     /// How many checks wait for it.
     pub(super) checks: usize,
+}
+
+impl Reason {
+    /// The reason in at most `room` columns. The timer stays whole as long as there is room for a word before it: it is what
+    /// changes.
+    pub(super) fn fitted(&self, room: usize) -> String {
+        let Some(due) = &self.due else { return cut(&self.text, room) };
+        let left = room.saturating_sub(measure_text_width(due) + 2);
+        if left < WORD {
+            return cut(&format!("{}, {due}", self.text), room);
+        }
+        format!("{}, {due}", cut(&self.text, left))
+    }
+
+    fn width(&self) -> usize {
+        measure_text_width(&self.text) + self.due.as_ref().map_or(0, |due| measure_text_width(due) + 2)
+    }
+}
+
+/// As much as a name needs to be known by.
+const WORD: usize = 10;
+
+fn cut(text: &str, room: usize) -> String {
+    console::truncate_str(text, room, "…").into_owned()
 }
 
 /// Whom a reason is about: `tor0` in `tor0 10.0.1.2: Active`.
@@ -26,14 +52,11 @@ fn subject(reason: &str) -> &str {
 pub(super) fn reasons<'a>(checks: impl Iterator<Item = &'a Running>, now_ms: f64) -> Vec<Reason> {
     let mut reasons: Vec<Reason> = Vec::new();
     for check in checks {
-        let what = check.waits_for.as_deref().unwrap_or(&check.name);
-        let text = match &check.due {
-            Some(due) => format!("{what}, {}", due.text(now_ms)),
-            None => what.to_owned(),
-        };
-        match reasons.iter_mut().find(|reason| reason.text == text) {
+        let text = check.waits_for.as_deref().unwrap_or(&check.name);
+        let due = check.due.as_ref().map(|due| due.text(now_ms));
+        match reasons.iter_mut().find(|reason| reason.text == text && reason.due == due) {
             Some(reason) => reason.checks += 1,
-            None => reasons.push(Reason { text, checks: 1 }),
+            None => reasons.push(Reason { text: text.to_owned(), due, checks: 1 }),
         }
     }
     let turn = |at: usize| {
@@ -55,17 +78,12 @@ pub(super) fn in_one_line<'a>(checks: impl Iterator<Item = &'a Running>, now_ms:
     for (at, reason) in reasons.iter().enumerate() {
         let after = left - reason.checks;
         let and = if at == 0 { "" } else { "; " };
-        let width = measure_text_width(&line)
-            + measure_text_width(and)
-            + measure_text_width(&reason.text)
-            + measure_text_width(&more(after));
+        let taken = measure_text_width(&line) + measure_text_width(and) + measure_text_width(&more(after));
         // One thing is said however narrow it is, cut if need be; of the others those that fit.
-        if at > 0 && width > room {
+        if at > 0 && taken + reason.width() > room {
             continue;
         }
-        let fits = room.saturating_sub(measure_text_width(&line) + measure_text_width(&more(after)));
-        let text = console::truncate_str(&reason.text, fits.max(20), "…");
-        line += &format!("{and}{}", if at == 0 { text.as_ref() } else { reason.text.as_str() });
+        line += &format!("{and}{}", reason.fitted(room.saturating_sub(taken).max(20)));
         left = after;
     }
     line + &more(left)

@@ -37,6 +37,9 @@ pub struct Phase {
     pub started_ms: f64,
     /// How long it took, its checks included.
     pub duration_ms: f64,
+    /// How much of that at least one wait for FRR or GoBGP was under way.
+    #[serde(default)]
+    pub protocol_ms: f64,
     /// False when its actions could not be carried out: its checks then judged nothing.
     pub reached: bool,
     /// Why it was not reached.

@@ -86,6 +86,7 @@ pub(crate) fn passed() -> Record {
         actions: actions.iter().map(|&action| action.to_owned()).collect(),
         started_ms,
         duration_ms,
+        protocol_ms: duration_ms * 0.875,
         reached: true,
         unreached_reason: None,
     };
@@ -213,6 +214,7 @@ pub(crate) fn failed() -> Record {
         actions: vec!["apply nettool.yaml".into()],
         started_ms: 12_360.0,
         duration_ms: 4.0,
+        protocol_ms: 0.0,
         reached: false,
         unreached_reason: Some(unreached.into()),
     });

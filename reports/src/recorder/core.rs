@@ -15,7 +15,7 @@ use crate::record::{
     self, Cause, Check, Content, Environment, Evidence, Failure, Happening, Lab, LeftOut, Moment, Outcome,
     Phase, Record, SCHEMA_VERSION, State, Step, Topology, Verdict,
 };
-use crate::times::{Interval, micros, split};
+use crate::times::{Interval, micros, protocol_within, split};
 
 /// What is known of a run before it starts.
 #[derive(Debug, Clone, Default)]
@@ -329,8 +329,13 @@ impl std::fmt::Debug for Recorder {
 impl Log {
     fn record(&self, started: DateTime<Utc>, now: f64) -> Record {
         let checks: Vec<Check> = self.checks.iter().map(|entry| check_at_end(entry, now)).collect();
-        let phases: Vec<Phase> = self.phases.iter().map(|entry| phase_at_end(entry, now)).collect();
+        let mut phases: Vec<Phase> = self.phases.iter().map(|entry| phase_at_end(entry, now)).collect();
         let outcome = self.outcome(&checks, &phases);
+        let intervals = self.intervals(now);
+        for phase in &mut phases {
+            let (from, to) = (phase.started_ms, phase.started_ms + phase.duration_ms);
+            phase.protocol_ms = protocol_within(&intervals, from, to);
+        }
         let mut events = self.events.clone();
         events.sort_by(|a, b| a.ms.total_cmp(&b.ms));
         let mut states = self.states.clone();
@@ -357,7 +362,7 @@ impl Log {
             checks,
             events,
             states,
-            times: split(&self.intervals(now), now),
+            times: split(&intervals, now),
         }
     }
 

@@ -166,8 +166,15 @@ impl PhaseGuard {
     pub(super) fn start(recorder: Arc<Recorder>, name: String, actions: Vec<String>) -> Self {
         let started_ms = recorder.now_ms();
         let event = Event::PhaseStarted { name: name.clone(), actions: actions.clone() };
-        let phase =
-            Phase { name, actions, started_ms, duration_ms: 0.0, reached: true, unreached_reason: None };
+        let phase = Phase {
+            name,
+            actions,
+            started_ms,
+            duration_ms: 0.0,
+            protocol_ms: 0.0,
+            reached: true,
+            unreached_reason: None,
+        };
         let index = push(&mut recorder.log().phases, phase);
         recorder.tell(started_ms, event);
         Self { recorder, index, ended: false }

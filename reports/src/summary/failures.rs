@@ -1,6 +1,6 @@
 //! Failures in the summary: those of one cause together, the cause said once.
 //!
-//! A cause is read off the text of a failure, of which this much is known (see
+//! Where the record names the cause of a failure, that is it. Elsewhere it is read off the text of the failure, of which this much is known (see
 //! [`Check::failure`](crate::record::Check)): the first line says what was seen of what, lines that begin with `- ` say
 //! how that differs from what was expected, and lines that begin with `meanwhile ` what else was amiss on the same node.
 //! A text without such lines is a cause of its own.
@@ -60,7 +60,9 @@ impl Page<'_> {
         let mut causes: Vec<Cause<'_>> = Vec::new();
         for check in self.record.checks.iter().filter(|check| check.verdict == Verdict::Failed) {
             let failure = check.failure.as_deref().unwrap_or_default();
-            let (phase, (amiss, key)) = (check.phase.as_str(), cause(failure));
+            let phase = check.phase.as_str();
+            let named = check.cause.as_ref().map(|id| (1, format!("cause {id}")));
+            let (amiss, key) = named.unwrap_or_else(|| cause(failure));
             match causes.iter_mut().find(|known| known.phase == phase && known.key == key) {
                 Some(known) => known.checks.push(check),
                 None => causes.push(Cause { phase, key, amiss, checks: vec![check] }),
@@ -75,8 +77,23 @@ impl Page<'_> {
         let took = self.paint.faint(format!("({})", brief(first.duration_ms)));
         let mut block = format!("{} {name} {took}\n", self.paint.bad("        FAIL"));
         block += &self.wrapped(&in_short(first.failure.as_deref().unwrap_or("no failure text was recorded")));
+        let known = self.record.causes.iter().find(|known| Some(&known.id) == first.cause.as_ref());
+        if let Some(known) = known {
+            let title = one_line(&known.title);
+            // The text of a failure may have it already.
+            if !first.failure.as_deref().unwrap_or_default().contains(&known.title) {
+                block += &self.wrapped(&format!("cause: {title}"));
+            }
+            block += &self.wrapped(&known.text);
+        }
         if !others.is_empty() {
-            let same = if cause.amiss > 0 { "while that is so" } else { "for the same reason" };
+            let same = if known.is_some() {
+                "for the same reason"
+            } else if cause.amiss > 0 {
+                "while that is so"
+            } else {
+                "for the same reason"
+            };
             block += &self.wrapped(&format!("and {} more {same}:", others.len()));
             // Not wrapped: a name is there to be copied.
             for check in others.iter().take(NAMED) {
@@ -166,6 +183,7 @@ mod tests {
             .map(|(n, text)| Check {
                 name: format!("policy::check {n}"),
                 failure: Some(text.clone()),
+                cause: None,
                 ..failed.clone()
             })
             .collect();
@@ -185,6 +203,17 @@ mod tests {
         texts.extend((0..8).map(|seconds| down("10.0.1.2", seconds)));
         texts.extend((0..2).map(|seconds| down("10.0.2.2", seconds)));
         insta::assert_snapshot!(render(&failing(&texts), None, PLAIN));
+    }
+
+    #[test]
+    fn a_cause_that_the_record_names_is_told_once() {
+        let mut record = failing(&["tor1: a".into(), "tor1: b".into(), "router0: c".into()]);
+        for check in &mut record.checks[..2] {
+            check.cause = Some("c1".into());
+        }
+        let text = render(&record, None, PLAIN);
+        assert_eq!(text.matches("cause: nothing listens on 10.0.4.2:179").count(), 1, "{text}");
+        assert!(text.contains("and 1 more for the same reason:\n               policy::check 1\n"), "{text}");
     }
 
     #[test]
