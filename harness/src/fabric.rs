@@ -18,13 +18,17 @@ use crate::lab::yaml::nearest;
 use crate::lab::{KindCluster, PullPolicy, Step, Topology};
 use crate::node::NodeRef;
 use crate::outside::unmake;
-use crate::router::{Kernel, Listener, Observer, Router, Whichever};
+use crate::router::Kernel;
 use crate::runtime::docker::{Engine, EngineError, ImageMap};
 use crate::runtime::keeper::{
     AgentInfo, Keeper, KeeperError, KeeperSpec, NodeInfo, Progress, RuntimeSpec, State, StateError,
     StepReport, leftovers,
 };
 use crate::runtime::netns::NetnsNode;
+
+mod watching;
+
+use watching::Observers;
 
 /// What can go wrong with a fabric.
 #[derive(Debug, thiserror::Error)]
@@ -81,13 +85,6 @@ pub struct Fabric {
     observers: Mutex<Observers>,
     kernels: Mutex<BTreeMap<String, Arc<Kernel>>>,
     objects: OnceCell<(Client, Arc<Objects>)>,
-}
-
-/// The observers of routers, and who is told what they see.
-#[derive(Default)]
-struct Observers {
-    by_router: BTreeMap<String, Arc<Observer>>,
-    listener: Option<Listener>,
 }
 
 /// Who keeps a fabric.
@@ -305,36 +302,6 @@ impl Fabric {
             container_id: None,
             mgmt: None,
         }))
-    }
-
-    /// The observer of a router, made when it is first asked for.
-    pub async fn observer(&self, router: &str) -> Result<Arc<Observer>, FabricError> {
-        let node = self.node(router).await?;
-        let mut observers = self.observers.lock().await;
-        let Observers { by_router, listener } = &mut *observers;
-        let made = || {
-            let observer = Observer::start(Arc::new(Whichever::new(node)) as Arc<dyn Router>);
-            if let Some(listener) = listener {
-                observer.listen(listener.clone());
-            }
-            Arc::new(observer)
-        };
-        Ok(Arc::clone(by_router.entry(router.to_owned()).or_insert_with(made)))
-    }
-
-    /// Tells `listener` what changes on the routers that are observed, now and later, as it is seen. Whoever listened
-    /// before is told no more.
-    pub async fn listen(&self, listener: Listener) {
-        let mut observers = self.observers.lock().await;
-        for observer in observers.by_router.values() {
-            observer.listen(listener.clone());
-        }
-        observers.listener = Some(listener);
-    }
-
-    /// The observers made so far, by router.
-    pub async fn observers(&self) -> BTreeMap<String, Arc<Observer>> {
-        self.observers.lock().await.by_router.clone()
     }
 
     /// The kernel of a node: its routes, links and addresses.

@@ -23,21 +23,36 @@ pub fn render(record: &Record) -> String {
         0 => page.push_str(&format!("1..0 # SKIP {}\n", directive("the run checked nothing"))),
         number => page.push_str(&format!("1..{number}\n")),
     }
+    let bail = bail_out(record);
+    // Nothing is read behind it: it stands in the place of the checks that it kept from being run.
+    let told = match &bail {
+        Some(_) => {
+            record.checks.iter().rposition(|check| check.verdict != Verdict::NotRun).map_or(0, |at| at + 1)
+        }
+        None => record.checks.len(),
+    };
     let mut phase = "";
-    for (at, check) in record.checks.iter().enumerate() {
+    for (at, check) in record.checks.iter().take(told).enumerate() {
         if check.phase != phase {
             phase = &check.phase;
             page.push_str(&format!("# phase {}\n", one_line(phase)));
         }
         page.push_str(&point(record, check, at + 1));
     }
-    if let (Outcome::BringUpFailed, Some(error)) = (record.outcome, &record.error) {
-        let first = error.text.lines().next().unwrap_or_default();
-        page.push_str(&format!("Bail out! {}: {}\n", one_line(&error.phase), one_line(first)));
-    } else if record.outcome == Outcome::Interrupted {
-        page.push_str("Bail out! the run was interrupted\n");
-    }
+    page.extend(bail);
     page
+}
+
+/// Why the run went no further, where it did not come to its end.
+fn bail_out(record: &Record) -> Option<String> {
+    match (record.outcome, &record.error) {
+        (Outcome::BringUpFailed, Some(error)) => {
+            let first = error.text.lines().next().unwrap_or_default();
+            Some(format!("Bail out! {}: {}\n", one_line(&error.phase), one_line(first)))
+        }
+        (Outcome::Interrupted, _) => Some("Bail out! the run was interrupted\n".to_owned()),
+        _ => None,
+    }
 }
 
 fn point(record: &Record, check: &Check, number: usize) -> String {
