@@ -205,8 +205,15 @@ impl Recorder {
     /// Keeps an event, and tells it to whoever follows the run.
     pub(super) fn moment(&self, moment: Moment) {
         let Moment { ms, source, what, of } = moment.clone();
-        self.log().events.push(moment);
-        self.tell(ms, Event::Happened { source, what, of });
+        let over = {
+            let mut log = self.log();
+            log.events.push(moment);
+            log.finished
+        };
+        // The end of the run is the last that is told.
+        if !over {
+            self.tell(ms, Event::Happened { source, what, of });
+        }
     }
 
     /// Says what the fabric is made of; the last one said is kept.
