@@ -198,10 +198,10 @@ fn a_run_that_failed_tells_where_and_what_it_looked_like() {
     copy(&article(), &lab);
     let file = lab.join("lab.yaml");
     let text = fs::read_to_string(&file).unwrap();
-    let place = text.find("count: 8").unwrap();
-    let line = text[..place].lines().count();
-    fs::write(&file, text.replacen("count: 8", "count: 9", 1)).unwrap();
-    let mut command = ground.fabric(&["test", "bad", "--only", "underlay::routes::router0"]);
+    let right = "received: 3, sent: 9";
+    let line = text[..text.find(right).unwrap()].lines().count();
+    fs::write(&file, text.replacen(right, "received: 4, sent: 8", 1)).unwrap();
+    let mut command = ground.fabric(&["test", "bad", "--only", "underlay::sessions::router0"]);
     command.env("GITHUB_ACTIONS", "true").env("GITHUB_WORKSPACE", ground.path(""));
     let done = ground.start(command).wait().code(1);
     let told: Vec<&str> = done.err.lines().filter(|line| line.starts_with("::error ")).collect();
@@ -215,9 +215,10 @@ fn a_run_that_failed_tells_where_and_what_it_looked_like() {
         .filter(|check| check.verdict == record::Verdict::Failed)
         .map(|check| check.name.as_str())
         .collect();
+    assert_eq!(failed.len(), 2, "{failed:?}");
     let failures = happenings(&record).filter(|(_, of)| matches!(of, Happening::Failure { .. })).count();
     assert_eq!(failures, failed.len());
-    // Of the router that was looked at, and of it alone; what looks the same is kept once.
+    // Of the two ends of the session, and of them alone; what looks the same is kept once, however much fails.
     let kept: Vec<_> = record
         .states
         .iter()
