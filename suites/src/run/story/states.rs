@@ -138,7 +138,7 @@ fn concerned(atlas: &Atlas, check: &PlannedCheck, routers: &[String]) -> Whose {
                         all.first().and_then(|address| atlas.box_with(address.value))
                     }
                 };
-                for peer in peer.into_iter() {
+                if let Some(peer) = peer {
                     whose.boxes.insert(peer.to_owned());
                     whose.routers.extend(routers.iter().find(|router| *router == peer).cloned());
                 }
