@@ -3,12 +3,15 @@
 use std::fmt::Write as _;
 
 use super::escape::{block, html, inline};
-use crate::record::{Check, Record, Verdict};
+use crate::record::{Cause, Check, Record, Verdict};
 use crate::text::{count, time};
 
 /// How many failures are told whole. A job's summary may have 1 MiB on GitHub, a comment 65,536 characters; the record
 /// and JUnit have all of them.
 const TOLD: usize = 20;
+
+/// How much of a cause's evidence is shown.
+const SHOWN: usize = 5;
 
 /// How many bytes of one failure are told.
 const FAILURE: usize = 4_000;
@@ -77,19 +80,65 @@ fn failures(page: &mut String, record: &Record) -> std::fmt::Result {
         return Ok(());
     }
     writeln!(page, "### {} failed\n", count(failed.len(), "check"))?;
-    for check in failed.iter().take(TOLD) {
-        let (name, took) = (html(&check.name), time(check.duration_ms));
-        writeln!(page, "<details><summary>{name} ({took})</summary>\n")?;
-        writeln!(page, "{}", block(&cut(check.failure.as_deref().unwrap_or("it says nothing"))))?;
+    let explains = |cause: &&Cause| failed.iter().any(|check| check.cause.as_ref() == Some(&cause.id));
+    let causes: Vec<&Cause> = record.causes.iter().filter(explains).collect();
+    for cause in causes.iter().take(TOLD) {
+        self::cause(page, cause, &failed)?;
+    }
+    let known = |check: &&Check| causes.iter().any(|cause| check.cause.as_ref() == Some(&cause.id));
+    let unexplained: Vec<&Check> = failed.iter().copied().filter(|check| !known(check)).collect();
+    let room = TOLD.saturating_sub(causes.len());
+    for check in unexplained.iter().take(room) {
+        writeln!(page, "<details><summary>{}</summary>\n", named(check))?;
+        told(page, check)?;
         if let Some(next) = &check.next_command {
             writeln!(page, "Next:\n\n{}", block(next))?;
         }
         writeln!(page, "</details>\n")?;
     }
-    if let Some(more) = failed.len().checked_sub(TOLD).filter(|more| *more > 0) {
-        writeln!(page, "And {more} more: `record.json` and `junit.xml` have all of them.\n")?;
+    let untold = causes.len().saturating_sub(TOLD) + unexplained.len().saturating_sub(room);
+    if untold > 0 {
+        writeln!(page, "And {untold} more: `record.json` and `junit.xml` have all of them.\n")?;
     }
     Ok(())
+}
+
+/// What is broken, whom it broke, and what shows it.
+fn cause(page: &mut String, cause: &Cause, failed: &[&Check]) -> std::fmt::Result {
+    let victims: Vec<&Check> =
+        failed.iter().copied().filter(|check| check.cause.as_ref() == Some(&cause.id)).collect();
+    let (title, number) = (html(&cause.title), count(victims.len(), "check"));
+    writeln!(page, "<details><summary><b>{title}</b> fails {number} ({})</summary>\n", cause.rung)?;
+    if !cause.text.is_empty() {
+        writeln!(page, "{}\n", inline(&cause.text))?;
+    }
+    for victim in victims.iter().take(TOLD) {
+        writeln!(page, "- {} ({})", inline(&victim.name), time(victim.duration_ms))?;
+    }
+    if let Some(more) = victims.len().checked_sub(TOLD).filter(|more| *more > 0) {
+        writeln!(page, "- and {more} more")?;
+    }
+    writeln!(page)?;
+    if let Some(first) = victims.first() {
+        told(page, first)?;
+    }
+    for shown in cause.evidence.iter().take(SHOWN) {
+        let command = shown.command.as_ref().map(|line| format!("$ {line}\n")).unwrap_or_default();
+        let text = cut(&format!("{command}{}", shown.content.to_text()));
+        writeln!(page, "{}:\n\n{}", inline(&shown.title), block(&text))?;
+    }
+    if let Some(next) = &cause.next_command {
+        writeln!(page, "Next:\n\n{}", block(next))?;
+    }
+    writeln!(page, "</details>\n")
+}
+
+fn named(check: &Check) -> String {
+    format!("{} ({})", html(&check.name), time(check.duration_ms))
+}
+
+fn told(page: &mut String, check: &Check) -> std::fmt::Result {
+    writeln!(page, "{}", block(&cut(check.failure.as_deref().unwrap_or("it says nothing"))))
 }
 
 fn rest(page: &mut String, record: &Record) -> std::fmt::Result {

@@ -3,7 +3,7 @@ use rstest::rstest;
 
 use super::escape::{block, html, inline};
 use super::render;
-use crate::record::sample::passed;
+use crate::record::sample::{failed, passed};
 use crate::record::{Outcome, Verdict};
 
 #[test]
@@ -20,6 +20,15 @@ fn a_run_that_failed() {
     check.verdict = Verdict::Failed;
     check.failure = Some("router0, neighbor net0\n  seen: ``` and <b>more</b> | @all".to_owned());
     check.next_command = Some("fabric exec router0 -- vtysh -c 'show bgp neighbors'".to_owned());
+    insta::assert_snapshot!(render(&record));
+}
+
+#[test]
+fn a_cause_is_told_once_with_its_victims() {
+    let mut record = failed();
+    let mut other = record.checks[0].clone();
+    other.name = "policy::routes::tor1::rib has podCIDR(*)".into();
+    record.checks.push(other);
     insta::assert_snapshot!(render(&record));
 }
 
