@@ -12,6 +12,7 @@
 pub mod drawing;
 pub mod github;
 pub mod junit;
+pub mod live;
 pub mod markdown;
 pub mod progress;
 pub mod record;
