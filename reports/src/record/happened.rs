@@ -224,7 +224,8 @@ pub enum Message {
 pub struct State {
     /// When it was looked at, from the start of the run.
     pub ms: f64,
-    /// On which occasion: `end of phase policy`, `failure of policy::routes::...`. What fails together is looked at once.
+    /// On which occasion: `end of phase policy`, `failure of policy::routes::...`, `failure of phase policy` where its
+    /// actions did not work. What fails together is looked at once.
     pub when: String,
     /// Whose state it is: a box by its name, a pod as `namespace/name`, `fabric` for what is nobody's own.
     pub node: String,

@@ -160,12 +160,14 @@ impl Engine {
                 Err(error) => {
                     let why = format!("the phase {} could not be reached: {error}", phase.name);
                     self.recorder.bring_up_failed(&phase.name, error.to_string());
+                    self.context.story.keep(&self.context, &format!("failure of phase {}", phase.name)).await;
                     guard.unreached(error.to_string());
                     self.fail_all(phase, &wanted, &why);
                     unreached = Some(why);
                 }
             }
         }
+        self.context.story.rest();
     }
 
     /// Goes through the phases up to the last one named, waiting in each for what later phases stand on; judges

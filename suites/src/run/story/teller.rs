@@ -79,6 +79,11 @@ impl Story {
         }
     }
 
+    /// The run is over: routers are watched for it no more.
+    pub(in crate::run) fn rest(&self) {
+        self.told().watched.clear();
+    }
+
     /// The latest reading of a router that is watched.
     pub(in crate::run) fn seen(&self, router: &str) -> Option<Arc<Snapshot>> {
         Some(self.told().watched.get(router)?.latest())
