@@ -18,13 +18,17 @@ use crate::lab::yaml::nearest;
 use crate::lab::{KindCluster, PullPolicy, Step, Topology};
 use crate::node::NodeRef;
 use crate::outside::unmake;
-use crate::router::{Kernel, Observer, Router, Whichever};
+use crate::router::Kernel;
 use crate::runtime::docker::{Engine, EngineError, ImageMap};
 use crate::runtime::keeper::{
     AgentInfo, Keeper, KeeperError, KeeperSpec, NodeInfo, Progress, RuntimeSpec, State, StateError,
     StepReport, leftovers,
 };
 use crate::runtime::netns::NetnsNode;
+
+mod watching;
+
+use watching::Observers;
 
 /// What can go wrong with a fabric.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +82,7 @@ pub struct Fabric {
     topology: Topology,
     cluster: Option<KindCluster>,
     nodes: Mutex<BTreeMap<String, (NodeInfo, NodeRef)>>,
-    observers: Mutex<BTreeMap<String, Arc<Observer>>>,
+    observers: Mutex<Observers>,
     kernels: Mutex<BTreeMap<String, Arc<Kernel>>>,
     objects: OnceCell<(Client, Arc<Objects>)>,
 }
@@ -298,19 +302,6 @@ impl Fabric {
             container_id: None,
             mgmt: None,
         }))
-    }
-
-    /// The observer of a router, made when it is first asked for.
-    pub async fn observer(&self, router: &str) -> Result<Arc<Observer>, FabricError> {
-        let node = self.node(router).await?;
-        let mut observers = self.observers.lock().await;
-        let made = || Arc::new(Observer::start(Arc::new(Whichever::new(node)) as Arc<dyn Router>));
-        Ok(Arc::clone(observers.entry(router.to_owned()).or_insert_with(made)))
-    }
-
-    /// The observers made so far, by router.
-    pub async fn observers(&self) -> BTreeMap<String, Arc<Observer>> {
-        self.observers.lock().await.clone()
     }
 
     /// The kernel of a node: its routes, links and addresses.

@@ -1,7 +1,7 @@
 //! The end of a run as text for a terminal: what passed, where the time went, what failed and what to type next.
 //!
 //! What lives here: the page and its parts. What does not: which failures are told together (`summary/failures`),
-//! and why (`summary/causes`).
+//! and why (`summary/causes`), the table (`summary/table`).
 
 use std::io::Write;
 
@@ -12,12 +12,10 @@ use crate::text::{self, one_line};
 
 mod causes;
 mod failures;
+mod table;
 
 /// Where texts start: below the name of the thing they are about.
 const INDENT: usize = 13;
-
-/// What the table of phases takes beside the phases' names: margin, four counts, time.
-const COLUMNS: usize = 2 + 4 * 8 + 2 + 11;
 
 /// How the summary is to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +27,16 @@ pub struct Look {
 }
 
 impl Look {
+    /// As a file holds it.
+    pub const PLAIN: Self = Self { width: NO_TERMINAL, colors: false };
+
+    /// As standard output can show it.
+    pub fn of_stdout() -> Self {
+        let width =
+            console::Term::stdout().size_checked().map_or(NO_TERMINAL, |(_, columns)| usize::from(columns));
+        Self { width, colors: Paint::for_stdout().is_on() }
+    }
+
     /// As standard error can show it: its width, or 100 columns where it is no terminal; colours as NO_COLOR,
     /// CLICOLOR, CLICOLOR_FORCE and TERM say.
     pub fn of_stderr() -> Self {
@@ -46,7 +54,7 @@ pub fn print(record: &Record, written: Option<&Written>) {
 
 /// The summary, ending in a line feed.
 pub fn render(record: &Record, written: Option<&Written>, look: Look) -> String {
-    let width = look.width.clamp(52, 160);
+    let width = look.width.clamp(52, 200);
     let page = Page { record, width, paint: Paint::new(look.colors) };
     let mut blocks = vec![page.headline()];
     blocks.extend(page.phases());
@@ -106,42 +114,6 @@ impl Page<'_> {
             brief(times.protocol_ms),
             brief(times.own_ms)
         )
-    }
-
-    /// The table of phases; none when there are none.
-    fn phases(&self) -> Option<String> {
-        let names = self.record.phase_names();
-        // A name may have what the other columns leave.
-        let room = self.width.saturating_sub(COLUMNS).clamp(5, 40);
-        let widest = names.iter().map(|name| console::measure_text_width(name)).max()?.clamp(5, room);
-        let cell = |number: usize, paint: &dyn Fn(String) -> String| match number {
-            0 => format!("{:>8}", "·"),
-            number => paint(format!("{number:>8}")),
-        };
-        let titles =
-            format!("  {:<widest$}{:>8}{:>8}{:>8}{:>8}", "phase", "passed", "failed", "not run", "skipped");
-        let mut table = self.paint.faint(format!("{titles}  {:>11}", "time")) + "\n";
-        for name in names {
-            let totals = Totals::of(self.record.checks_of(name).map(|check| check.verdict));
-            let phase = self.record.phases.iter().find(|phase| phase.name == name);
-            let time = match phase {
-                None => format!("{:>11}", "·"),
-                Some(phase) if !phase.reached => self.paint.bad("not reached"),
-                Some(phase) => format!("{:>11}", brief(phase.duration_ms)),
-            };
-            let shown = one_line(name);
-            let shown = console::truncate_str(&shown, widest, "…");
-            let gap = " ".repeat(widest.saturating_sub(console::measure_text_width(&shown)));
-            table += &format!(
-                "  {}{gap}{}{}{}{}  {time}\n",
-                self.paint.name(shown),
-                cell(totals.passed, &|text| self.paint.good(text)),
-                cell(totals.failed, &|text| self.paint.bad(text)),
-                cell(totals.not_run, &|text| self.paint.doubtful(text)),
-                cell(totals.skipped, &|text| text),
-            );
-        }
-        Some(table)
     }
 
     fn error(&self) -> Option<String> {

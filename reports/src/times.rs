@@ -64,6 +64,15 @@ pub fn split(intervals: &[Interval], total_ms: f64) -> Times {
     Times { protocol_ms, own_ms: micros(total_ms - protocol_ms), total_ms, parts }
 }
 
+/// The time within a stretch of the run during which at least one wait for FRR or GoBGP was under way.
+pub(crate) fn protocol_within(intervals: &[Interval], from_ms: f64, to_ms: f64) -> f64 {
+    let spans = intervals.iter().filter(|interval| interval.protocol);
+    union(
+        spans.map(|interval| (interval.from_ms - from_ms, interval.to_ms - from_ms)),
+        (to_ms - from_ms).max(0.0),
+    )
+}
+
 /// The length of the union of spans, each clipped to `0..=end`.
 fn union(spans: impl Iterator<Item = (f64, f64)>, end: f64) -> f64 {
     let mut spans: Vec<(f64, f64)> = spans
@@ -115,6 +124,17 @@ mod tests {
         let times = split(&intervals, 100.0);
         assert_eq!(times.protocol_ms, expected);
         assert_eq!(times.own_ms, 100.0 - expected);
+    }
+
+    #[rstest]
+    #[case::inside(20.0, 60.0, 20.0)]
+    #[case::across(0.0, 30.0, 20.0)]
+    #[case::nothing(50.0, 90.0, 0.0)]
+    #[case::backwards(50.0, 10.0, 0.0)]
+    fn a_stretch_has_its_part(#[case] from: f64, #[case] to: f64, #[case] expected: f64) {
+        let work = Interval { what: "apply".into(), from_ms: 0.0, to_ms: 90.0, protocol: false };
+        let all = [protocol(10.0, 30.0), protocol(25.0, 40.0), work];
+        assert_eq!(protocol_within(&all, from, to), expected);
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub use frr::Frr;
 pub use kernel::{
     Kernel, KernelEvent, Link, LinkAddress, Neighbour, Packet, RouteEvents, TcpSocket, TcpState, Way,
 };
-pub use observer::{Change, Observer, Snapshot, Subscription, What};
+pub use observer::{Change, Listener, Observer, RouterChanges, Snapshot, Subscription, What};
 pub use rib::{NextHop, Origin, Path, PathPeer, PathSource, Rib};
 pub use session::{Family, FamilyState, Reset, Session, SessionState, SessionType, Sessions};
 pub use traits::{PeerPulse, Pulse, Router, Show, ZebraRoute};

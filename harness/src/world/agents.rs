@@ -5,7 +5,7 @@
 use futures::FutureExt;
 use tokio::sync::watch;
 
-use crate::runtime::keeper::{AgentInfo, AgentNeighbor, OperatorSeen};
+use crate::runtime::keeper::{AgentInfo, AgentNeighbor, AgentSession, AgentSpeaker, OperatorSeen};
 use crate::twin::agent::{AgentStatus, Phase};
 use crate::twin::operator::OperatorStatus;
 
@@ -58,7 +58,22 @@ fn info(node: &str, status: &AgentStatus, operator: Option<&OperatorStatus>) -> 
             asn: one.asn,
             local_asn,
             families: one.families.iter().map(|family| format!("{}/{}", family.afi, family.safi)).collect(),
+            session: one.seen.as_ref().map(|seen| AgentSession {
+                added_at: seen.added_at,
+                up_since: seen.up_since,
+                times_up: seen.times_up,
+                last_down: seen.last_down.clone(),
+            }),
         })
+    });
+    let speakers = status.virtual_routers.iter().map(|router| AgentSpeaker {
+        instance: router.instance.clone(),
+        asn: router.asn,
+        router_id: router.router_id,
+        local_port: router.local_port,
+        started_at: router.speaker_started_at,
+        restarts: router.restarts,
+        advertised: router.advertised.clone(),
     });
     AgentInfo {
         node: node.to_owned(),
@@ -70,6 +85,7 @@ fn info(node: &str, status: &AgentStatus, operator: Option<&OperatorStatus>) -> 
         problems: status.problems.clone(),
         silences: status.silences.clone(),
         neighbors: neighbors.collect(),
+        speakers: speakers.collect(),
     }
 }
 

@@ -1,13 +1,28 @@
 //! The events of a run, as data. How they look is for the consumers to say.
 
-use serde::Serialize;
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use crate::record::{Outcome, Record, Verdict};
+use crate::record::{Happening, Lab, Outcome, Record, Verdict};
 
 /// Something a user may want to see while a run goes on. As JSON it is an object with a field `event`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
+    /// The run began. It is the first event.
+    RunStarted {
+        /// The version of the schema of events: 1.
+        schema_version: u32,
+        /// The version of the program.
+        tool_version: String,
+        /// Names the run; its record has the same name.
+        run_id: String,
+        /// The lab.
+        lab: Lab,
+        /// When it began: the wall clock at the moment from which milliseconds count, RFC 3339, UTC.
+        started: DateTime<Utc>,
+    },
     /// A step of bringing the fabric up or down started.
     StepStarted {
         /// The step.
@@ -55,6 +70,9 @@ pub enum Event {
         name: String,
         /// What it sees and lacks: `router0: 9 of 12 routes`.
         what: String,
+        /// The timer that runs until something may change.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due: Option<Due>,
     },
     /// A check has its verdict.
     CheckFinished {
@@ -66,6 +84,19 @@ pub enum Event {
         duration_ms: f64,
         /// The first line of why it failed, or the reason it was skipped or not run.
         headline: Option<String>,
+        /// What explains that it failed, in a sentence, where it was found out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<String>,
+    },
+    /// Something happened on the fabric.
+    Happened {
+        /// Who says so.
+        source: String,
+        /// What happened.
+        what: String,
+        /// The same for programs, where it is one of the things that programs know.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of: Option<Happening>,
     },
     /// Something worth knowing.
     Note {
@@ -77,19 +108,44 @@ pub enum Event {
         /// The text.
         text: String,
     },
-    /// The run is over.
+    /// The run is over. It is the last event.
     RunFinished {
         /// How it ended.
         outcome: Outcome,
+        /// The exit code that goes with it.
+        exit_code: u8,
         /// How many checks had which verdict.
         totals: Totals,
         /// How long it took.
         duration_ms: f64,
+        /// How much of that was FRR's and GoBGP's timers.
+        protocol_ms: f64,
     },
 }
 
+/// A timer that runs while something is waited for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Due {
+    /// What happens when it has run out: `tor1 <-> 10.0.4.2 first connect`.
+    pub what: String,
+    /// When it has run out, in milliseconds from the start of the run.
+    pub at_ms: f64,
+}
+
+impl Due {
+    /// What is due, and in how many seconds: `first connect due in 3 s`.
+    pub(crate) fn text(&self, now_ms: f64) -> String {
+        let seconds = ((self.at_ms - now_ms) / 1_000.0).ceil();
+        if seconds >= 1.0 {
+            format!("{} due in {seconds:.0} s", self.what)
+        } else {
+            format!("{} due now", self.what)
+        }
+    }
+}
+
 /// How many checks had which verdict.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Totals {
     /// Checks that passed.
     pub passed: usize,
@@ -138,11 +194,25 @@ mod tests {
 
     #[test]
     fn an_event_is_an_object_that_names_itself() {
-        let event = Event::CheckWaiting { name: "a::b".into(), what: "router0: 9 of 12 routes".into() };
+        let due = Some(Due { what: "first connect".into(), at_ms: 4_000.0 });
+        let event = Event::CheckWaiting { name: "a::b".into(), what: "router0: 9 of 12 routes".into(), due };
         let json = serde_json::to_value(event).unwrap();
         assert_eq!(
             json,
-            serde_json::json!({"event": "check-waiting", "name": "a::b", "what": "router0: 9 of 12 routes"})
+            serde_json::json!({
+                "event": "check-waiting", "name": "a::b", "what": "router0: 9 of 12 routes",
+                "due": {"what": "first connect", "at_ms": 4_000.0},
+            })
         );
+    }
+
+    #[rstest::rstest]
+    #[case(0.0, "first connect due in 4 s")]
+    #[case(3_000.0, "first connect due in 1 s")]
+    #[case(3_999.0, "first connect due in 1 s")]
+    #[case(4_000.0, "first connect due now")]
+    #[case(9_000.0, "first connect due now")]
+    fn timers_count_down(#[case] now_ms: f64, #[case] expected: &str) {
+        assert_eq!(Due { what: "first connect".into(), at_ms: 4_000.0 }.text(now_ms), expected);
     }
 }

@@ -10,13 +10,16 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle, style::ProgressTracker};
 
 use super::clock;
-use super::plain::{INDENT, Lines};
+use super::plain::Lines;
 use super::waiting::reasons;
 use crate::progress::{Event, Paint, Progress};
 use crate::text;
 
 /// How many lines stand at the bottom at most; the rest is counted.
 const ROWS: usize = 8;
+
+/// Where what is waited for starts: below the spinner's clock there is too little room for a timer.
+const BELOW: usize = 13;
 
 /// How often they are drawn anew: often enough for a clock with tenths to look alive, rarely enough to cost nothing.
 const REDRAW: Duration = Duration::from_millis(100);
@@ -62,6 +65,10 @@ impl Live {
 
 impl Progress for Live {
     fn event(&self, at_ms: f64, event: &Event) {
+        if matches!(event, Event::Happened { .. }) {
+            // No line comes of it, and its time may be past.
+            return;
+        }
         let line = {
             let mut screenful = self.screenful.lock().unwrap_or_else(PoisonError::into_inner);
             screenful.known = (at_ms, Instant::now());
@@ -128,30 +135,45 @@ fn rows(lines: &Lines, paint: Paint, now_ms: f64, width: usize) -> Vec<String> {
         let total = text::count(over + checks().count(), "check");
         rows.push(row(longest, &format!("{phase}{over} of {total} done, waiting for")));
     }
-    for reason in reasons(checks()) {
+    // One column short of the edge: some terminals wrap as soon as the last one is filled.
+    let width = width.saturating_sub(1).max(1);
+    for reason in reasons(checks(), now_ms) {
         let times = match reason.checks {
             1 => String::new(),
-            number => paint.faint(format!(" ({})", text::count(number, "check"))),
+            number => format!(" ({})", text::count(number, "check")),
         };
-        rows.push(format!("{:INDENT$}{}{times}", "", text::one_line(reason.text)));
+        let room = width.saturating_sub(BELOW);
+        let below = |text: &str, faint: &str| format!("{:BELOW$}{text}{}", "", paint.faint(faint));
+        let whole = reason.fitted(usize::MAX);
+        match &reason.due {
+            _ if console::measure_text_width(&whole) + times.len() <= room => {
+                rows.push(below(&whole, &times))
+            }
+            Some(_) if console::measure_text_width(&whole) <= room => rows.push(below(&whole, "")),
+            // The timer is what changes: it has a row of its own where there is no room for it.
+            Some(due) => rows.extend([below(&reason.text, &times), below(&format!("  {due}"), "")]),
+            None => rows.push(below(&reason.text, &times)),
+        }
     }
     if rows.len() > ROWS {
         let more = rows.len() - (ROWS - 1);
         rows.truncate(ROWS - 1);
-        rows.push(paint.faint(format!("{:INDENT$}and {more} more", "")));
+        rows.push(paint.faint(format!("{:BELOW$}and {more} more", "")));
     }
-    // One column short of the edge: some terminals wrap as soon as the last one is filled.
-    let width = width.saturating_sub(1).max(1);
     rows.iter().map(|row| console::truncate_str(row, width, "…").into_owned()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::progress::Totals;
+    use crate::progress::{Due, Totals};
     use crate::record::{Outcome, Verdict};
     use indicatif::TermLike;
     use std::io;
+
+    fn due() -> Option<Due> {
+        Some(Due { what: "tor1 <-> 10.0.4.2 first connect".into(), at_ms: 5_400.0 })
+    }
 
     fn under_way(checks: usize) -> Lines {
         let mut lines = Lines::new(Paint::new(false), true, 80);
@@ -160,7 +182,10 @@ mod tests {
             let name = format!("check {number}");
             lines.event(100.0, &Event::CheckStarted { name: name.clone() });
             if number < 3 {
-                lines.event(200.0, &Event::CheckWaiting { name, what: "router0: 9 of 12 routes".into() });
+                lines.event(
+                    200.0,
+                    &Event::CheckWaiting { name, what: "router0: 9 of 12 routes".into(), due: due() },
+                );
             }
         }
         lines
@@ -179,7 +204,7 @@ mod tests {
         for row in &rows {
             assert!(console::measure_text_width(row) < 40, "{row:?}");
         }
-        assert!(rows[ROWS - 1].contains("and 23 more"), "{}", rows[ROWS - 1]);
+        assert!(rows[ROWS - 1].contains("and 24 more"), "{}", rows[ROWS - 1]);
     }
 
     /// A terminal that keeps what is printed above the live rows, and knows whether rows are left.
@@ -224,15 +249,33 @@ mod tests {
         let target = ProgressDrawTarget::term_like(Box::new(screen.clone()));
         let live = Live::new(Paint::new(false), target);
         live.event(0.0, &Event::CheckStarted { name: "a check".into() });
-        live.event(1.0, &Event::CheckWaiting { name: "a check".into(), what: "tor0: Active".into() });
+        live.event(
+            1.0,
+            &Event::CheckWaiting { name: "a check".into(), what: "tor0: Active".into(), due: None },
+        );
         let verdict = Verdict::Failed;
         let headline = Some("tor0: Active".to_owned());
         live.event(
             2.0,
-            &Event::CheckFinished { name: "a check".into(), verdict, duration_ms: 2.0, headline },
+            &Event::CheckFinished {
+                name: "a check".into(),
+                verdict,
+                duration_ms: 2.0,
+                headline,
+                cause: None,
+            },
         );
         let totals = Totals::of([verdict]);
-        live.event(3.0, &Event::RunFinished { outcome: Outcome::Failed, totals, duration_ms: 3.0 });
+        live.event(
+            3.0,
+            &Event::RunFinished {
+                outcome: Outcome::Failed,
+                exit_code: 1,
+                totals,
+                duration_ms: 3.0,
+                protocol_ms: 0.0,
+            },
+        );
         let text = screen.0.lock().unwrap().clone();
         assert!(text.contains("FAIL [    2 ms] a check"), "{text:?}");
         assert!(live.bar.is_finished());

@@ -1,9 +1,11 @@
-//! What a user sees while a run goes on: events, and consumers that show them on standard error.
+//! What a user sees while a run goes on: events, and consumers that show them: on standard error for people, as lines of
+//! JSON for programs.
 //!
-//! Standard output is never written to: the test harness prints there.
+//! Standard output is never written to unless it is handed over: the test harness prints there.
 
 mod clock;
 mod event;
+mod json;
 mod live;
 mod plain;
 mod style;
@@ -11,7 +13,8 @@ mod terminal;
 mod waiting;
 
 pub(crate) use clock::brief;
-pub use event::{Event, Totals};
+pub use event::{Due, Event, Totals};
+pub use json::{Line, SCHEMA_FILE, SCHEMA_VERSION, lines, schema};
 pub(crate) use plain::unlabelled;
 pub(crate) use style::Paint;
 pub(crate) use terminal::NO_TERMINAL;

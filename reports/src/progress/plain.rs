@@ -7,7 +7,7 @@
 
 use super::clock::{brief, running};
 use super::waiting;
-use crate::progress::{Event, Paint, Totals};
+use crate::progress::{Due, Event, Paint, Totals};
 use crate::record::Verdict;
 use crate::text::{self, one_line};
 
@@ -18,7 +18,7 @@ const FIRST_TOLD_MS: f64 = 2_000.0;
 const FAILURES: usize = 8;
 
 /// Where what follows the clock starts: verb, clock, and the spaces between.
-pub(super) const INDENT: usize = 24;
+const INDENT: usize = 24;
 
 /// Something that has started and not ended.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub(super) struct Running {
     pub(super) started_ms: f64,
     /// What a check waits for, once it said so.
     pub(super) waits_for: Option<String>,
+    /// The timer that runs meanwhile.
+    pub(super) due: Option<Due>,
     /// When a step is told of again. Checks have one time for all, in [`Lines`].
     pub(super) told_again_ms: f64,
 }
@@ -98,18 +100,21 @@ impl Lines {
                 self.checks_told.get_or_insert((at_ms, at_ms + FIRST_TOLD_MS));
                 None
             }
-            Event::CheckWaiting { name, what } => {
+            Event::CheckWaiting { name, what, due } => {
                 let check = self.running.iter_mut().find(|r| r.name == *name && r.phase.is_none())?;
                 check.waits_for = Some(one_line(what));
+                check.due = due.as_ref().map(|due| Due { what: one_line(&due.what), at_ms: due.at_ms });
                 None
             }
-            Event::CheckFinished { name, verdict, duration_ms, headline } => {
+            Event::CheckFinished { name, verdict, duration_ms, headline, .. } => {
                 self.end(name, None);
                 if self.running.iter().all(|running| running.phase.is_some()) {
                     self.checks_told = None;
                 }
                 self.check_line(name, *verdict, *duration_ms, headline.as_deref())
             }
+            // The record has it; the screen is for what is waited for.
+            Event::RunStarted { .. } | Event::Happened { .. } => None,
             Event::Note { text } => Some(said(paint.strong(pad("Note")), text)),
             Event::Warning { text } => Some(said(paint.doubtful(pad("Warning")), unlabelled(text))),
             Event::RunFinished { .. } => {
@@ -142,7 +147,7 @@ impl Lines {
         {
             self.checks_told = Some((since, next_time(since, next, now_ms)));
             let checks = self.running.iter().filter(|running| running.phase.is_none());
-            let what = waiting::in_one_line(checks, self.room());
+            let what = waiting::in_one_line(checks, now_ms, self.room());
             lines.push(clocked(self.paint.doubtful(pad("Waiting")), now_ms - since, &what));
         }
         lines
@@ -227,6 +232,7 @@ impl Lines {
             phase: phase.map(str::to_owned),
             started_ms: at_ms,
             waits_for: None,
+            due: None,
             told_again_ms: at_ms + FIRST_TOLD_MS,
         });
     }

@@ -96,6 +96,10 @@ impl<W: Write + Send + 'static> Plain<W> {
 
 impl<W: Write + Send + 'static> Progress for Plain<W> {
     fn event(&self, at_ms: f64, event: &Event) {
+        if matches!(event, Event::Happened { .. }) {
+            // No line comes of it, and its time may be past.
+            return;
+        }
         let mut state = self.shared.lock();
         state.known = (at_ms, Instant::now());
         if let Some(line) = state.lines.event(at_ms, event) {
@@ -181,7 +185,7 @@ mod tests {
         plain.event(0.0, &Event::CheckStarted { name: "a check".into() });
         // As if this came 1.99 s into the run: the line is due 10 ms later.
         let what = "router0: 9 of 12 routes".to_owned();
-        plain.event(1_990.0, &Event::CheckWaiting { name: "a check".into(), what });
+        plain.event(1_990.0, &Event::CheckWaiting { name: "a check".into(), what, due: None });
         let line = lines.recv_timeout(Duration::from_secs(10)).unwrap();
         assert!(line.contains("Waiting") && line.ends_with("1 check: router0: 9 of 12 routes\n"), "{line}");
     }

@@ -1,5 +1,7 @@
 //! One check of the record: what was expected, what was seen, the verdict, and the evidence for it.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -33,6 +35,9 @@ pub struct Check {
     /// How long it was given, and why so long.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Deadline>,
+    /// Where the lab says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_at: Option<Place>,
     /// What was expected; null when the check has nothing to say beyond its name.
     #[serde(default)]
     pub expected: Value,
@@ -60,14 +65,32 @@ pub struct Check {
     pub paths: Vec<Path>,
 }
 
+/// A place in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Place {
+    /// The file, as the user would type it.
+    pub file: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column, from 1.
+    pub column: u32,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
 /// A way that packets took: who answered, hop by hop.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Path {
-    /// Who asked: a pod or a box.
+    /// Who asked: a pod (`default/nettool-1`) or a box.
     pub from: String,
-    /// Whom it was to reach.
+    /// Whom it was to reach, by the same kind of name; the address where it is nobody's.
     pub to: String,
-    /// The hops, by distance.
+    /// The hops, by distance; several of one distance where the path is spread. Of a ping that was answered only the last
+    /// is known, and its distance is read off the TTL of the answer. None where nothing came back.
     pub hops: Vec<Hop>,
 }
 

@@ -37,6 +37,9 @@ pub struct Phase {
     pub started_ms: f64,
     /// How long it took, its checks included.
     pub duration_ms: f64,
+    /// How much of that at least one wait for FRR or GoBGP was under way.
+    #[serde(default)]
+    pub protocol_ms: f64,
     /// False when its actions could not be carried out: its checks then judged nothing.
     pub reached: bool,
     /// Why it was not reached.
@@ -62,7 +65,8 @@ pub struct Moment {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Happening {
-    /// A session changed its state; the source is the router.
+    /// A session changed its state, as one end of it says; the source is that end: a router, or the cluster node whose
+    /// speaker it is.
     Session {
         /// The session's key on that router: an interface or an address.
         neighbor: String,
@@ -75,7 +79,7 @@ pub enum Happening {
         /// The state now: none when the neighbor is not configured any more.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         to: Option<String>,
-        /// The router's reason, for a session that was lost.
+        /// Why it was lost, in that end's words.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
@@ -91,7 +95,8 @@ pub enum Happening {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<String>,
     },
-    /// Something was done to the fabric: `apply policies.yaml`.
+    /// Something is done to the fabric, from this moment on: `apply policies.yaml`. The step of the same name says how
+    /// long it took.
     Action {
         /// The phase.
         phase: String,
@@ -103,18 +108,77 @@ pub enum Happening {
         /// The box it went to.
         to: String,
     },
-    /// The first packet of a flow arrived.
+    /// The first packet of a flow was answered, or the first after packets of it were lost; the source is who sent it.
     FirstPacket {
-        /// Who sent it.
+        /// Who sent it: a pod (`default/nettool-1`) or a box.
         from: String,
-        /// Whom it reached.
+        /// Whom it reached, by the same kind of name; the address where it is nobody's.
         to: String,
     },
-    /// A check failed.
+    /// A check failed; the source is the box it looks at.
     Failure {
         /// The check's name.
         check: String,
     },
+    /// A routing daemon began to answer, or stopped; the source is the router.
+    Router {
+        /// Whether it answers now.
+        answers: bool,
+    },
+    /// A BGP speaker of Cilium's began to run, or ended; the source is the cluster node it runs on.
+    Speaker {
+        /// Its AS number.
+        asn: u32,
+        /// Whether it runs now.
+        running: bool,
+    },
+    /// Something became of a pod; the source is the pod (`default/nettool-1`).
+    Pod {
+        /// What became of it.
+        change: PodChange,
+        /// The cluster node it is on, once it is on one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        node: Option<String>,
+    },
+    /// A cluster node turned Ready, or not Ready; the source is the node.
+    Ready {
+        /// Whether it is Ready now.
+        ready: bool,
+    },
+    /// An interface came up or went down; the source is the box.
+    Link {
+        /// The interface.
+        interface: String,
+        /// Whether it is up now, with a carrier.
+        up: bool,
+    },
+    /// An address came to an interface, or left it; the source is the box.
+    Address {
+        /// The interface.
+        interface: String,
+        /// The address with its prefix length.
+        address: String,
+        /// Whether it is there now.
+        present: bool,
+    },
+}
+
+/// What became of a pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PodChange {
+    /// It was made.
+    Made,
+    /// A node was found for it.
+    Scheduled,
+    /// It has an address.
+    Addressed,
+    /// It is Ready.
+    Ready,
+    /// It is not Ready any more.
+    NotReady,
+    /// It is gone.
+    Gone,
 }
 
 /// Which table of a router.
@@ -155,17 +219,19 @@ pub enum Message {
     Notification,
 }
 
-/// What one node looked like at one moment.
+/// What one node looked like at one moment. What a node looked like at any time is its last state before that.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct State {
     /// When it was looked at, from the start of the run.
     pub ms: f64,
-    /// On which occasion: `end of phase policy`, `failure of policy::routes::...`.
+    /// On which occasion: `end of phase policy`, `failure of policy::routes::...`, `failure of phase policy` where its
+    /// actions did not work. What fails together is looked at once.
     pub when: String,
-    /// Whose state it is.
+    /// Whose state it is: a box by its name, a pod as `namespace/name`, `fabric` for what is nobody's own.
     pub node: String,
-    /// What kind of state: `sessions`, `rib`, `fib`, `links`.
+    /// What kind of state, which decides the shape of `json`: `sessions`, `rib` and `fib` of routers; `links` and
+    /// `addresses` of boxes; `speaker` and `node` of cluster nodes; `pod` of pods; `names` of the fabric.
     pub kind: String,
-    /// The state.
+    /// The state. Where it could not be read, an object whose one field `unreadable` says why.
     pub json: Value,
 }

@@ -37,6 +37,7 @@ pub(crate) fn check(phase: &str, kind: &str, node: &str, what: &str, verdict: Ve
         started_ms: 600.0,
         duration_ms: 2_200.5,
         waited_ms: 2_100.0,
+        written_at: Some(Place { file: "fixtures/cilium-bgp/lab.yaml".into(), line: 33, column: 11 }),
         deadline: Some(Deadline::of([("unnumbered session", 5_000.0), ("margin", 1_000.0)])),
         expected: json!({"count": 8}),
         seen: json!({"count": 8}),
@@ -85,6 +86,7 @@ pub(crate) fn passed() -> Record {
         actions: actions.iter().map(|&action| action.to_owned()).collect(),
         started_ms,
         duration_ms,
+        protocol_ms: duration_ms * 0.875,
         reached: true,
         unreached_reason: None,
     };
@@ -212,6 +214,7 @@ pub(crate) fn failed() -> Record {
         actions: vec!["apply nettool.yaml".into()],
         started_ms: 12_360.0,
         duration_ms: 4.0,
+        protocol_ms: 0.0,
         reached: false,
         unreached_reason: Some(unreached.into()),
     });

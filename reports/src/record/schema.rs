@@ -3,21 +3,50 @@
 //! The published file is for those who read records without this crate. A test keeps it equal to the types;
 //! `FABRIC_UPDATE_SCHEMA=1 cargo test -p fabric-reports schema` rewrites it.
 
-use serde_json::Value;
+use schemars::generate::SchemaSettings;
+use serde_json::{Value, json};
 
-use super::{Record, SCHEMA_VERSION};
+use super::{Record, SCHEMA_VERSION, shape};
 
 /// The published schema, as it is in the repository.
 pub const SCHEMA_FILE: &str = include_str!("../../schema/record-1.json");
 
 /// Where the published schemas are.
-const HOME: &str = "https://raw.githubusercontent.com/fabric-conformance/fabric/main/reports/schema";
+pub(crate) const SCHEMAS: &str =
+    "https://raw.githubusercontent.com/fabric-conformance/fabric/main/reports/schema";
 
 /// The schema of a record, generated from the types: JSON Schema 2020-12.
 pub fn schema() -> Value {
-    let mut schema = schemars::schema_for!(Record);
+    let mut generator = SchemaSettings::draft2020_12().into_generator();
+    // What is in a state is known by its kind alone: no field of the types refers to these.
+    let unreadable = generator.subschema_for::<shape::Unreadable>();
+    let shapes = [
+        generator.subschema_for::<shape::Sessions>(),
+        generator.subschema_for::<shape::Rib>(),
+        generator.subschema_for::<shape::Fib>(),
+        generator.subschema_for::<shape::Links>(),
+        generator.subschema_for::<shape::Addresses>(),
+        generator.subschema_for::<shape::Speaker>(),
+        generator.subschema_for::<shape::ClusterNode>(),
+        generator.subschema_for::<shape::Pod>(),
+        generator.subschema_for::<shape::Names>(),
+    ];
+    let by_kind: Vec<Value> = shape::KINDS
+        .iter()
+        .zip(shapes)
+        .map(|(kind, shape)| {
+            json!({
+                "if": {"properties": {"kind": {"const": kind}}},
+                "then": {"properties": {"json": {"anyOf": [unreadable, shape]}}},
+            })
+        })
+        .collect();
+    let mut schema = generator.into_root_schema_for::<Record>();
+    if let Some(state) = schema.pointer_mut("/$defs/State") {
+        state["allOf"] = by_kind.into();
+    }
     schema.insert("title".into(), "The record of one run of fabric".into());
-    schema.insert("$id".into(), format!("{HOME}/record-{SCHEMA_VERSION}.json").into());
+    schema.insert("$id".into(), format!("{SCHEMAS}/record-{SCHEMA_VERSION}.json").into());
     // The types say "a number"; the schema can say which, so that a validator tells versions apart.
     if let Some(version) = schema.pointer_mut("/properties/schema_version") {
         version["const"] = SCHEMA_VERSION.into();
@@ -30,7 +59,6 @@ mod tests {
     use super::*;
     use crate::record::sample;
     use rstest::rstest;
-    use serde_json::json;
 
     #[test]
     fn the_published_schema_is_that_of_the_types() {

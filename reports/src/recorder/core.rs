@@ -10,12 +10,12 @@ use chrono::{DateTime, SubsecRound, Utc};
 use serde_json::Value;
 
 use super::guards::{CheckGuard, PhaseGuard, StepGuard, Subject, WaitFor, WaitGuard};
-use crate::progress::{Event, Progress, Totals};
+use crate::progress::{self, Event, Progress, Totals};
 use crate::record::{
     self, Cause, Check, Content, Environment, Evidence, Failure, Happening, Lab, LeftOut, Moment, Outcome,
     Phase, Record, SCHEMA_VERSION, State, Step, Topology, Verdict,
 };
-use crate::times::{Interval, micros, split};
+use crate::times::{Interval, micros, protocol_within, split};
 
 /// What is known of a run before it starts.
 #[derive(Debug, Clone, Default)]
@@ -124,6 +124,15 @@ impl Recorder {
             causes: Vec::new(),
         };
         let started = DateTime::<Utc>::from(now).trunc_subsecs(3);
+        let Run { id, tool_version, lab, .. } = log.run.clone();
+        let begun = Event::RunStarted {
+            schema_version: progress::SCHEMA_VERSION,
+            tool_version,
+            run_id: id,
+            lab,
+            started,
+        };
+        progress.event(0.0, &begun);
         Arc::new(Self { clock, started, progress, log: Mutex::new(log) })
     }
 
@@ -178,7 +187,7 @@ impl Recorder {
     /// Tells of something that happened on the fabric at a moment; events may come out of order.
     pub fn event_at(&self, moment: Instant, source: impl Into<String>, what: impl Into<String>) {
         let ms = self.at_ms(moment);
-        self.log().events.push(Moment { ms, source: source.into(), what: what.into(), of: None });
+        self.moment(Moment { ms, source: source.into(), what: what.into(), of: None });
     }
 
     /// The same, of something that programs know, too.
@@ -190,7 +199,21 @@ impl Recorder {
         of: Happening,
     ) {
         let ms = self.at_ms(moment);
-        self.log().events.push(Moment { ms, source: source.into(), what: what.into(), of: Some(of) });
+        self.moment(Moment { ms, source: source.into(), what: what.into(), of: Some(of) });
+    }
+
+    /// Keeps an event, and tells it to whoever follows the run.
+    pub(super) fn moment(&self, moment: Moment) {
+        let Moment { ms, source, what, of } = moment.clone();
+        let over = {
+            let mut log = self.log();
+            log.events.push(moment);
+            log.finished
+        };
+        // The end of the run is the last that is told.
+        if !over {
+            self.tell(ms, Event::Happened { source, what, of });
+        }
     }
 
     /// Says what the fabric is made of; the last one said is kept.
@@ -286,7 +309,9 @@ impl Recorder {
         };
         if first {
             let totals = Totals::of_record(&record);
-            self.tell(now, Event::RunFinished { outcome: record.outcome, totals, duration_ms: now });
+            let (outcome, exit_code, protocol_ms) =
+                (record.outcome, record.exit_code, record.times.protocol_ms);
+            self.tell(now, Event::RunFinished { outcome, exit_code, totals, duration_ms: now, protocol_ms });
         }
         record
     }
@@ -311,8 +336,13 @@ impl std::fmt::Debug for Recorder {
 impl Log {
     fn record(&self, started: DateTime<Utc>, now: f64) -> Record {
         let checks: Vec<Check> = self.checks.iter().map(|entry| check_at_end(entry, now)).collect();
-        let phases: Vec<Phase> = self.phases.iter().map(|entry| phase_at_end(entry, now)).collect();
+        let mut phases: Vec<Phase> = self.phases.iter().map(|entry| phase_at_end(entry, now)).collect();
         let outcome = self.outcome(&checks, &phases);
+        let intervals = self.intervals(now);
+        for phase in &mut phases {
+            let (from, to) = (phase.started_ms, phase.started_ms + phase.duration_ms);
+            phase.protocol_ms = protocol_within(&intervals, from, to);
+        }
         let mut events = self.events.clone();
         events.sort_by(|a, b| a.ms.total_cmp(&b.ms));
         let mut states = self.states.clone();
@@ -339,7 +369,7 @@ impl Log {
             checks,
             events,
             states,
-            times: split(&self.intervals(now), now),
+            times: split(&intervals, now),
         }
     }
 

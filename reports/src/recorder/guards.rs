@@ -4,12 +4,15 @@
 //! goes through it or when somebody stopped the run; a check, which must not end without a verdict, as not run, or as failed by the panic.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde_json::Value;
 
 use super::core::{Entry, Recorder, Wait, since};
-use crate::progress::Event;
-use crate::record::{self, Cause, Check, Deadline, Evidence, Phase, Rung, Step, Verdict};
+use crate::progress::{Due, Event};
+use crate::record::{
+    self, Cause, Check, Deadline, Evidence, Happening, Moment, Phase, Place, Rung, Step, Verdict,
+};
 use crate::times::micros;
 
 /// Why something was not finished in a run that somebody stopped.
@@ -51,6 +54,7 @@ impl Subject {
             duration_ms: 0.0,
             waited_ms: 0.0,
             deadline: None,
+            written_at: None,
             expected: Value::Null,
             seen: Value::Null,
             evidence: Vec::new(),
@@ -162,8 +166,15 @@ impl PhaseGuard {
     pub(super) fn start(recorder: Arc<Recorder>, name: String, actions: Vec<String>) -> Self {
         let started_ms = recorder.now_ms();
         let event = Event::PhaseStarted { name: name.clone(), actions: actions.clone() };
-        let phase =
-            Phase { name, actions, started_ms, duration_ms: 0.0, reached: true, unreached_reason: None };
+        let phase = Phase {
+            name,
+            actions,
+            started_ms,
+            duration_ms: 0.0,
+            protocol_ms: 0.0,
+            reached: true,
+            unreached_reason: None,
+        };
         let index = push(&mut recorder.log().phases, phase);
         recorder.tell(started_ms, event);
         Self { recorder, index, ended: false }
@@ -258,6 +269,11 @@ impl CheckGuard {
         self.change(|check| check.deadline = Some(deadline));
     }
 
+    /// Says where the lab says it.
+    pub fn written_at(&self, place: Place) {
+        self.change(|check| check.written_at = Some(place));
+    }
+
     /// Says what is expected.
     pub fn expected(&self, json: Value) {
         self.change(|check| check.expected = json);
@@ -276,6 +292,11 @@ impl CheckGuard {
     /// Says what the check waits for and what it sees so far: `router0: 9 of 12 routes`. The wait goes on until
     /// [`done_waiting`](Self::done_waiting) or the verdict; call this again whenever the text changes.
     pub fn waiting(&self, on: WaitFor, what: impl Into<String>) {
+        self.waiting_until(on, what, None);
+    }
+
+    /// The same, and says which timer runs meanwhile, and when it has run out.
+    pub fn waiting_until(&self, on: WaitFor, what: impl Into<String>, due: Option<(String, Instant)>) {
         let now = self.recorder.now_ms();
         {
             let mut wait = self.wait.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -284,7 +305,8 @@ impl CheckGuard {
                 *wait = Some((on, push_wait(&self.recorder, self.waits_as.clone(), now, on)));
             }
         }
-        self.recorder.tell(now, Event::CheckWaiting { name: self.name.clone(), what: what.into() });
+        let due = due.map(|(what, at)| Due { what, at_ms: self.recorder.at_ms(at) });
+        self.recorder.tell(now, Event::CheckWaiting { name: self.name.clone(), what: what.into(), due });
     }
 
     /// The check has what it waited for, and goes on.
@@ -372,20 +394,34 @@ impl CheckGuard {
         }
         self.done_waiting();
         let now = self.recorder.now_ms();
-        let event = self.recorder.log().checks.get_mut(self.index).map(|entry| {
+        let mut ended = self.recorder.log().checks.get_mut(self.index).map(|entry| {
             entry.open = false;
             let check = &mut entry.item;
             check.verdict = verdict;
             check.duration_ms = since(check.started_ms, now);
             change(check);
-            Event::CheckFinished {
+            let event = Event::CheckFinished {
                 name: check.name.clone(),
                 verdict,
                 duration_ms: check.duration_ms,
                 headline: check.headline().map(str::to_owned),
-            }
+                cause: check.cause.clone(),
+            };
+            let failure = (verdict == Verdict::Failed).then(|| Moment {
+                ms: now,
+                source: check.node.clone().unwrap_or_else(|| check.phase.clone()),
+                what: check.headline().unwrap_or("a check failed").to_owned(),
+                of: Some(Happening::Failure { check: check.name.clone() }),
+            });
+            (event, failure)
         });
-        if let Some(event) = event {
+        // A cause is known by its title where its id says nothing.
+        if let Some((Event::CheckFinished { cause: Some(cause), .. }, _)) = &mut ended {
+            let known = self.recorder.log().causes.iter().find(|known| known.id == *cause).cloned();
+            *cause = known.map_or_else(|| std::mem::take(cause), |known| known.title);
+        }
+        if let Some((event, failure)) = ended {
+            failure.into_iter().for_each(|moment| self.recorder.moment(moment));
             self.recorder.tell(now, event);
         }
     }

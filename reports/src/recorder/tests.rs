@@ -81,6 +81,7 @@ fn the_consumer_hears_of_everything_in_order() {
     assert_eq!(
         names,
         [
+            "run-started",
             "step-started",
             "step-finished",
             "phase-started",
@@ -92,7 +93,7 @@ fn the_consumer_hears_of_everything_in_order() {
             "run-finished"
         ]
     );
-    let detail = match &heard.0.lock().unwrap()[1] {
+    let detail = match &heard.0.lock().unwrap()[2] {
         Event::StepFinished { detail, ok: true, .. } => detail.clone(),
         other => panic!("{other:?}"),
     };

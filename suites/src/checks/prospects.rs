@@ -186,7 +186,7 @@ mod tests {
 
     fn cilium(address: &str, asn: u32, local_asn: u32) -> Vec<AgentNeighbor> {
         let families = vec!["ipv4/unicast".to_owned()];
-        vec![AgentNeighbor { address: address.parse().unwrap(), asn, local_asn, families }]
+        vec![AgentNeighbor { address: address.parse().unwrap(), asn, local_asn, families, session: None }]
     }
 
     #[rstest]

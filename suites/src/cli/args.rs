@@ -164,6 +164,10 @@ pub(super) struct TestArgs {
     /// Where the reports go [default: target/fabric/latest].
     #[arg(long, env = "FABRIC_REPORT_DIR", value_name = "DIR")]
     pub(super) report_dir: Option<PathBuf>,
+    /// How to show it: for people on standard error, or each event as a line of JSON on standard output, as it happens
+    /// (reports/schema/event-1.json).
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
     #[command(flatten)]
     pub(super) found: FoundArgs,
 }
@@ -311,6 +315,10 @@ pub(super) enum Page {
     Md,
     /// JUnit XML.
     Junit,
+    /// TAP 14, with why as YAML.
+    Tap,
+    /// The summary that the run ended with.
+    Text,
 }
 
 #[derive(Debug, Args)]
@@ -320,6 +328,9 @@ pub(super) struct ReportArgs {
     /// What to write.
     #[arg(long, value_enum, default_value_t = Page::Md)]
     pub(super) format: Page,
+    /// Write it into this file [default: standard output].
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -1,10 +1,11 @@
 //! `fabric report`: a run that is over, printed from its record alone.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use fabric_reports::{Record, junit, markdown};
+use fabric_reports::summary::Look;
+use fabric_reports::{Record, junit, markdown, summary, tap};
 
 use super::args::{Page, ReportArgs};
 use super::exit::{self, Usage};
@@ -19,7 +20,20 @@ pub(super) fn run(args: &ReportArgs) -> Result<ExitCode> {
     let page = match args.format {
         Page::Md => markdown::render(&record),
         Page::Junit => junit::render(&record)?,
+        Page::Tap => tap::render(&record),
+        Page::Text => {
+            let look = if args.output.is_some() { Look::PLAIN } else { Look::of_stdout() };
+            summary::render(&record, None, look)
+        }
     };
-    say!("{}", page.trim_end());
+    match &args.output {
+        Some(file) => write(file, &page)?,
+        None => say!("{}", page.trim_end()),
+    }
     Ok(ExitCode::from(exit::OK))
+}
+
+fn write(file: &Path, page: &str) -> Result<(), Usage> {
+    let page = format!("{}\n", page.trim_end());
+    std::fs::write(file, page).map_err(|error| Usage(format!("cannot write {}: {error}", file.display())))
 }

@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use fabric_reports::progress::on_stderr;
+use fabric_reports::progress::{lines, on_stderr};
 use fabric_reports::record::{Kind, Outcome};
-use fabric_reports::{Screen, summary};
+use fabric_reports::{Screen, github, summary};
 use fabric_suites::run::{self, Begin, Finished, FoundSettings, Prepared, RunSettings, Selection};
 use tokio::sync::oneshot;
 
-use super::args::{FoundArgs, LabArg, TestArgs};
+use super::args::{Format, FoundArgs, LabArg, TestArgs};
 use super::exit::{self, Usage};
 use super::pick;
 
@@ -42,8 +42,14 @@ pub(super) async fn run(args: TestArgs) -> Result<ExitCode> {
         selection.insert(name, tell);
         listeners.push(told);
     }
-    let recorder = run::recorder(&prepared, on_stderr(Screen::Ours));
+    let programs = args.format == Format::Json;
+    let progress = if programs { lines(std::io::stdout()) } else { on_stderr(Screen::Ours) };
+    let recorder = run::recorder(&prepared, progress);
     let finished = run::run(prepared, settings, selection, recorder).await;
+    github::tell(&finished.record);
+    if programs {
+        return Ok(tell_briefly(&finished));
+    }
     Ok(tell(&finished))
 }
 
@@ -88,6 +94,14 @@ fn selected(prepared: &Prepared, args: &TestArgs) -> Vec<String> {
         .filter(|name| args.only.is_empty() || args.only.iter().any(|text| name.contains(text)))
         .filter(|name| !args.skip.iter().any(|text| name.contains(text)))
         .collect()
+}
+
+/// The end of a run whose events went to a program: what is not in them.
+fn tell_briefly(finished: &Finished) -> ExitCode {
+    if let Err(error) = &finished.written {
+        eprintln!("{error}");
+    }
+    ExitCode::from(finished.record.exit_code)
 }
 
 /// The end of a run: what became of it, where the reports are, and the exit code.

@@ -39,6 +39,13 @@ impl Actor {
             Action::Up(up) if !self.fresh => format!("look at the {} that is up", up.as_str()),
             action => describe(action),
         };
+        let source = match action {
+            Action::Up(_) => "fabric",
+            Action::Apply(_) | Action::Delete(_) => "api",
+            Action::Label(labels) => &labels.node,
+            Action::Run(run) => &run.node.value,
+        };
+        self.context.story.action(phase, source, &what);
         let step = self.recorder.step(what, phase);
         let done = match action {
             Action::Up(up) => self.bring_up(phase, *up).await,

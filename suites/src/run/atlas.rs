@@ -17,6 +17,7 @@ use k8s_openapi::api::core::v1::{Node, Pod, Service};
 use crate::checks::same_node;
 use crate::expect::{Place, PodName, Select, ServiceAddress, Symbol, Unresolved};
 
+mod boxes;
 mod resolve;
 
 use resolve::addresses_of;
@@ -82,6 +83,22 @@ pub(super) struct AgentSeen {
 }
 
 impl Atlas {
+    /// The atlas of a fabric of which nothing has been seen.
+    pub(super) fn before(topology: &Topology, cluster: Option<&KindCluster>) -> Self {
+        Self {
+            topology: Arc::new(topology.clone()),
+            cluster: cluster.cloned().map(Arc::new),
+            interfaces: BTreeMap::new(),
+            nodes: None,
+            pods: None,
+            services: None,
+            agents: None,
+            policies: None,
+            second: None,
+            floors: BTreeMap::new(),
+        }
+    }
+
     /// Finds out which agents have acted on the newest of everything: to be called when anything has changed.
     pub(super) fn settle(&mut self) {
         let number = |version: &str| version.parse::<u64>().ok();
@@ -156,7 +173,7 @@ impl Atlas {
     }
 
     /// The subnets of the management network.
-    fn management(&self) -> impl Iterator<Item = IpNet> {
+    pub(super) fn management(&self) -> impl Iterator<Item = IpNet> {
         let mgmt = &self.topology.mgmt;
         mgmt.ipv4_subnet.map(IpNet::V4).into_iter().chain(mgmt.ipv6_subnet.map(IpNet::V6))
     }
@@ -273,7 +290,8 @@ impl Atlas {
         if chosen.is_empty() { Err(not_yet(symbol, "it selects no node".into())) } else { Ok(chosen) }
     }
 
-    fn short<'a>(&self, node: &'a str) -> &'a str {
+    /// A cluster node's name without the cluster's.
+    pub(super) fn short<'a>(&self, node: &'a str) -> &'a str {
         let cluster = self.cluster.as_ref().map(|cluster| format!("{}-", cluster.name)).unwrap_or_default();
         node.strip_prefix(&cluster).unwrap_or(node)
     }
@@ -297,6 +315,12 @@ fn carries(node: &Node, (key, value): &(String, String)) -> bool {
         return value == if control_plane { "control-plane" } else { "worker" };
     }
     labels.get(key) == Some(value)
+}
+
+/// A pod as boxes and states are called: `namespace/name`.
+pub(super) fn pod_name(pod: &Pod) -> String {
+    let namespace = pod.metadata.namespace.as_deref().unwrap_or("default");
+    format!("{namespace}/{}", pod.metadata.name.as_deref().unwrap_or_default())
 }
 
 fn not_yet(symbol: &Symbol, why: String) -> Unresolved {

@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use fabric_harness::lab::yaml::Location;
 use fabric_harness::wait::Deadline;
 use fabric_reports::record::{self, Cause, Evidence};
 use fabric_reports::recorder::{CheckGuard, WaitFor};
@@ -17,9 +18,11 @@ use crate::checks::{Outcome, Verdict};
 use crate::ladder::{Blame, Finding, Proof};
 use crate::plan::{CheckKind, PlannedCheck};
 
+mod due;
 mod next;
 mod words;
 
+pub(super) use due::Awaited;
 pub(super) use words::neighbor_of;
 
 /// How a check ended.
@@ -38,6 +41,7 @@ pub(super) async fn attempt(
 ) -> Ended {
     if let Some(guard) = &guard {
         guard.deadline(terms(deadline));
+        guard.written_at(place(&check.at));
     }
     let mut eye = Eye::open(context, check).await;
     let mut last: Option<Verdict> = None;
@@ -63,7 +67,13 @@ pub(super) async fn attempt(
         Some(verdict) => verdict,
         None => eye.look().await,
     };
-    finish(context, check, verdict, failure, guard).await
+    finish(context, check, Looked { verdict, paths: eye.paths() }, failure, guard).await
+}
+
+/// What came of the last look.
+struct Looked {
+    verdict: Verdict,
+    paths: Vec<record::Path>,
 }
 
 /// How the waiting for a check ended before its time was over.
@@ -84,8 +94,13 @@ async fn come_true(
     loop {
         let verdict = eye.look().await;
         let outcome = verdict.outcome;
-        if let (Some(guard), Outcome::NotYet) = (guard, outcome) {
-            guard.waiting(waits_for(check), words::headline(&verdict));
+        if outcome == Outcome::NotYet {
+            let due = due::of(context, check, eye.router());
+            if let Some(guard) = guard {
+                guard.waiting_until(waits_for(check), words::headline(&verdict), due);
+            }
+        } else {
+            due::over(context, check);
         }
         *last = Some(verdict);
         match outcome {
@@ -139,7 +154,7 @@ async fn stays(eye: &mut Eye<'_>, last: &mut Option<Verdict>, whole: Duration) -
 async fn finish(
     context: &Context,
     check: &PlannedCheck,
-    verdict: Verdict,
+    Looked { verdict, paths }: Looked,
     failure: Option<String>,
     guard: Option<CheckGuard>,
 ) -> Ended {
@@ -157,9 +172,11 @@ async fn finish(
         guard.seen(
             json!({"summary": verdict.seen, "detail": verdict.detail, "difference": verdict.difference}),
         );
+        guard.paths(paths);
         match &text {
             None => guard.pass(),
             Some(text) => {
+                context.story.failed(context, check).await;
                 let Finding { rungs, blame } = finding;
                 let cause = blame.map(|blame| cause(context, check, &guard, blame));
                 let next = match &cause {
@@ -191,6 +208,11 @@ fn cause(context: &Context, check: &PlannedCheck, guard: &CheckGuard, blame: Bla
     let next_command = typed(node.as_deref().unwrap_or_default(), next);
     let (id, victims) = (String::new(), Vec::new());
     Cause { id, kind: kind.to_owned(), rung, title, text, node, about, evidence, next_command, victims }
+}
+
+/// Where a check is written, as the record has it.
+fn place(at: &Location) -> record::Place {
+    record::Place { file: at.file.display().to_string(), line: at.line, column: at.column }
 }
 
 fn terms(deadline: &Deadline) -> record::Deadline {

@@ -15,13 +15,13 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
 use super::actions::{ActionError, Actor, describe};
-use super::attempt::{Ended, attempt};
+use super::attempt::{Awaited, Ended, attempt};
 use super::ladder::{Facts, Kept};
 use super::observe::Context;
 use super::probes::Probes;
 use super::prospects::Stillness;
+use super::story::Story;
 use super::view::View;
-use super::{deadline as timers, states};
 use crate::plan::{Action, CheckKind, PlannedCheck, PlannedPhase, Timers, deadline};
 
 /// How a check ended, for whoever asked for it.
@@ -69,13 +69,17 @@ impl Engine {
         cilium: Option<String>,
         reached: Option<&str>,
     ) -> Self {
-        let view = View::new(&fabric);
-        let probes = Probes::new(Arc::clone(&fabric));
+        let found = reached.and_then(|reached| plan.iter().position(|phase| phase.name == reached));
+        let story = Story::new(Arc::clone(&recorder), found.is_some() || fabric.found().is_some());
+        let view = View::new(&fabric, Arc::clone(&story));
+        let probes = Probes::new(Arc::clone(&fabric), Arc::clone(&story));
         let context = Arc::new(Context {
             fabric,
             view,
             lines: Mutex::default(),
             probes,
+            story,
+            awaited: Mutex::default(),
             losses: Mutex::default(),
             stillness: Mutex::default(),
             ladders: Kept::default(),
@@ -84,7 +88,6 @@ impl Engine {
             down: Mutex::default(),
             facts: Facts::default(),
         });
-        let found = reached.and_then(|reached| plan.iter().position(|phase| phase.name == reached));
         let actor = Actor::new(Arc::clone(&context), Arc::clone(&recorder), found.is_none());
         Self {
             context,
@@ -139,6 +142,7 @@ impl Engine {
         let needed =
             self.plan.iter().rposition(|phase| phase.checks.iter().any(|check| wanted.contains(&check.name)));
         let Some(last) = needed else { return };
+        self.context.story.begin(&self.context.fabric, &self.context.view).await;
         self.skip_the_past(&wanted);
         let mut unreached: Option<String> = None;
         for (number, phase) in self.plan.iter().enumerate().take(last + 1).skip(self.first) {
@@ -152,21 +156,21 @@ impl Engine {
             match self.act(phase, found).await {
                 Ok(()) => {
                     self.judge(phase, &wanted).await;
-                    states::keep(&self.context, &self.recorder, &format!("end of phase {}", phase.name))
-                        .await;
+                    self.context.story.keep(&self.context, &format!("end of phase {}", phase.name)).await;
                     guard.done();
                 }
                 Err(error) if self.lost(&error).await => std::future::pending().await,
                 Err(error) => {
                     let why = format!("the phase {} could not be reached: {error}", phase.name);
                     self.recorder.bring_up_failed(&phase.name, error.to_string());
+                    self.context.story.keep(&self.context, &format!("failure of phase {}", phase.name)).await;
                     guard.unreached(error.to_string());
                     self.fail_all(phase, &wanted, &why);
                     unreached = Some(why);
                 }
             }
         }
-        states::events(&self.context, &self.recorder).await;
+        self.context.story.rest();
     }
 
     /// Goes through the phases up to the last one named, waiting in each for what later phases stand on; judges
@@ -257,6 +261,7 @@ impl Engine {
             self.catch_up(phase).await?;
         }
         self.follow().await;
+        self.watch_routers(phase).await;
         self.context.fabric.reached(&phase.name).await?;
         Ok(())
     }
@@ -297,9 +302,22 @@ impl Engine {
         }
     }
 
+    /// Watches the routers for the record, once they have been brought up.
+    async fn watch_routers(&self, phase: &PlannedPhase) {
+        let up = |phase: &PlannedPhase| {
+            phase.actions.iter().any(|action| matches!(action, Action::Up(Step::Underlay)))
+        };
+        let at = self.plan.iter().position(|one| one.name == phase.name).unwrap_or(0);
+        if !self.acts || self.context.fabric.found().is_some() || self.plan[..=at].iter().any(up) {
+            self.context.story.watch(&self.context.fabric).await;
+        }
+    }
+
     /// Runs the checks of a phase: those that are wanted, and silently those that later phases stand on.
     async fn judge(&self, phase: &PlannedPhase, wanted: &HashSet<String>) {
         let timers = self.timers(phase).await;
+        let first_connect = timers.cilium.as_ref().map(|cilium| cilium.promises.first_connect.max);
+        *self.context.awaited.lock().unwrap_or_else(PoisonError::into_inner) = Awaited::new(first_connect);
         self.still(&timers).await;
         self.context.expect_down(&phase.checks);
         let mut running = JoinSet::new();

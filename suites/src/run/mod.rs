@@ -15,7 +15,7 @@ mod prepare;
 mod probes;
 mod prospects;
 mod session;
-mod states;
+mod story;
 mod trials;
 mod up;
 mod view;

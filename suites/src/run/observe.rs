@@ -11,20 +11,23 @@ use fabric_harness::fabric::Fabric;
 use fabric_harness::probe::TraceReport;
 use fabric_harness::router::{Sessions, Snapshot, Subscription};
 use fabric_harness::runtime::keeper::ExecResult;
+use fabric_reports::record;
 use serde_json::Value as Json;
 use tokio::sync::{Semaphore, watch};
 
 use super::atlas::Atlas;
+use super::attempt::Awaited;
 use super::ladder::{Daemon, Facts, Kept};
-use super::probes::{End, Probes, Wanted};
+use super::probes::{End, Probes, Wanted, sender_of};
 use super::prospects::Stillness;
+use super::story::{Story, by_connection, by_ping, by_trace};
 use super::view::View;
 use crate::checks::{
     AgreeOn, AgreeSpec, LineSeen, Outcome, ReachFact, ReachSpec, SessionSpec, Verdict, judge_connect,
     judge_fib, judge_flows, judge_interface, judge_lines, judge_nodes, judge_pings_agree, judge_pod,
     judge_reach, judge_rib, judge_session, judge_traces_agree,
 };
-use crate::expect::Prober;
+use crate::expect::{Prober, Symbol};
 use crate::ladder::session::SessionFacts;
 use crate::plan::{CheckSpec, PlannedCheck};
 
@@ -35,6 +38,10 @@ pub(super) struct Context {
     pub(super) view: Arc<View>,
     pub(super) lines: Mutex<Vec<ExecResult>>,
     pub(super) probes: Arc<Probes>,
+    /// The sessions that checks wait for.
+    pub(super) awaited: Mutex<Awaited>,
+    /// What the record is told beside checks.
+    pub(super) story: Arc<Story>,
     /// How often each session had been lost when the phase began, by router and neighbor.
     pub(super) losses: Mutex<BTreeMap<(String, String), u64>>,
     /// Since when nothing has been done to the fabric.
@@ -55,6 +62,7 @@ impl Context {
     /// A phase begins: what has been lost so far is not its doing.
     pub(super) async fn begin_phase(&self) {
         self.probes.new_phase();
+        self.story.new_phase();
         self.ladders.clear();
         self.daemons.clear();
         self.facts.clear();
@@ -103,6 +111,8 @@ pub(super) struct Eye<'a> {
     fresh: Option<Arc<Snapshot>>,
     /// How often it has looked: checks that look at the same thing for the n-th time share one probe.
     round: u32,
+    /// The ways that packets took at the last look.
+    paths: Vec<record::Path>,
 }
 
 impl<'a> Eye<'a> {
@@ -119,7 +129,17 @@ impl<'a> Eye<'a> {
             Some(router) => context.fabric.observer(router).await.ok().map(|observer| observer.subscribe()),
             None => None,
         };
-        Self { context, check, atlas, router, fresh: None, round: 0 }
+        Self { context, check, atlas, router, fresh: None, round: 0, paths: Vec::new() }
+    }
+
+    /// What the router said that was looked at last.
+    pub(super) fn router(&self) -> Option<&Snapshot> {
+        self.fresh.as_deref()
+    }
+
+    /// The ways that packets took at the last look.
+    pub(super) fn paths(self) -> Vec<record::Path> {
+        self.paths
     }
 
     /// Looks once and judges.
@@ -169,7 +189,10 @@ impl<'a> Eye<'a> {
                 // A program chooses its ports itself.
                 let flows = if spec.prober == Prober::Own { 1 } else { spec.flows };
                 match self.traced(&atlas, &ends, flows).await {
-                    Ok(reports) => judge_flows(spec, &reports, atlas.as_ref()),
+                    Ok(reports) => {
+                        self.paths = ways(&atlas, &spec.from, &reports);
+                        judge_flows(spec, &reports, atlas.as_ref())
+                    }
                     Err(why) => blind(target, &why),
                 }
             }
@@ -179,16 +202,21 @@ impl<'a> Eye<'a> {
         }
     }
 
-    async fn reached(&self, atlas: &Arc<Atlas>, spec: &ReachSpec) -> Result<Verdict, String> {
+    async fn reached(&mut self, atlas: &Arc<Atlas>, spec: &ReachSpec) -> Result<Verdict, String> {
         let ends = End::new(&spec.from, &spec.to, spec.family, spec.prober);
         let silent = spec.fact == ReachFact::Silence;
         let probes = &self.context.probes;
         if let Some(port) = spec.port {
             let wanted = Wanted::connect(&ends, port, spec.count, silent, self.round);
-            return Ok(judge_connect(spec, probes.connect(atlas, wanted).await?.as_ref()));
+            let report = probes.connect(atlas, wanted).await?;
+            self.paths =
+                sender_of(atlas, &spec.from).iter().map(|from| by_connection(atlas, from, &report)).collect();
+            return Ok(judge_connect(spec, report.as_ref()));
         }
         let wanted = Wanted::ping(&ends, spec.count, silent, self.round).of_size(spec.size);
-        Ok(judge_reach(spec, probes.ping(atlas, wanted).await?.as_ref()))
+        let report = probes.ping(atlas, wanted).await?;
+        self.paths = sender_of(atlas, &spec.from).iter().map(|from| by_ping(atlas, from, &report)).collect();
+        Ok(judge_reach(spec, report.as_ref()))
     }
 
     /// Traces of several flows, side by side. Each look takes others: what one set of ports does not show, another may.
@@ -207,7 +235,7 @@ impl<'a> Eye<'a> {
     }
 
     /// Both ways to probe, side by side.
-    async fn agree(&self, atlas: &Arc<Atlas>, spec: &AgreeSpec) -> Result<Verdict, String> {
+    async fn agree(&mut self, atlas: &Arc<Atlas>, spec: &AgreeSpec) -> Result<Verdict, String> {
         let by = |prober| End::new(&spec.from, &spec.to, spec.family, prober);
         let (native, own) = (by(Prober::Native), by(Prober::Own));
         match spec.on {
@@ -215,12 +243,19 @@ impl<'a> Eye<'a> {
                 let ping =
                     |ends| self.context.probes.ping(atlas, Wanted::ping(ends, count, false, self.round));
                 let (native, own) = tokio::try_join!(ping(&native), ping(&own))?;
+                let from = sender_of(atlas, &spec.from);
+                self.paths = from
+                    .iter()
+                    .flat_map(|from| [&native, &own].map(|one| by_ping(atlas, from, one)))
+                    .collect();
                 Ok(judge_pings_agree(spec, &native, &own))
             }
             AgreeOn::Trace { flows } => {
                 let (native, own) =
                     tokio::try_join!(self.traced(atlas, &native, flows), self.traced(atlas, &own, 1))?;
                 let own = own.first().ok_or_else(|| "nothing was traced".to_owned())?;
+                self.paths = ways(atlas, &spec.from, &native);
+                self.paths.extend(ways(atlas, &spec.from, std::slice::from_ref(own)));
                 Ok(judge_traces_agree(spec, &native, own, atlas.as_ref()))
             }
         }
@@ -251,6 +286,21 @@ impl<'a> Eye<'a> {
             () = tokio::time::sleep(PACKETS), if of_packets => {}
         }
     }
+}
+
+/// Traces as the record has them, each way once.
+fn ways(atlas: &Atlas, from: &Symbol, reports: &[Arc<TraceReport>]) -> Vec<record::Path> {
+    let Ok(from) = sender_of(atlas, from) else { return Vec::new() };
+    let mut all: Vec<record::Path> = Vec::new();
+    let hops = |path: &record::Path| -> Vec<(u8, Option<String>)> {
+        path.hops.iter().map(|hop| (hop.ttl, hop.address.clone())).collect()
+    };
+    for path in reports.iter().map(|report| by_trace(atlas, &from, report)) {
+        if !all.iter().any(|known| hops(known) == hops(&path)) {
+            all.push(path);
+        }
+    }
+    all
 }
 
 async fn next_of(router: &mut Option<Subscription>) -> Arc<Snapshot> {

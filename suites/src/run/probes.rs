@@ -21,6 +21,7 @@ use kube::api::{Api, AttachParams};
 use tokio::io::AsyncReadExt;
 
 use super::atlas::Atlas;
+use super::story::Story;
 use crate::expect::{Place, Prober, Resolver, Symbol, WantedFamily};
 
 /// Who sends to whom, in which family and by which way.
@@ -89,12 +90,24 @@ enum Seen {
     Connect(Arc<ConnectReport>),
 }
 
+impl Seen {
+    /// Whether a packet arrived where it was to, and an answer came back.
+    fn answered(&self) -> bool {
+        match self {
+            Self::Ping(report) => report.received > 0,
+            Self::Trace(report) => report.reached,
+            Self::Connect(report) => report.connected > 0,
+        }
+    }
+}
+
 type Probe = Shared<BoxFuture<'static, Result<Seen, String>>>;
 
 /// All probes of a phase.
 #[derive(Debug)]
 pub(super) struct Probes {
     fabric: Arc<Fabric>,
+    story: Arc<Story>,
     running: Mutex<HashMap<Wanted, Probe>>,
     /// The longest round trip seen in this run: what an answer takes that does come.
     slowest: Mutex<Option<Duration>>,
@@ -108,8 +121,8 @@ const SHORTEST: Duration = Duration::from_millis(50);
 const PATIENCE: u32 = 20;
 
 impl Probes {
-    pub(super) fn new(fabric: Arc<Fabric>) -> Arc<Self> {
-        Arc::new(Self { fabric, running: Mutex::default(), slowest: Mutex::default() })
+    pub(super) fn new(fabric: Arc<Fabric>, story: Arc<Story>) -> Arc<Self> {
+        Arc::new(Self { fabric, story, running: Mutex::default(), slowest: Mutex::default() })
     }
 
     /// Forgets the probes of the phase before.
@@ -159,8 +172,19 @@ impl Probes {
         let from = sender_of(atlas, &wanted.ends.from)?;
         let probe = {
             let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-            let (probes, key) = (Arc::clone(self), wanted.clone());
-            let begin = || async move { probes.send(&key, &from, to).await }.boxed().shared();
+            let (probes, key, atlas) = (Arc::clone(self), wanted.clone(), Arc::clone(atlas));
+            let begin = || {
+                async move {
+                    let seen = probes.send(&key, &from, to).await;
+                    if let Ok(seen) = &seen {
+                        let to = atlas.owner(to).unwrap_or_else(|| to.to_string());
+                        probes.story.probed(&from, &to, seen.answered());
+                    }
+                    seen
+                }
+                .boxed()
+                .shared()
+            };
             running.entry(wanted).or_insert_with(begin).clone()
         };
         probe.await

@@ -73,6 +73,11 @@ pub(super) async fn of(context: &Context, check: &PlannedCheck) -> Prospect {
     }
 }
 
+/// Whether what a check wants of a session can be so only while it is up.
+pub(super) fn is_for_up(spec: &SessionSpec) -> bool {
+    matches!(spec, SessionSpec::Of { fact, .. } if wants_it_up(fact))
+}
+
 /// Whether a fact can be so only of a session that is up.
 pub(super) fn wants_it_up(fact: &SessionFact) -> bool {
     match fact {

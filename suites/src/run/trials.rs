@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use fabric_reports::{Screen, summary};
+use fabric_reports::{Screen, github, summary};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use tokio::sync::oneshot;
 
@@ -162,6 +162,7 @@ fn run_trials(
 
 /// The end of a run, for people: on standard error, after what the test harness has to say.
 fn tell(finished: &Finished) {
+    github::tell(&finished.record);
     summary::print(&finished.record, finished.written.as_ref().ok());
     if let Err(error) = &finished.written {
         eprintln!("{error}");

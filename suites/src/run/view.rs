@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::atlas::{AgentSeen, Atlas, Interfaces, Second};
+use super::story::Story;
 
 /// How often a box is looked at that gives no events: its interfaces change when somebody wires it anew, which takes
 /// seconds.
@@ -31,25 +32,15 @@ const LOOKING: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct View {
     atlas: watch::Sender<Arc<Atlas>>,
+    story: Arc<Story>,
     tasks: Mutex<JoinSet<()>>,
 }
 
 impl View {
-    /// A view of nothing yet.
-    pub(super) fn new(fabric: &Fabric) -> Arc<Self> {
-        let atlas = Atlas {
-            topology: Arc::new(fabric.topology().clone()),
-            cluster: fabric.cluster().cloned().map(Arc::new),
-            interfaces: BTreeMap::new(),
-            nodes: None,
-            pods: None,
-            services: None,
-            agents: None,
-            policies: None,
-            second: None,
-            floors: BTreeMap::new(),
-        };
-        Arc::new(Self { atlas: watch::Sender::new(Arc::new(atlas)), tasks: Mutex::default() })
+    /// A view of nothing yet; what changes in it is told to `story`.
+    pub(super) fn new(fabric: &Fabric, story: Arc<Story>) -> Arc<Self> {
+        let atlas = Atlas::before(fabric.topology(), fabric.cluster());
+        Arc::new(Self { atlas: watch::Sender::new(Arc::new(atlas)), story, tasks: Mutex::default() })
     }
 
     /// The atlas, and being told when it changes.
@@ -221,11 +212,18 @@ impl View {
     }
 
     fn change(&self, change: impl FnOnce(&mut Atlas)) {
+        let mut both = None;
         self.atlas.send_modify(|atlas| {
-            let atlas = Arc::make_mut(atlas);
-            change(atlas);
-            atlas.settle();
+            let before = Arc::clone(atlas);
+            let changed = Arc::make_mut(atlas);
+            change(changed);
+            changed.settle();
+            both = Some((before, Arc::clone(atlas)));
         });
+        // Not under the lock: whoever is told may be slow.
+        if let Some((before, after)) = both {
+            self.story.changed(&before, &after);
+        }
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
@@ -279,7 +277,9 @@ async fn second(client: &Client) -> Result<Option<Second>, kube::Error> {
 fn put_agents(atlas: &mut Atlas, agents: Vec<AgentInfo>) {
     let before = atlas.agents.take().unwrap_or_default();
     let seen = |info: AgentInfo| {
-        let settled = before.iter().find(|agent| agent.info == info).and_then(|agent| agent.settled);
+        let acted = info.without_sessions();
+        let same = |agent: &&AgentSeen| agent.info.without_sessions() == acted;
+        let settled = before.iter().find(same).and_then(|agent| agent.settled);
         AgentSeen { info, settled }
     };
     atlas.agents = Some(agents.into_iter().map(seen).collect());

@@ -28,6 +28,8 @@ mod neighbors;
 mod second_api;
 mod second_more;
 mod services;
+mod story;
 mod support;
+mod terminal;
 mod ways;
 mod why;

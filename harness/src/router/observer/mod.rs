@@ -5,6 +5,7 @@
 mod history;
 mod task;
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -59,6 +60,51 @@ struct Shared {
     /// Rung when somebody wants a reading now.
     bell: Notify,
     history: Mutex<History>,
+    /// Who is told of changes as they are seen.
+    listener: Mutex<Option<Listener>>,
+}
+
+/// What changed on a router between two readings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouterChanges {
+    /// The router.
+    pub router: String,
+    /// When it was seen: at most one tick (50 ms) after it happened.
+    pub at: Instant,
+    /// What it was, in the order of the tables.
+    pub what: Vec<What>,
+}
+
+/// Whoever is told of changes as they are seen. It is called between two readings: it must be quick.
+#[derive(Clone)]
+pub struct Listener(Arc<dyn Fn(RouterChanges) + Send + Sync>);
+
+impl Listener {
+    /// Calls `tell` for each reading that differs from the one before.
+    pub fn new(tell: impl Fn(RouterChanges) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener").finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Remembers changes, and tells them to whoever listens: all of them, however many are remembered.
+    fn keep(&self, what: Vec<What>) {
+        if what.is_empty() {
+            return;
+        }
+        let listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(Listener(tell)) = listener {
+            let router = self.router.node().name().to_owned();
+            tell(RouterChanges { router, at: Instant::now(), what: what.clone() });
+        }
+        self.history.lock().unwrap_or_else(PoisonError::into_inner).extend(what);
+    }
 }
 
 /// The watcher of one router. Dropping it ends the watching.
@@ -73,7 +119,8 @@ impl Observer {
     pub fn start(router: Arc<dyn Router>) -> Self {
         let (latest, _) = watch::channel(Arc::new(Snapshot::nothing_yet()));
         let history = Mutex::new(History::default());
-        let shared = Arc::new(Shared { router, latest, bell: Notify::new(), history });
+        let shared =
+            Arc::new(Shared { router, latest, bell: Notify::new(), history, listener: Mutex::default() });
         let task = tokio::spawn(task::watch(Arc::clone(&shared)));
         Self { shared, _task: AbortOnDropHandle::new(task) }
     }
@@ -99,6 +146,11 @@ impl Observer {
     /// A reading that began after this call.
     pub async fn now(&self) -> Arc<Snapshot> {
         self.subscribe().next().await
+    }
+
+    /// Tells `listener` of every change from now on; whoever listened before is told no more.
+    pub fn listen(&self, listener: Listener) {
+        *self.shared.listener.lock().unwrap_or_else(PoisonError::into_inner) = Some(listener);
     }
 
     /// What changed while somebody listened, oldest first; the last thousand or so.

@@ -1,6 +1,6 @@
 //! The task behind an observer: when to read, and how little.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::time::MissedTickBehavior;
@@ -152,7 +152,7 @@ fn publish(shared: &Shared, before: &Snapshot, mut snapshot: Snapshot, tell: boo
     snapshot.version = if matches!(changes, Changes::None) { before.version } else { before.version + 1 };
     let wake = tell || snapshot.version != before.version;
     if let Changes::These(list) = changes {
-        shared.history.lock().unwrap_or_else(PoisonError::into_inner).extend(list);
+        shared.keep(list);
     }
     shared.latest.send_if_modified(|latest| {
         *latest = Arc::new(snapshot);

@@ -12,8 +12,8 @@ mod state;
 pub(crate) use client::ETC;
 pub use client::{Keeper, KeeperError};
 pub use protocol::{
-    AgentInfo, AgentNeighbor, CommandEvent, CommandMoment, ExecResult, KeeperSpec, NodeInfo, OperatorSeen,
-    Progress, RuntimeSpec, StepReport,
+    AgentInfo, AgentNeighbor, AgentSession, AgentSpeaker, CommandEvent, CommandMoment, ExecResult,
+    KeeperSpec, NodeInfo, OperatorSeen, Progress, RuntimeSpec, StepReport,
 };
 pub use state::{State, StateError, leftovers, runtime_dir, states};
 

@@ -4,9 +4,11 @@
 //! answer: that is how a client gets sockets that live in a node's network namespace, and needs no helper process.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+use std::time::SystemTime;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::cilium::BgpSettings;
@@ -211,6 +213,39 @@ pub struct AgentInfo {
     pub silences: Vec<String>,
     /// Its neighbors.
     pub neighbors: Vec<AgentNeighbor>,
+    /// Its speakers, by their AS numbers.
+    #[serde(default)]
+    pub speakers: Vec<AgentSpeaker>,
+}
+
+impl AgentInfo {
+    /// The same without what speakers and their sessions do by themselves: what the agent has acted on.
+    #[must_use]
+    pub fn without_sessions(&self) -> Self {
+        let mut still = self.clone();
+        still.speakers.clear();
+        still.neighbors.iter_mut().for_each(|neighbor| neighbor.session = None);
+        still
+    }
+}
+
+/// A speaker of one of Cilium's agents: a gobgpd.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentSpeaker {
+    /// The name of its instance in the second BGP API.
+    pub instance: Option<String>,
+    /// Its AS number.
+    pub asn: u32,
+    /// Its BGP identifier.
+    pub router_id: Ipv4Addr,
+    /// Where it listens, if at all.
+    pub local_port: Option<u16>,
+    /// When its gobgpd was started; `None` while it waits to be started again.
+    pub started_at: Option<SystemTime>,
+    /// How often gobgpd had to be started again after it ended by itself.
+    pub restarts: u32,
+    /// The prefixes it advertises.
+    pub advertised: Vec<IpNet>,
 }
 
 /// What Cilium's operator has acted on, as far as it matters to one node.
@@ -242,6 +277,22 @@ pub struct AgentNeighbor {
     /// The address families that are offered to it, as `ipv4/unicast`.
     #[serde(default)]
     pub families: Vec<String>,
+    /// How its session stands, by the speaker's log; `None` while the speaker does not run.
+    #[serde(default)]
+    pub session: Option<AgentSession>,
+}
+
+/// A session of one of Cilium's speakers, as its log tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentSession {
+    /// When the speaker took the neighbor in: its first connect timer runs from here.
+    pub added_at: SystemTime,
+    /// Since when it is Established; `None` while it is not.
+    pub up_since: Option<SystemTime>,
+    /// How often it became Established.
+    pub times_up: u32,
+    /// Why it last went down, in GoBGP's words.
+    pub last_down: Option<String>,
 }
 
 /// A node as the state file and `fabric status` show it.

@@ -14,12 +14,12 @@ fn check(name: &str) -> Event {
 }
 
 fn waiting(name: &str, what: &str) -> Event {
-    Event::CheckWaiting { name: name.into(), what: what.into() }
+    Event::CheckWaiting { name: name.into(), what: what.into(), due: None }
 }
 
 fn verdict(name: &str, verdict: Verdict, headline: Option<&str>) -> Event {
     let headline = headline.map(str::to_owned);
-    Event::CheckFinished { name: name.into(), verdict, duration_ms: 2_314.0, headline }
+    Event::CheckFinished { name: name.into(), verdict, duration_ms: 2_314.0, headline, cause: None }
 }
 
 fn lines() -> Lines {

@@ -12,6 +12,7 @@ use fabric_harness::fabric::Fabric;
 use fabric_harness::found::SpeakerSession;
 use fabric_harness::router::Session;
 use fabric_reports::Recorder;
+use fabric_reports::record::shape;
 use fabric_reports::recorder::Subject;
 use k8s_openapi::api::core::v1::Node;
 use kube::ResourceExt;
@@ -70,6 +71,7 @@ pub(super) async fn judge(fabric: &Arc<Fabric>, phase: &str, recorder: &Arc<Reco
             })
             .collect();
         if differing.iter().all(Vec::is_empty) || began.elapsed() >= AGE {
+            keep(recorder, phase, &seen.sessions);
             for (check, differences) in open.drain(..).zip(differing) {
                 if differences.is_empty() {
                     check.pass();
@@ -88,6 +90,34 @@ pub(super) async fn judge(fabric: &Arc<Fabric>, phase: &str, recorder: &Arc<Reco
         if let Ok(again) = found.speakers().await {
             seen = again;
         }
+    }
+}
+
+/// Keeps what Cilium says, as the states of its speakers.
+fn keep(recorder: &Recorder, phase: &str, sessions: &[SpeakerSession]) {
+    let mut nodes: BTreeMap<&str, BTreeMap<Option<u32>, Vec<shape::AnnouncerPeer>>> = BTreeMap::new();
+    for session in sessions {
+        let peer = shape::AnnouncerPeer {
+            address: session.neighbor.to_string(),
+            remote_as: session.remote_as.unwrap_or_default(),
+            state: session.state.clone(),
+            sent: session.advertised.clone(),
+            received: session.received.clone(),
+            ..shape::AnnouncerPeer::default()
+        };
+        nodes.entry(&session.node).or_default().entry(session.local_as).or_default().push(peer);
+    }
+    for (node, speakers) in nodes {
+        let speakers = speakers.into_iter().map(|(asn, peers)| shape::Announcer {
+            asn,
+            peers,
+            running: true,
+            ..shape::Announcer::default()
+        });
+        let state = shape::Speaker { speakers: speakers.collect(), ..shape::Speaker::default() };
+        // It has but strings and numbers: it always serializes.
+        let json = serde_json::to_value(state).unwrap_or_default();
+        recorder.state(format!("end of phase {phase}"), node, "speaker", json);
     }
 }
 

@@ -140,6 +140,11 @@ impl Ground {
             "NEXTEST",
             "KUBECONFIG",
             "CLICOLOR_FORCE",
+            "NO_COLOR",
+            "COLORTERM",
+            "GITHUB_ACTIONS",
+            "GITHUB_STEP_SUMMARY",
+            "GITHUB_WORKSPACE",
         ] {
             command.env_remove(ours);
         }
