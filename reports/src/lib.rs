@@ -9,6 +9,8 @@
 // Standard output belongs to the test harness that runs the checks.
 #![deny(clippy::print_stdout)]
 
+pub mod diff;
+pub mod history;
 pub mod junit;
 pub mod markdown;
 pub mod progress;

@@ -3,5 +3,6 @@
 pub mod checks;
 pub mod expect;
 pub mod ladder;
+pub mod learn;
 pub mod plan;
 pub mod run;

@@ -9,7 +9,10 @@ use fabric_suites::run::Home;
 
 use super::env::{Env, EnvArgs};
 use super::exit::Usage;
-use super::{bench, cilium, discover, doctor, down, enter, exit, list, report, status, test, up};
+use super::{
+    bench, cilium, diff, discover, doctor, down, enter, exit, history, learn, list, parity, report, status,
+    stress, test, up,
+};
 
 /// Brings a Cilium BGP fabric up, judges it, and tells what it saw.
 #[derive(Debug, Parser)]
@@ -42,6 +45,16 @@ enum Command {
     List(ListArgs),
     /// Print a run that is over, from its record.
     Report(ReportArgs),
+    /// Compare two runs by their records: what differs, what explains it, whether it got worse.
+    Diff(diff::DiffArgs),
+    /// Run the twin and another environment, and say where they differ.
+    Parity(parity::ParityArgs),
+    /// Write a lab.yaml from what is true of a live fabric.
+    Learn(learn::LearnArgs),
+    /// Say what many runs show that one does not: durations that drift, checks that are flaky.
+    History(history::HistoryArgs),
+    /// Run a lab many times, each on a new fabric, and say how long its checks take and which are flaky.
+    Stress(stress::StressArgs),
     /// Say what others brought up that could be judged, and the flags that select it.
     Discover(DiscoverArgs),
     /// Run a lab several times and print where the time goes.
@@ -315,6 +328,11 @@ pub(crate) fn main() -> ExitCode {
             Command::Doctor(args) => doctor::run(args).await,
             Command::List(args) => list::run(&args),
             Command::Report(args) => report::run(&args),
+            Command::Diff(args) => diff::run(&args),
+            Command::Parity(args) => parity::run(args).await,
+            Command::Learn(args) => learn::run(args).await,
+            Command::History(args) => history::run(&args),
+            Command::Stress(args) => stress::run(args).await,
             Command::Discover(args) => discover::run(args).await,
             Command::Bench(args) => bench::run(args).await,
             Command::Cilium(command) => cilium::run(command).await,

@@ -13,16 +13,21 @@ macro_rules! say {
 mod args;
 mod bench;
 mod cilium;
+mod diff;
 mod discover;
 mod doctor;
 mod down;
 mod enter;
 mod env;
 mod exit;
+mod history;
+mod learn;
 mod list;
+mod parity;
 mod pick;
 mod report;
 mod status;
+mod stress;
 mod test;
 mod up;
 

@@ -21,6 +21,12 @@ mod resolve;
 
 use resolve::addresses_of;
 
+/// Every address that a service has, whoever gave it.
+pub(super) fn addresses_of_all(service: &Service) -> Vec<IpAddr> {
+    let which = [ServiceAddress::LoadBalancer, ServiceAddress::External, ServiceAddress::Cluster];
+    which.into_iter().flat_map(|which| addresses_of(service, which)).collect()
+}
+
 /// Interfaces of one box.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Interfaces {
@@ -156,7 +162,7 @@ impl Atlas {
     }
 
     /// The subnets of the management network.
-    fn management(&self) -> impl Iterator<Item = IpNet> {
+    pub(super) fn management(&self) -> impl Iterator<Item = IpNet> {
         let mgmt = &self.topology.mgmt;
         mgmt.ipv4_subnet.map(IpNet::V4).into_iter().chain(mgmt.ipv6_subnet.map(IpNet::V6))
     }
@@ -273,7 +279,7 @@ impl Atlas {
         if chosen.is_empty() { Err(not_yet(symbol, "it selects no node".into())) } else { Ok(chosen) }
     }
 
-    fn short<'a>(&self, node: &'a str) -> &'a str {
+    pub(super) fn short<'a>(&self, node: &'a str) -> &'a str {
         let cluster = self.cluster.as_ref().map(|cluster| format!("{}-", cluster.name)).unwrap_or_default();
         node.strip_prefix(&cluster).unwrap_or(node)
     }

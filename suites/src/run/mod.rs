@@ -5,10 +5,13 @@ mod atlas;
 mod attach;
 mod attempt;
 mod commands;
+mod content;
 mod deadline;
 mod engine;
 mod home;
 mod ladder;
+mod learn;
+mod names;
 mod observe;
 mod prepare;
 mod probes;
@@ -23,6 +26,7 @@ pub use actions::ActionError;
 pub use attach::{FoundSettings, SettingsError};
 pub use engine::{Engine, Outcome, Selection};
 pub use home::{Furnished, Home, RealLab};
+pub use learn::{LearnSettings, learn};
 pub use prepare::{Prepared, prepare};
 pub use session::{
     Begin, Finished, NOT_MODELLED, RunError, RunSettings, VERSION, find, keeper_spec, needs, recorder, run,

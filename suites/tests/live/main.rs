@@ -15,13 +15,16 @@
 mod attach;
 mod broken;
 mod cilium;
+mod compare;
 mod contract;
 mod foreign;
 mod house;
 mod kills;
 mod kubectl;
+mod learn;
 mod leftovers;
 mod libtest;
+mod many;
 mod neighbors;
 mod second_api;
 mod second_more;
