@@ -11,6 +11,7 @@
 
 pub mod diff;
 pub mod history;
+pub mod drawing;
 pub mod junit;
 pub mod markdown;
 pub mod progress;
