@@ -10,8 +10,8 @@
 #![deny(clippy::print_stdout)]
 
 pub mod diff;
-pub mod history;
 pub mod drawing;
+pub mod history;
 pub mod junit;
 pub mod markdown;
 pub mod progress;

@@ -71,7 +71,7 @@ impl Groups {
                 |phase: &&&str| differences.iter().any(|one| one.phases.iter().any(|seen| seen == **phase));
             let phases = phases.iter().filter(seen).map(|phase| (*phase).to_owned()).collect();
             differences.sort_by(|a, b| a.kind.cmp(&b.kind));
-            all.push(Group { title, weight, phases, differences });
+            all.push(Group { title, weight, because: None, phases, differences });
         }
         all.sort_by_key(|group| {
             (std::cmp::Reverse(group.weight), std::cmp::Reverse(group.differences.len()))

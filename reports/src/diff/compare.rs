@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::cause::{Groups, Root};
 use super::checks::{self, Known};
-use super::difference::{Diff, Difference, Kind, Side, Weight};
+use super::difference::{Diff, Difference, Group, Kind, Side, Weight};
 use super::expected::Expectations;
 use super::facts::{Facts, by_phase};
 use super::peers::Peers;
@@ -86,7 +86,10 @@ pub fn diff(old: &Record, new: &Record, options: &Options) -> Diff {
     }
     let mut met = BTreeSet::new();
     let expect = |difference: &mut Difference| met.extend(options.expected.mark(difference));
-    let groups = groups.finish(expect, &phases(old, new));
+    let mut groups = groups.finish(expect, &phases(old, new));
+    for group in &mut groups {
+        group.because = because(group, new);
+    }
     let unmet = options.expected.0.iter().enumerate();
     let unmet = unmet.filter(|(number, one)| one.must && !met.contains(number));
     Diff {
@@ -96,6 +99,17 @@ pub fn diff(old: &Record, new: &Record, options: &Options) -> Diff {
         groups,
         unmet: unmet.map(|(_, one)| one.line()).collect(),
     }
+}
+
+/// What the new run says is the cause of the checks of a group that failed, if that is one thing.
+fn because(group: &Group, new: &Record) -> Option<String> {
+    let of_checks = group.differences.iter().filter(|one| one.kind == Kind::Check);
+    let names: BTreeSet<&str> = of_checks.map(|one| one.about.as_str()).collect();
+    let failed = new.checks.iter().filter(|check| names.contains(check.name.as_str()));
+    let causes: BTreeSet<&str> = failed.filter_map(|check| check.cause.as_deref()).collect();
+    let mut causes = causes.into_iter();
+    let (Some(id), None) = (causes.next(), causes.next()) else { return None };
+    new.causes.iter().find(|cause| cause.id == id).map(|cause| cause.title.clone())
 }
 
 fn side(record: &Record, called: &str) -> Side {

@@ -37,6 +37,9 @@ pub struct Group {
     pub title: String,
     /// The gravest weight among those that were not expected; [`Weight::Note`] when all of them were.
     pub weight: Weight,
+    /// What the new run found out about it, where one cause explains every check that failed of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
     /// The phases at whose end it was seen, in the run's order.
     pub phases: Vec<String>,
     /// What it explains.

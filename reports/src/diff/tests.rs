@@ -274,6 +274,15 @@ fn a_check_that_is_not_made_any_more_is_told() {
 }
 
 #[test]
+fn what_the_run_found_out_itself_is_told() {
+    let seen = diff(&sample::passed(), &sample::failed(), &Options::default());
+    let worse = seen.groups.iter().find(|group| group.because.is_some()).expect("a cause");
+    assert_eq!(worse.because.as_deref(), Some("nothing listens on 10.0.4.2:179"));
+    assert!(text(&seen, false).contains("because   nothing listens"), "{}", text(&seen, false));
+    assert!(markdown(&seen).contains("because   nothing listens"));
+}
+
+#[test]
 fn text_of_others_stays_text() {
     let mut new = sample::passed();
     new.checks[0].verdict = Verdict::Failed;

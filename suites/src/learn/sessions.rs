@@ -1,5 +1,7 @@
 //! What `sessions:` says of a router as it is.
 
+use std::net::IpAddr;
+
 use fabric_harness::router::{Family, Session, SessionType, Sessions};
 
 use super::page::{Line, length, list, mapping, scalar};
@@ -36,7 +38,7 @@ fn neighbor(seen: &Seen, router: &str, key: &str, session: &Session) -> (String,
     };
     let far = session.address.and_then(|address| seen.naming.of_address(address));
     let up = if session.is_up() { "" } else { ", which is not up here" };
-    match key.parse() {
+    match key.parse::<IpAddr>() {
         // By interface: what is at the other end is said by its name, if it said one.
         Err(_) => {
             let far = far.as_ref().map(&who).or_else(|| session.hostname.clone());

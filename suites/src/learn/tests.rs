@@ -225,7 +225,6 @@ fn a_silent_router_is_left_out() {
         "spine".to_owned(),
         super::RouterSeen { rib: Some(Arc::default()), ..Default::default() },
     )]);
-    let (rib, _) = (Rib::default(), ());
-    assert!(routes::lines(&seen, "spine", &rib, None, 1).is_empty());
+    assert!(routes::lines(&seen, "spine", &Rib::default(), None, 1).is_empty());
     assert!(sessions::lines(&seen, "spine", &Sessions::new(), 1).is_empty());
 }

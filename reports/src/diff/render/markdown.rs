@@ -32,6 +32,7 @@ pub fn markdown(diff: &Diff) -> String {
             crate::markdown::html(&group.title)
         ));
         let mut told = Vec::new();
+        told.extend(group.because.iter().map(|cause| format!("{:9} {cause}", "because")));
         for (kind, differences) in by_kind(&group.differences) {
             for (number, line) in lines(&differences).iter().enumerate() {
                 let label = if number == 0 { kind.word() } else { "" };

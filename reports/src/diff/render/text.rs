@@ -28,6 +28,9 @@ pub fn text(diff: &Diff, colors: bool) -> String {
             paint.faint(format!(" (in {})", one_line(&group.phases.join(", "))))
         };
         page.push_str(&format!("\n{word}  {}{phases}\n", paint.strong(one_line(&group.title))));
+        if let Some(cause) = &group.because {
+            page.push_str(&format!("         {:9} {}\n", "because", one_line(cause)));
+        }
         for (kind, differences) in by_kind(&group.differences) {
             for (number, line) in lines(&differences).iter().enumerate() {
                 let label = if number == 0 { kind.word() } else { "" };

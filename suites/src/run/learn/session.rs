@@ -84,7 +84,7 @@ pub async fn learn(
             seen.push((number, look::look(engine.context(), &routers, cilium.is_some()).await));
             guard.done();
         }
-        Ok(seen)
+        Ok::<_, RunError>(seen)
     };
     let learned = tokio::select! {
         learned = looking => learned,
