@@ -240,7 +240,10 @@ fn route_fact(paths: &Value, names: &Names) -> Option<RouteFact> {
     let flag = |path: &Value, key: &str| path.get(key).and_then(Value::as_bool).unwrap_or(false);
     let all: Vec<&Value> = paths.as_array().into_iter().flatten().collect();
     let best = all.iter().find(|path| flag(path, "best"))?;
-    let by_age = text(best, "why_best").is_some_and(|why| why.eq_ignore_ascii_case("older path"));
+    let in_use = |path: &Value| flag(path, "best") || (flag(path, "multipath") && flag(path, "valid"));
+    // Where all equal paths are in use, which of them is called the best does not matter.
+    let alone = all.iter().filter(|path| in_use(path)).count() == 1;
+    let by_age = alone && text(best, "why_best").is_some_and(|why| why.eq_ignore_ascii_case("older path"));
     let rank = |path: &Value| {
         let length = path.get("as_path").and_then(Value::as_array).map(Vec::len);
         let of = |key| number(path, key);
@@ -253,11 +256,7 @@ fn route_fact(paths: &Value, names: &Names) -> Option<RouteFact> {
             flag(path, "valid"),
         )
     };
-    let used = all.iter().filter(|path| {
-        flag(path, "best")
-            || (flag(path, "multipath") && flag(path, "valid"))
-            || (by_age && rank(path) == rank(best))
-    });
+    let used = all.iter().filter(|path| in_use(path) || (by_age && rank(path) == rank(best)));
     let mut fact = RouteFact { by_age, ..RouteFact::default() };
     for path in used {
         let neighbor = path.pointer("/peer/neighbor").and_then(Value::as_str).map(str::to_owned);

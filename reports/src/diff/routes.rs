@@ -38,7 +38,10 @@ pub(super) fn compare(
         let root = trace.root(key, &mut BTreeSet::new());
         let difference =
             Difference::new(Kind::Route, weight(was.is_some(), is.is_some()), &key.0, key.1.clone());
-        let told = |fact: &RouteFact| fact.paths.iter().cloned().collect::<Vec<_>>().join("; ");
+        let told = |fact: &RouteFact| {
+            let paths = fact.paths.iter().cloned().collect::<Vec<_>>().join("; ");
+            if fact.by_age && fact.paths.len() > 1 { format!("the oldest of {paths}") } else { paths }
+        };
         groups.put(&root, difference.between(was.map(told), is.map(told)), Some(phase));
         traced.insert(key.clone(), root);
     }

@@ -349,3 +349,33 @@ proptest! {
         let _ = diff(&strange, &record(Fault::Link, &QUIET), &Options::default());
     }
 }
+
+/// A router with two equal paths, of which one, or both, are in use; which one is called the best is `first`.
+fn equal_paths(multipath: bool, first: usize) -> Record {
+    let mut record = record(Fault::None, &QUIET);
+    let one = |number: usize| {
+        let neighbor = format!("net{number}");
+        let mut path = path(Some(&neighbor), &format!("fe80::{number}"), &[65010])[0].clone();
+        path["best"] = (number == first).into();
+        path["multipath"] = multipath.into();
+        path["why_best"] = if number == first { "Older Path".into() } else { Value::Null };
+        path
+    };
+    let rib = record.states.iter_mut().find(|state| state.kind == "rib").unwrap();
+    rib.json["routes"]["192.0.2.0/24"] = json!([one(0), one(1)]);
+    let fib = record.states.iter_mut().find(|state| state.kind == "fib").unwrap();
+    fib.json["routes"]["192.0.2.0/24"] =
+        way("fe80::1", if multipath { "net0" } else { ["net0", "net1"][first] });
+    record
+}
+
+#[rstest]
+#[case::ecmp(true)]
+#[case::by_age(false)]
+fn which_of_equal_paths_is_the_oldest_is_chance(#[case] multipath: bool) {
+    let seen = diff(&equal_paths(multipath, 0), &equal_paths(multipath, 1), &Options::default());
+    assert!(seen.is_empty(), "{}", text(&seen, false));
+    // One way less is none.
+    let seen = diff(&equal_paths(true, 0), &equal_paths(false, 0), &Options::default());
+    assert!(seen.regressed, "{}", text(&seen, false));
+}

@@ -86,9 +86,9 @@ fn kernel(router: &str, seen: &Seen, fib: &Fib, prefixes: &[&IpNet], depth: usiz
 fn entry(seen: &Seen, router: &str, rib: &Rib, fib: Option<&Fib>, prefix: &IpNet) -> Entry {
     let symbol = seen.naming.of_prefix(*prefix);
     let paths: Vec<&Path> = rib.in_use(prefix).collect();
-    let by_age = paths.iter().any(|path| {
-        path.best && path.why_best.as_deref().is_some_and(|why| why.eq_ignore_ascii_case("older path"))
-    });
+    // Where all equal paths are in use, which of them is called the best does not matter.
+    let by_age = matches!(paths.as_slice(), [path]
+        if path.why_best.as_deref().is_some_and(|why| why.eq_ignore_ascii_case("older path")));
     let mut pairs: Vec<(&str, String)> = Vec::new();
     let mut why = String::new();
     if by_age {

@@ -133,13 +133,14 @@ const ECMP: &str = r#"name: ecmp
 prefix: ""
 topology:
   kinds:
-    linux: { image: "frrouting/frr:v8.4.1" }
+    linux: { image: "frrouting/frr:v8.4.1", cmd: bash }
   nodes:
 SPINES    leaf1:
       exec:
         - ip addr add 10.255.1.1/32 dev lo
         - ip addr add 172.31.1.1/24 dev eth3
         - sysctl -w net.ipv4.fib_multipath_hash_policy=1
+        - touch /etc/frr/vtysh.conf
         - sed -i s/bgpd=no/bgpd=yes/ /etc/frr/daemons
         - /usr/lib/frr/frrinit.sh start
         - >-
@@ -152,6 +153,7 @@ SPINES    leaf1:
         - ip addr add 10.255.1.2/32 dev lo
         - ip addr add 172.31.2.1/24 dev eth3
         - sysctl -w net.ipv4.fib_multipath_hash_policy=1
+        - touch /etc/frr/vtysh.conf
         - sed -i s/bgpd=no/bgpd=yes/ /etc/frr/daemons
         - /usr/lib/frr/frrinit.sh start
         - >-
@@ -182,6 +184,7 @@ fn ecmp(ground: &Ground) -> PathBuf {
             r"    spine{number}:
       exec:
         - ip addr add 10.255.0.{number}/32 dev lo
+        - touch /etc/frr/vtysh.conf
         - sed -i s/bgpd=no/bgpd=yes/ /etc/frr/daemons
         - /usr/lib/frr/frrinit.sh start
         - >-

@@ -60,9 +60,11 @@ pub async fn learn(
         let mut seen = Vec::new();
         let first =
             reached.as_ref().and_then(|name| prepared.plan.iter().position(|phase| phase.name == *name));
-        let phases = match (&settings.up, first) {
-            (Some(_), at) => at.unwrap_or(0)..at.map_or(0, |at| at + 1),
-            (None, _) => 0..prepared.plan.len(),
+        // A fabric that is up is in one phase: the last, where nothing says which.
+        let last = prepared.plan.len().saturating_sub(1);
+        let phases = match &settings.up {
+            Some(_) => first.unwrap_or(last)..(first.unwrap_or(last) + 1).min(prepared.plan.len()),
+            None => 0..prepared.plan.len(),
         };
         for number in phases {
             let phase = &prepared.plan[number];
