@@ -13,6 +13,7 @@ pub mod diff;
 pub mod drawing;
 pub mod history;
 pub mod junit;
+pub mod live;
 pub mod markdown;
 pub mod progress;
 pub mod record;

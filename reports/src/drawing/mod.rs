@@ -47,6 +47,7 @@ mod boxes;
 mod circle;
 #[allow(clippy::module_inception)]
 mod drawing;
+mod formats;
 mod geometry;
 mod grid;
 mod layered;
@@ -64,6 +65,7 @@ mod tests;
 mod tiers;
 mod words;
 
+pub use formats::{dot, drawio, mermaid};
 pub use geometry::{Area, Point};
 pub use plan::{Chip, Drawing, Drawn, Far, Label, Line, Rack};
 pub use scene::{Pod, Scene};

@@ -166,7 +166,12 @@ impl Svg<'_> {
             let _ = write!(out, " data-rack=\"{}\"", escaped(rack));
         }
         if self.interactive {
-            let _ = write!(out, " tabindex=\"0\" role=\"button\" aria-label=\"{whole}\"");
+            // What is seen comes first in what is said, so that who speaks to a computer can call a box by what they see.
+            let _ = write!(
+                out,
+                " tabindex=\"0\" role=\"button\" aria-label=\"{} - {whole}\"",
+                escaped(&written(drawn))
+            );
         }
         let _ = write!(out, "><title>{whole}</title>{}", rect("frame", &area, 9.0));
         let _ = write!(
@@ -179,7 +184,7 @@ impl Svg<'_> {
         let text = area.x + PAD + ICON;
         let _ = write!(
             out,
-            "<text class=\"name\" x=\"{0}\" y=\"{1}\">{2}</text><text class=\"line\" x=\"{0}\" y=\"{3}\">{4}</text>",
+            "<text class=\"name\" x=\"{0}\" y=\"{1}\">{2}</text> <text class=\"line\" x=\"{0}\" y=\"{3}\">{4}</text>",
             number(text),
             number(area.y + 20.0),
             escaped(&drawn.title),
@@ -190,7 +195,7 @@ impl Svg<'_> {
             let (pod, chip_area) = (escaped(&chip.pod), chip.area);
             let _ = write!(
                 out,
-                "<g class=\"pod\" data-pod=\"{pod}\" data-node=\"{name}\"><title>{pod}</title>{}<circle class=\"dot\" cx=\"{}\" cy=\"{}\" \
+                " <g class=\"pod\" data-pod=\"{pod}\" data-node=\"{name}\"><title>{pod}</title>{}<circle class=\"dot\" cx=\"{}\" cy=\"{}\" \
                  r=\"2.5\"/><text x=\"{}\" y=\"{}\">{}</text></g>",
                 rect("", &chip_area, 5.0),
                 number(chip_area.x + 8.0),
@@ -203,7 +208,7 @@ impl Svg<'_> {
         if let Some((place, pods)) = &drawn.more {
             let _ = write!(
                 out,
-                "<g class=\"more\" data-node=\"{name}\"><title>{}</title><text x=\"{}\" y=\"{}\">and {} more pods</text></g>",
+                " <g class=\"more\" data-node=\"{name}\"><title>{}</title><text x=\"{}\" y=\"{}\">and {} more pods</text></g>",
                 escaped(&pods.join(", ")),
                 number(place.x + 15.0),
                 number(place.y + 12.0),
@@ -275,6 +280,14 @@ fn described(drawing: &Drawing) -> String {
     } else {
         format!("{}: {}{more}.", parts.join(", "), links.join(", "))
     }
+}
+
+/// What is written in a box, in the order in which it is.
+fn written(drawn: &Drawn) -> String {
+    let mut words = vec![drawn.title.clone(), drawn.line.clone()];
+    words.extend(drawn.pods.iter().map(|pod| pod.label.clone()));
+    words.extend(drawn.more.iter().map(|(_, pods)| format!("and {} more pods", pods.len())));
+    words.join(" ")
 }
 
 /// A box in words.
