@@ -12,6 +12,8 @@ pub(super) enum Root {
     Silent(String),
     /// A box has lost all its sessions.
     Box(String),
+    /// A prefix that routers were connected to and are not any more: its link is down, or its address is gone.
+    Cut(String),
     /// A session; its ends as [`Peers::pair`](super::peers::Peers::pair) gives them.
     Session(End, Option<End>),
     /// Routes that a router has, or has no more, while the session they come over is what it was; none is the router
@@ -89,6 +91,7 @@ fn title(root: &Root, differences: &[Difference]) -> String {
     match root {
         Root::Silent(node) => format!("{node} does not answer"),
         Root::Box(node) => format!("{node} has lost all its sessions"),
+        Root::Cut(prefix) => cut(prefix, differences),
         Root::Session(one, other) => {
             let ends = match other {
                 Some(other) => format!("{} -- {}", told(one), told(other)),
@@ -115,6 +118,26 @@ fn title(root: &Root, differences: &[Difference]) -> String {
             _ => format!("{phase} takes less time"),
         },
         Root::Versions => "other versions took part".to_owned(),
+    }
+}
+
+/// Which routers lost which interface's prefix.
+fn cut(prefix: &str, differences: &[Difference]) -> String {
+    let own =
+        differences.iter().filter(|one| one.kind == Kind::Kernel && one.about == prefix && one.new.is_none());
+    let ends = own.filter_map(|one| {
+        let device = one.old.as_deref()?.strip_prefix("through ")?.strip_suffix(", by kernel")?;
+        Some(format!("{}'s {device}", one.node))
+    });
+    let mut ends: Vec<String> = ends.collect();
+    ends.sort();
+    ends.dedup();
+    match ends.as_slice() {
+        [] => format!("{prefix} is not connected any more"),
+        ends => format!(
+            "{prefix} is not connected any more: {} is down, or has lost its address",
+            ends.join(" and ")
+        ),
     }
 }
 

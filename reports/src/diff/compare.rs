@@ -6,7 +6,7 @@ use super::cause::{Groups, Root};
 use super::checks::{self, Known};
 use super::difference::{Diff, Difference, Group, Kind, Side, Weight};
 use super::expected::Expectations;
-use super::facts::{Facts, by_phase};
+use super::facts::{Facts, by_phase, cut};
 use super::peers::Peers;
 use super::{durations, routes, sessions};
 use crate::record::Record;
@@ -76,8 +76,9 @@ pub fn diff(old: &Record, new: &Record, options: &Options) -> Diff {
         }
         let silent = silent(&was, &is, &mut groups, phase);
         let peers = Peers { topology, old: &was, new: &is };
-        let touched = sessions::compare(&peers, &silent, &mut groups, phase);
-        let traced = routes::compare(&peers, &touched, &silent, &mut groups, phase);
+        let cut = cut(&was, &is);
+        let touched = sessions::compare(&peers, &silent, &cut, &mut groups, phase);
+        let traced = routes::compare(&peers, &touched, &silent, &cut, &mut groups, phase);
         let known = Known { phase, old: &was, new: &is, touched: &touched, traced: &traced };
         checks::compare(&known, old, new, options.missing, &mut groups);
         if options.durations {

@@ -59,6 +59,8 @@ pub(super) struct RouteFact {
 pub(super) struct KernelFact {
     pub(super) ways: BTreeSet<String>,
     pub(super) devices: BTreeSet<String>,
+    /// The kernel itself put it there: an interface has an address in it.
+    pub(super) connected: bool,
 }
 
 /// The facts of every phase, by the occasion, in the run's order.
@@ -83,6 +85,19 @@ pub(super) fn by_phase(record: &Record) -> Vec<(String, Facts)> {
         }
     }
     all
+}
+
+/// Prefixes that a router was connected to and is not any more, by router and prefix.
+pub(super) type Cut = BTreeSet<(String, String)>;
+
+/// What was cut off between two views of one phase.
+pub(super) fn cut(old: &Facts, new: &Facts) -> Cut {
+    let readable = |node: &str| new.read.contains(&(node.to_owned(), "fib".to_owned()));
+    let lost = old
+        .fib
+        .iter()
+        .filter(|(key, fact)| fact.connected && !new.fib.contains_key(*key) && readable(&key.0));
+    lost.map(|(key, _)| key.clone()).collect()
 }
 
 impl Facts {
@@ -316,6 +331,7 @@ fn kernel_fact(ways: &Value, names: &Names) -> KernelFact {
     let hops: Vec<&Value> = way.get("next_hops").and_then(Value::as_array).into_iter().flatten().collect();
     let kind = text(way, "kind").filter(|kind| *kind != "unicast");
     let protocol = text(way, "protocol").unwrap_or("?");
+    fact.connected = protocol == "kernel";
     if let Some(kind) = kind.filter(|_| hops.is_empty()) {
         fact.ways.insert(format!("{kind}, by {protocol}"));
     }

@@ -113,7 +113,7 @@ impl Names {
 }
 
 /// The length of a prefix that holds an address.
-fn holds(prefix: &str, address: IpAddr) -> Option<u32> {
+pub(super) fn holds(prefix: &str, address: IpAddr) -> Option<u32> {
     let (net, length) = prefix.split_once('/')?;
     let (net, length): (IpAddr, u32) = (net.parse().ok()?, length.parse().ok()?);
     let bits = |ip: IpAddr| match ip {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::cause::{Groups, Root};
 use super::difference::{Difference, Kind, Weight};
-use super::facts::{Facts, KernelFact, RouteFact};
+use super::facts::{Cut, Facts, KernelFact, RouteFact};
 use super::peers::{End, Peers};
 use super::sessions::Touched;
 
@@ -19,6 +19,7 @@ pub(super) fn compare(
     peers: &Peers,
     touched: &Touched,
     silent: &BTreeSet<String>,
+    cut: &Cut,
     groups: &mut Groups,
     phase: &str,
 ) -> Traced {
@@ -27,7 +28,7 @@ pub(super) fn compare(
         let key = (node.to_owned(), kind.to_owned());
         old.read.contains(&key) && new.read.contains(&key)
     };
-    let trace = Trace { peers, touched, silent };
+    let trace = Trace { peers, touched, silent, cut };
     let mut traced = Traced::new();
     let keys: BTreeSet<&(String, String)> = old.rib.keys().chain(new.rib.keys()).collect();
     for key in keys.into_iter().filter(|key| both(&key.0, "rib")) {
@@ -54,6 +55,7 @@ pub(super) fn compare(
         }
         let root = match traced.get(key) {
             Some(root) => root.clone(),
+            None if cut.contains(key) => Root::Cut(key.1.clone()),
             None => of_kernel(key, was, is, touched),
         };
         let difference =
@@ -95,6 +97,7 @@ struct Trace<'a> {
     peers: &'a Peers<'a>,
     touched: &'a Touched,
     silent: &'a BTreeSet<String>,
+    cut: &'a Cut,
 }
 
 impl Trace<'_> {
@@ -121,6 +124,9 @@ impl Trace<'_> {
             if self.differs(&upstream) && !seen.contains(&upstream) {
                 return self.root(&upstream, seen);
             }
+        }
+        if self.cut.contains(key) {
+            return Root::Cut(key.1.clone());
         }
         let own = order.first().and_then(|from| from.as_ref());
         match own {

@@ -4,14 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::cause::{Groups, Root};
 use super::difference::{Difference, Kind, Weight};
-use super::facts::SessionFact;
+use super::facts::{Cut, SessionFact};
+use super::names::holds;
 use super::peers::{End, Peers};
 
 /// The sessions that differ, each with what explains the differences that follow from it.
 pub(super) type Touched = BTreeMap<End, Root>;
 
 /// Compares the sessions of one phase.
-pub(super) fn compare(peers: &Peers, silent: &BTreeSet<String>, groups: &mut Groups, phase: &str) -> Touched {
+pub(super) fn compare(
+    peers: &Peers,
+    silent: &BTreeSet<String>,
+    cut: &Cut,
+    groups: &mut Groups,
+    phase: &str,
+) -> Touched {
     let Peers { old, new, .. } = peers;
     let mut differing: Vec<(End, Difference)> = Vec::new();
     let ends: BTreeSet<&End> = old.sessions.keys().chain(new.sessions.keys()).collect();
@@ -30,10 +37,18 @@ pub(super) fn compare(peers: &Peers, silent: &BTreeSet<String>, groups: &mut Gro
         .map(|(end, _)| peers.pair(end))
         .collect();
     let boxes = emptied(peers, &gone, silent);
+    let over = |pair: &(End, Option<End>)| {
+        let ends = [Some(&pair.0), pair.1.as_ref()];
+        ends.into_iter().flatten().find_map(|end| cut_off(peers, end, cut))
+    };
     let mut touched = Touched::new();
     for (end, difference) in differing {
         let pair = peers.pair(&end);
-        let root = root_of(peers, &end, &pair, &boxes, silent);
+        let root = match (root_of(peers, &end, &pair, &boxes, silent), over(&pair)) {
+            // A box that lost every session lost more than one link.
+            (Root::Session(..), Some(prefix)) => Root::Cut(prefix),
+            (root, _) => root,
+        };
         touched.insert(end, root.clone());
         // The far end is touched too, though nobody may have asked it.
         for far in [Some(pair.0), pair.1].into_iter().flatten() {
@@ -58,6 +73,22 @@ fn root_of(
         Some(node) => Root::Box(node.clone()),
         None => Root::Session(pair.0.clone(), pair.1.clone()),
     }
+}
+
+/// The prefix that a session went over and that its router is not connected to any more.
+fn cut_off(peers: &Peers, end: &End, cut: &Cut) -> Option<String> {
+    let facts = [peers.old.sessions.get(end), peers.new.sessions.get(end)];
+    let address = facts.into_iter().flatten().find_map(|session| session.address.as_deref()?.parse().ok());
+    let of_router = cut.iter().filter(|(router, _)| *router == end.0);
+    let mut over = of_router.filter(|(router, prefix)| {
+        let by_interface = peers
+            .old
+            .fib
+            .get(&(router.clone(), prefix.clone()))
+            .is_some_and(|fact| fact.devices.contains(&end.1));
+        by_interface || address.is_some_and(|address| holds(prefix, address).is_some())
+    });
+    over.next().map(|(_, prefix)| prefix.clone())
 }
 
 /// The boxes that had several sessions and have lost them all, by each of these sessions.

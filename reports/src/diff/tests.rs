@@ -379,3 +379,17 @@ fn which_of_equal_paths_is_the_oldest_is_chance(#[case] multipath: bool) {
     let seen = diff(&equal_paths(true, 0), &equal_paths(false, 0), &Options::default());
     assert!(seen.regressed, "{}", text(&seen, false));
 }
+
+/// Two real runs, and a link that was taken down between them.
+#[test]
+fn a_link_to_a_node_is_one_cause_of_everything() {
+    let read = |name: &str| {
+        let path = format!("{}/../fixtures/recorded/records/link-{name}.json", env!("CARGO_MANIFEST_DIR"));
+        Record::read(path).unwrap()
+    };
+    let seen = diff(&read("whole"), &read("broken"), &Options::default());
+    insta::assert_snapshot!(text(&seen, false));
+    assert_eq!(seen.groups.len(), 1);
+    let whole = read("whole");
+    assert!(diff(&whole, &whole, &Options::default()).is_empty());
+}
