@@ -72,7 +72,7 @@ impl Groups {
             let seen =
                 |phase: &&&str| differences.iter().any(|one| one.phases.iter().any(|seen| seen == **phase));
             let phases = phases.iter().filter(seen).map(|phase| (*phase).to_owned()).collect();
-            differences.sort_by(|a, b| a.kind.cmp(&b.kind));
+            differences.sort_by_key(|one| one.kind);
             all.push(Group { title, weight, because: None, phases, differences });
         }
         all.sort_by_key(|group| {

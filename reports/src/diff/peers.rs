@@ -8,6 +8,9 @@ use crate::record::{Role, Topology};
 /// A box and the neighbor it has configured there.
 pub(super) type End = (String, String);
 
+/// Both ends of a session, as [`Peers::pair`] gives them; the other one where it is observed.
+pub(super) type Pair = (End, Option<End>);
+
 /// The boxes and links of both records.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peers<'a> {
@@ -53,7 +56,7 @@ impl Peers<'_> {
     }
 
     /// Both ends of a session in an order that does not depend on where one begins.
-    pub(super) fn pair(&self, end: &End) -> (End, Option<End>) {
+    pub(super) fn pair(&self, end: &End) -> Pair {
         match self.other(end) {
             Some(other) if other < *end => (other, Some(end.clone())),
             other => (end.clone(), other),

@@ -6,7 +6,7 @@ use super::cause::{Groups, Root};
 use super::difference::{Difference, Kind, Weight};
 use super::facts::{Cut, SessionFact};
 use super::names::holds;
-use super::peers::{End, Peers};
+use super::peers::{End, Pair, Peers};
 
 /// The sessions that differ, each with what explains the differences that follow from it.
 pub(super) type Touched = BTreeMap<End, Root>;
@@ -31,13 +31,13 @@ pub(super) fn compare(
             differing.push((end.clone(), difference));
         }
     }
-    let gone: BTreeSet<(End, Option<End>)> = differing
+    let gone: BTreeSet<Pair> = differing
         .iter()
         .filter(|(_, difference)| difference.weight == Weight::Worse && !difference.about.contains(": "))
         .map(|(end, _)| peers.pair(end))
         .collect();
     let boxes = emptied(peers, &gone, silent);
-    let over = |pair: &(End, Option<End>)| {
+    let over = |pair: &Pair| {
         let ends = [Some(&pair.0), pair.1.as_ref()];
         ends.into_iter().flatten().find_map(|end| cut_off(peers, end, cut))
     };
@@ -62,8 +62,8 @@ pub(super) fn compare(
 fn root_of(
     peers: &Peers,
     end: &End,
-    pair: &(End, Option<End>),
-    boxes: &BTreeMap<(End, Option<End>), String>,
+    pair: &Pair,
+    boxes: &BTreeMap<Pair, String>,
     silent: &BTreeSet<String>,
 ) -> Root {
     if let Some(peer) = peers.peer(end).filter(|peer| silent.contains(peer)) {
@@ -92,12 +92,8 @@ fn cut_off(peers: &Peers, end: &End, cut: &Cut) -> Option<String> {
 }
 
 /// The boxes that had several sessions and have lost them all, by each of these sessions.
-fn emptied(
-    peers: &Peers,
-    gone: &BTreeSet<(End, Option<End>)>,
-    silent: &BTreeSet<String>,
-) -> BTreeMap<(End, Option<End>), String> {
-    let mut of_box: BTreeMap<String, BTreeSet<(End, Option<End>)>> = BTreeMap::new();
+fn emptied(peers: &Peers, gone: &BTreeSet<Pair>, silent: &BTreeSet<String>) -> BTreeMap<Pair, String> {
+    let mut of_box: BTreeMap<String, BTreeSet<Pair>> = BTreeMap::new();
     for end in peers.old.sessions.iter().filter(|(_, session)| session.up).map(|(end, _)| end) {
         let pair = peers.pair(end);
         of_box.entry(end.0.clone()).or_default().insert(pair.clone());
@@ -105,7 +101,7 @@ fn emptied(
             of_box.entry(peer).or_default().insert(pair);
         }
     }
-    let mut emptied: Vec<(String, BTreeSet<(End, Option<End>)>)> = of_box
+    let mut emptied: Vec<(String, BTreeSet<Pair>)> = of_box
         .into_iter()
         .filter(|(node, all)| !silent.contains(node) && all.len() > 1 && all.is_subset(gone))
         .collect();
