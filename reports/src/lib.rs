@@ -9,8 +9,10 @@
 // Standard output belongs to the test harness that runs the checks.
 #![deny(clippy::print_stdout)]
 
+pub mod diff;
 pub mod drawing;
 pub mod github;
+pub mod history;
 pub mod html;
 pub mod junit;
 pub mod live;

@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::history::{History, HistoryError};
 use crate::html;
 use crate::junit::{self, JunitError};
 use crate::record::{Record, RecordError, write_atomically};
@@ -47,6 +48,9 @@ pub enum ReportError {
     /// The record could not be written.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// The run could not be added to the history.
+    #[error(transparent)]
+    History(#[from] HistoryError),
     /// The JUnit file could not be rendered.
     #[error(transparent)]
     Junit(#[from] JunitError),
@@ -99,8 +103,8 @@ impl Reports {
         Ok(written)
     }
 
-    /// Writes all reports of a run into `base/runs/<run id>`, points `base/latest` at it, and removes the oldest
-    /// runs beyond [`KEPT_RUNS`].
+    /// Writes all reports of a run into `base/runs/<run id>`, points `base/latest` at it, adds it to the history in `base`, and
+    /// removes the oldest runs beyond [`KEPT_RUNS`].
     ///
     /// # Errors
     /// When a folder cannot be made or written to, when `latest` is something other than a link, or when the run's
@@ -116,6 +120,7 @@ impl Reports {
         let latest = base.join("latest");
         point(&latest, &Path::new("runs").join(id), id)
             .map_err(|source| ReportError::Latest { path: latest.clone(), source })?;
+        History::note(record, base)?;
         remove_old(&runs, id);
         Ok(Written::in_folder(latest))
     }
@@ -214,7 +219,7 @@ mod tests {
         assert_eq!(written.dir, base.path().join("latest"));
         assert_eq!(Record::read(written.record).unwrap().run_id, "two");
         assert_eq!(fs::read_link(written.dir).unwrap(), Path::new("runs/two"));
-        assert_eq!(names(base.path()), ["latest", "runs"]);
+        assert_eq!(names(base.path()), ["history.json", "latest", "runs"]);
         assert_eq!(names(&base.path().join("runs")), ["one", "two"]);
     }
 
@@ -286,7 +291,7 @@ mod tests {
                 });
             }
         });
-        assert_eq!(names(&runs), ["latest", "runs"]);
+        assert_eq!(names(&runs), ["history.json", "latest", "runs"]);
         assert_eq!(names(&runs.join("runs")).len(), 8);
         let record = Record::read(plain.join(RECORD)).unwrap();
         assert!(fs::read_to_string(plain.join(JUNIT)).unwrap().contains(&record.run_id), "two runs mixed");

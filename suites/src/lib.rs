@@ -3,6 +3,7 @@
 pub mod checks;
 pub mod expect;
 pub mod ladder;
+pub mod learn;
 pub mod plan;
 pub mod run;
 pub mod upgrade;

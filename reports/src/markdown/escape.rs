@@ -3,7 +3,7 @@
 use crate::text::clean;
 
 /// The text on one line, as it reads, in a paragraph or a cell.
-pub(super) fn inline(text: &str) -> String {
+pub(crate) fn inline(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in clean(text).chars() {
         match c {
@@ -25,13 +25,13 @@ pub(super) fn inline(text: &str) -> String {
 }
 
 /// The text on one line inside an element of HTML, where Markdown is not read.
-pub(super) fn html(text: &str) -> String {
+pub(crate) fn html(text: &str) -> String {
     let text = clean(text).replace('\n', " ").replace('&', "&amp;");
     text.replace('<', "&lt;").replace('>', "&gt;").replace('@', "&#64;")
 }
 
 /// The text as a block of code: the fence is longer than any in it.
-pub(super) fn block(text: &str) -> String {
+pub(crate) fn block(text: &str) -> String {
     let text = clean(text);
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);

@@ -5,4 +5,5 @@ mod render;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use escape::{block, html, inline};
 pub use render::render;

@@ -96,6 +96,9 @@ pub struct Lab {
     pub name: String,
     /// The folder it was loaded from, as the user would type it.
     pub dir: String,
+    /// A sum over the lab's files: two runs with the same one were runs of the same lab.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
     /// What the lab is about, in a sentence or two; empty when it does not say.
     #[serde(default)]
     pub description: String,

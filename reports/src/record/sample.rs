@@ -101,6 +101,7 @@ pub(crate) fn passed() -> Record {
         lab: Lab {
             name: "cilium-bgp-lab".into(),
             dir: "fixtures/cilium-bgp".into(),
+            content: None,
             description: "A spine, two ToRs, a cluster of four nodes.".into(),
         },
         environment: environment(),

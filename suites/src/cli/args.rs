@@ -11,7 +11,8 @@ use fabric_suites::run::Home;
 use super::env::{Env, EnvArgs};
 use super::exit::Usage;
 use super::{
-    bench, cilium, discover, doctor, down, enter, exit, graph, list, matrix, report, status, test, up, upgrade,
+    bench, cilium, diff, discover, doctor, down, enter, exit, graph, history, learn, list, matrix, parity, report,
+    status, stress, test, up, upgrade,
 };
 
 /// Brings a Cilium BGP fabric up, judges it, and tells what it saw.
@@ -47,6 +48,16 @@ enum Command {
     Graph(GraphArgs),
     /// Print a run that is over, from its record.
     Report(ReportArgs),
+    /// Compare two runs by their records: what differs, what explains it, whether it got worse.
+    Diff(diff::DiffArgs),
+    /// Run the twin and another environment, and say where they differ.
+    Parity(parity::ParityArgs),
+    /// Write a lab.yaml from what is true of a live fabric.
+    Learn(learn::LearnArgs),
+    /// Say what many runs show that one does not: durations that drift, checks that are flaky.
+    History(history::HistoryArgs),
+    /// Run a lab many times, each on a new fabric, and say how long its checks take and which are flaky.
+    Stress(stress::StressArgs),
     /// Say what others brought up that could be judged, and the flags that select it.
     Discover(DiscoverArgs),
     /// Run a lab several times and print where the time goes.
@@ -381,6 +392,11 @@ pub(crate) fn main() -> ExitCode {
             Command::List(args) => list::run(&args),
             Command::Graph(args) => graph::run(args).await,
             Command::Report(args) => report::run(&args),
+            Command::Diff(args) => diff::run(&args),
+            Command::Parity(args) => parity::run(args).await,
+            Command::Learn(args) => learn::run(args).await,
+            Command::History(args) => history::run(&args),
+            Command::Stress(args) => stress::run(args).await,
             Command::Discover(args) => discover::run(args).await,
             Command::Bench(args) => bench::run(args).await,
             Command::Upgrade(command) => upgrade::run(command).await,

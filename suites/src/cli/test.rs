@@ -16,7 +16,7 @@ use super::pick;
 pub(super) async fn run(args: TestArgs) -> Result<ExitCode> {
     let lab = LabArg { lab: args.lab.lab.clone().or_else(|| args.found.lab_dir.clone()) };
     let prepared = run::prepare(&pick::lab(&lab)?)?;
-    let begin = if args.home.is_attach() { Some(found(&args, &prepared)?) } else { None };
+    let begin = if args.home.is_attach() { Some(found_of(&args, &prepared)?) } else { None };
     let names = selected(&prepared, &args);
     if args.list {
         for name in names {
@@ -69,14 +69,19 @@ fn ours(args: &TestArgs, prepared: &Prepared) -> Result<Begin> {
     })
 }
 
-/// What somebody else brought up.
-fn found(args: &TestArgs, prepared: &Prepared) -> Result<FoundSettings> {
+/// What somebody else brought up, if nothing is said that belongs to a fabric of ours.
+fn found_of(args: &TestArgs, prepared: &Prepared) -> Result<FoundSettings> {
     if args.fresh || args.keep || args.name.is_some() {
         let why =
             "--fresh, --keep and --name are for fabrics of this program's, and `--env attach` makes none";
         return Err(Usage(why.into()).into());
     }
-    let FoundArgs { kubeconfig, routers, phases, allow_apply, .. } = args.found.clone();
+    found(&args.found, prepared)
+}
+
+/// What somebody else brought up.
+pub(super) fn found(args: &FoundArgs, prepared: &Prepared) -> Result<FoundSettings> {
+    let FoundArgs { kubeconfig, routers, phases, allow_apply, .. } = args.clone();
     let known: Vec<&str> = prepared.plan.iter().map(|phase| phase.name.as_str()).collect();
     if let Some(unknown) = phases.iter().find(|phase| !known.contains(&phase.as_str())) {
         return Err(Usage(format!("the lab has no phase {unknown}; it has {}", known.join(", "))).into());

@@ -22,6 +22,12 @@ mod resolve;
 
 use resolve::addresses_of;
 
+/// Every address that a service has, whoever gave it.
+pub(super) fn addresses_of_all(service: &Service) -> Vec<IpAddr> {
+    let which = [ServiceAddress::LoadBalancer, ServiceAddress::External, ServiceAddress::Cluster];
+    which.into_iter().flat_map(|which| addresses_of(service, which)).collect()
+}
+
 /// Interfaces of one box.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Interfaces {

@@ -22,7 +22,9 @@ use super::probes::Probes;
 use super::prospects::Stillness;
 use super::story::Story;
 use super::view::View;
-use crate::plan::{Action, CheckKind, PlannedCheck, PlannedPhase, Timers, deadline};
+use super::still;
+use crate::checks::RibFact;
+use crate::plan::{Action, CheckKind, CheckSpec, PlannedCheck, PlannedPhase, Timers, deadline};
 
 /// How a check ended, for whoever asked for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,6 +158,7 @@ impl Engine {
             match self.act(phase, found).await {
                 Ok(()) => {
                     self.judge(phase, &wanted).await;
+                    still::still(&self.context, &whole_tables(phase)).await;
                     self.context.story.keep(&self.context, &format!("end of phase {}", phase.name)).await;
                     guard.done();
                 }
@@ -187,6 +190,19 @@ impl Engine {
             self.judge(phase, &HashSet::new()).await;
             guard.done();
         }
+        Ok(())
+    }
+
+    /// What the checks of a run share.
+    pub(super) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Does what a phase does, and waits in it for what its checks say that later phases stand on.
+    pub(super) async fn act_of(&self, number: usize) -> Result<(), ActionError> {
+        let Some(phase) = self.plan.get(number) else { return Ok(()) };
+        self.act(phase, false).await?;
+        self.judge(phase, &HashSet::new()).await;
         Ok(())
     }
 
@@ -282,7 +298,7 @@ impl Engine {
     }
 
     /// Follows what has come to be followed: boxes at the start, the cluster once it answers.
-    async fn follow(&self) {
+    pub(super) async fn follow(&self) {
         let Context { fabric, view, .. } = self.context.as_ref();
         if view.now().interfaces.is_empty() {
             let mut boxes: Vec<String> =
@@ -377,6 +393,12 @@ impl Engine {
         let routers: Vec<String> = routers.into_iter().map(str::to_owned).collect();
         timers::read(&self.context.fabric, &routers, self.cilium.as_deref()).await
     }
+}
+
+/// The routers of which a phase judges the whole BGP table.
+fn whole_tables(phase: &PlannedPhase) -> BTreeSet<&str> {
+    let whole = |check: &&PlannedCheck| matches!(&check.spec, CheckSpec::Rib(spec) if matches!(spec.fact, RibFact::Exactly { .. }));
+    phase.checks.iter().filter(whole).map(|check| check.target.as_str()).collect()
 }
 
 /// What a check is about, for the record.

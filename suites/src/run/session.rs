@@ -157,6 +157,7 @@ pub fn recorder(prepared: &Prepared, progress: Arc<dyn Progress>) -> Arc<Recorde
     let lab = fabric_reports::record::Lab {
         name: prepared.lab.name.clone(),
         dir: prepared.shown.display().to_string(),
+        content: super::content::sum(&prepared.lab.dir),
         description: prepared.lab.description.clone().unwrap_or_default(),
     };
     let run = Run { id: new_run_id(), tool_version: VERSION.to_owned(), lab, environment: environment() };

@@ -1,0 +1,49 @@
+//! Waiting at the end of a phase until nothing moves any more on routers that no check has judged whole.
+//!
+//! What is kept of them then is in `story::states`.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fabric_harness::router::{Observer, Snapshot};
+use super::observe::Context;
+
+/// For how long nothing may have moved on any router before its state is that of a phase's end: an UPDATE passes three routers
+/// in less.
+const STILL: Duration = Duration::from_millis(300);
+/// What moves for longer than this is kept as it moves.
+const AT_MOST: Duration = Duration::from_secs(3);
+/// A router that has not answered by then is kept as it was last seen.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Waits until nothing moves any more on routers of which the phase has not judged the whole tables (`judged`): a state that is
+/// taken on the way is another one in every run.
+pub(super) async fn still(context: &Context, judged: &BTreeSet<&str>) {
+    let observers = context.fabric.observers().await;
+    if observers.keys().all(|router| judged.contains(router.as_str())) {
+        return;
+    }
+    futures::future::join_all(observers.values().map(now)).await;
+    // Changes are noticed as long as somebody listens.
+    let listening: Vec<_> = observers.values().map(|observer| observer.subscribe()).collect();
+    let begun = Instant::now();
+    while begun.elapsed() < AT_MOST {
+        let last =
+            observers.values().filter_map(|observer| observer.changes().last().map(|change| change.at));
+        let ago = last.max().map_or(STILL, |at| (chrono::Utc::now() - at).to_std().unwrap_or_default());
+        match STILL.checked_sub(ago) {
+            None | Some(Duration::ZERO) => break,
+            Some(left) => tokio::time::sleep(left).await,
+        }
+    }
+    drop(listening);
+}
+
+/// A reading of now, or the last there is.
+async fn now(observer: &Arc<Observer>) -> Arc<Snapshot> {
+    match tokio::time::timeout(PATIENCE, observer.now()).await {
+        Ok(snapshot) => snapshot,
+        Err(_) => observer.latest(),
+    }
+}
