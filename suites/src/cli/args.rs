@@ -9,7 +9,7 @@ use fabric_suites::run::Home;
 
 use super::env::{Env, EnvArgs};
 use super::exit::Usage;
-use super::{bench, cilium, discover, doctor, down, enter, exit, list, report, status, test, up};
+use super::{bench, cilium, collect, discover, doctor, down, enter, exit, list, report, status, test, up};
 
 /// Brings a Cilium BGP fabric up, judges it, and tells what it saw.
 #[derive(Debug, Parser)]
@@ -42,6 +42,8 @@ enum Command {
     List(ListArgs),
     /// Print a run that is over, from its record.
     Report(ReportArgs),
+    /// Put all there is to know of a fabric that is up into one archive: configuration, logs, state, counters, objects.
+    Collect(CollectArgs),
     /// Say what others brought up that could be judged, and the flags that select it.
     Discover(DiscoverArgs),
     /// Run a lab several times and print where the time goes.
@@ -269,6 +271,26 @@ pub(super) struct ReportArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct CollectArgs {
+    #[command(flatten)]
+    pub(super) lab: LabArg,
+    #[command(flatten)]
+    pub(super) name: NameArg,
+    /// Where the archive goes [default: fabric-diagnostics.tar].
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// `attach`: what somebody else brought up, found by --kubeconfig and --router; nothing is changed.
+    #[arg(long, value_enum, env = "FABRIC_ENV", default_value_t = Env::Twin)]
+    pub(super) env: Env,
+    /// How to reach the cluster (with --env attach).
+    #[arg(long, env = "FABRIC_KUBECONFIG", value_name = "FILE")]
+    pub(super) kubeconfig: Option<PathBuf>,
+    /// How to get into a router, as for `fabric test` (with --env attach).
+    #[arg(long = "router", env = "FABRIC_ROUTERS", value_name = "NAME=WAY", value_delimiter = ';')]
+    pub(super) routers: Vec<RouterWay>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct DiscoverArgs {
     /// The cluster to look at [default: what kubectl would use].
     #[arg(long, env = "FABRIC_KUBECONFIG", value_name = "FILE")]
@@ -315,6 +337,7 @@ pub(crate) fn main() -> ExitCode {
             Command::Doctor(args) => doctor::run(args).await,
             Command::List(args) => list::run(&args),
             Command::Report(args) => report::run(&args),
+            Command::Collect(args) => collect::run(args).await,
             Command::Discover(args) => discover::run(args).await,
             Command::Bench(args) => bench::run(args).await,
             Command::Cilium(command) => cilium::run(command).await,
