@@ -30,8 +30,6 @@ pub enum MessageKind {
     Keepalive,
     /// ROUTE-REFRESH.
     RouteRefresh,
-    /// A type that is none.
-    Unknown(u8),
 }
 
 /// A message that went by.
@@ -92,19 +90,23 @@ impl Stream {
         needed.min(length)
     }
 
+    /// Length and type, if what is at hand begins as a message does.
     fn header(&self) -> Option<(usize, u8)> {
-        let length = u16::from_be_bytes([*self.room.get(16)?, *self.room.get(17)?]);
-        Some((usize::from(length).clamp(HEADER, LONGEST), *self.room.get(18)?))
+        let (length, kind) =
+            (u16::from_be_bytes([*self.room.get(16)?, *self.room.get(17)?]), *self.room.get(18)?);
+        let length = usize::from(length);
+        let is_one =
+            self.room.starts_with(&MARKER) && (HEADER..=LONGEST).contains(&length) && (1..=5).contains(&kind);
+        is_one.then_some((length, kind))
     }
 
     /// Whether what is at hand begins as a message does. If not, what cannot be the beginning of one is thrown away: the
     /// first bytes that were heard may be the middle of a message.
     fn find_the_marker(&mut self) -> bool {
-        let length = self.room.get(16..18).map_or(0, |two| u16::from_be_bytes([two[0], two[1]]));
-        if self.room.starts_with(&MARKER) && usize::from(length) >= HEADER {
+        if self.header().is_some() {
             return true;
         }
-        // A marker with a wrong length behind it may be a later part of a longer run of ones.
+        // A run of ones may be longer than a marker: the marker is its end.
         let next = (1..self.room.len()).find(|at| {
             let rest = self.room.get(*at..).unwrap_or_default();
             rest.iter().take(MARKER.len()).all(|byte| *byte == 0xff)
@@ -122,8 +124,7 @@ impl Stream {
             2 => MessageKind::Update,
             3 => MessageKind::Notification,
             4 => MessageKind::Keepalive,
-            5 => MessageKind::RouteRefresh,
-            other => MessageKind::Unknown(other),
+            _ => MessageKind::RouteRefresh,
         };
         let notification = (kind == MessageKind::Notification).then(|| Notification::read(body));
         self.skip = length.saturating_sub(self.room.len());

@@ -182,7 +182,7 @@ impl Half {
         let once = match said.kind {
             MessageKind::Open | MessageKind::Update | MessageKind::Keepalive => self.told.insert(said.kind),
             MessageKind::Notification => true,
-            MessageKind::EndOfTable | MessageKind::RouteRefresh | MessageKind::Unknown(_) => false,
+            MessageKind::EndOfTable | MessageKind::RouteRefresh => false,
         };
         once.then_some(What::Message(said.kind, said.notification))
     }

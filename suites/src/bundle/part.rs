@@ -185,30 +185,28 @@ fn cut(content: Content) -> Content {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn what_hangs_or_fails_is_a_line_and_keeps_nothing_else() {
         let parts = vec![
             Part::new("a", "hangs", "nobody", std::future::pending()),
             Part::new("b", "fails", "nobody", async { Err("it is broken".to_owned()) }),
             Part::new("c", "works", "somebody", async { Ok(Content::Text("yes".into())) }),
         ];
-        let mut pieces = ask(parts, Instant::now() + Duration::from_secs(20)).await;
+        let mut pieces = ask(parts, Instant::now() + Duration::from_millis(100)).await;
         pieces.sort_by(|a, b| a.path.cmp(&b.path));
-        assert_eq!(pieces[0].content, Err("no answer after 8.0 s".to_owned()));
+        assert_eq!(pieces[0].content, Err("no answer after 0.1 s".to_owned()));
         assert_eq!(pieces[1].content, Err("it is broken".to_owned()));
         assert_eq!(pieces[2].content, Ok(Content::Text("yes".into())));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn after_the_deadline_nothing_is_asked() {
         let many = (0..100).map(|n| Part::new(n.to_string(), "hangs", "nobody", std::future::pending()));
-        let began = Instant::now();
-        let pieces = ask(many.collect(), began + Duration::from_secs(10)).await;
-        assert_eq!(began.elapsed(), Duration::from_secs(10));
+        let pieces = ask(many.collect(), Instant::now() + Duration::from_millis(100)).await;
         assert_eq!(pieces.len(), 100);
         let never =
             pieces.iter().filter(|piece| piece.content.as_ref().is_err_and(|why| why.contains("was over")));
-        assert_eq!(never.count(), 100 - 2 * AT_ONCE);
+        assert_eq!(never.count(), 100 - AT_ONCE);
     }
 
     #[test]

@@ -40,6 +40,7 @@ fn redacted(text: &str) -> String {
 #[case::gobgp_answer(r#""auth_password": "Hunter2""#, r#""auth_password": "<redacted:1>""#)]
 #[case::env("ADMIN_PASSWORD=Hunter2\nPATH=/bin\n", "ADMIN_PASSWORD=<redacted:1>\nPATH=/bin\n")]
 #[case::env_yaml("  DB_PASSWORD: Hunter2\n  NAME: x\n", "  DB_PASSWORD: <redacted:1>\n  NAME: x\n")]
+#[case::yaml_with_blanks("  passphrase: two words\n  b: c\n", "  passphrase: <redacted:1>\n  b: c\n")]
 #[case::env_pair("- name: API_TOKEN\n  value: abcdefgh\n", "- name: API_TOKEN\n  value: <redacted:1>\n")]
 #[case::kubeconfig(
     "    client-key-data: LS0tLS1CRUdJTg==\n    token: abc.def\n",

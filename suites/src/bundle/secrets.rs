@@ -33,7 +33,8 @@ static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
         r#"(?m)^[ \t]*(?:enable[ \t]+)?password[ \t]+(?:8[ \t]+)?(?P<a>[^\s"';]+)[ \t]*\r?$"#.to_owned(),
         // GoBGP's configuration, and what it answers.
         format!(r#"(?i:\\?"?auth[_-]?password\\?"?)[ \t]*[:=][ \t]*{VALUE}"#),
-        // Keys that are called so: YAML, JSON, TOML, variables of an environment.
+        // Keys that are called so: a line of YAML whose value may have blanks; then JSON, TOML, variables of an environment.
+        format!(r#"(?m)^[ \t\-]*{key}:[ \t]+(?P<a>[^\s"'{{}}\[\]|>&*,][^\r\n,]*?)[ \t]*\r?$"#),
         format!(r#"(?:\b|_){key}\\?"?[ \t]*[:=][ \t]*{VALUE}"#),
         format!(r#"--(?i:password|token|secret|api-key)[ =]{VALUE}"#),
         // A variable of a container's: its name, then its value.
@@ -61,7 +62,7 @@ static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
 });
 
 /// What is near every secret that is found by its name.
-const HINTS: [&str; 12] = [
+const HINTS: [&str; 14] = [
     "passw",
     "pasword",
     "passphrase",
@@ -74,6 +75,8 @@ const HINTS: [&str; 12] = [
     "access",
     "key-",
     "credential",
+    "message-digest",
+    "authentication",
 ];
 
 /// Words in a secret's place that are none: what switches something, and what says that nothing is there.
@@ -141,6 +144,6 @@ pub(super) fn is_secret_name(name: &str) -> bool {
 mod tests {
     #[test]
     fn every_pattern_is_one() {
-        assert_eq!(super::Pattern::all().len(), 14);
+        assert_eq!(super::Pattern::all().len(), 15);
     }
 }
