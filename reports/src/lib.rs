@@ -9,7 +9,9 @@
 // Standard output belongs to the test harness that runs the checks.
 #![deny(clippy::print_stdout)]
 
+pub mod drawing;
 pub mod junit;
+pub mod live;
 pub mod markdown;
 pub mod progress;
 pub mod record;

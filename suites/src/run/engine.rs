@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use super::actions::{ActionError, Actor, describe};
 use super::atlas::Atlas;
 use super::attempt::{Ended, attempt};
+use super::ladder::Kept;
 use super::observe::Context;
 use super::probes::Probes;
 use super::prospects::Stillness;
@@ -78,6 +79,7 @@ impl Engine {
             probes,
             losses: Mutex::default(),
             stillness: Mutex::default(),
+            ladders: Kept::default(),
         });
         let found = reached.and_then(|reached| plan.iter().position(|phase| phase.name == reached));
         let actor = Actor::new(Arc::clone(&context), Arc::clone(&recorder), found.is_none());

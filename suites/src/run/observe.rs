@@ -15,6 +15,7 @@ use serde_json::Value as Json;
 use tokio::sync::watch;
 
 use super::atlas::Atlas;
+use super::ladder::Kept;
 use super::probes::{End, Probes, Wanted};
 use super::prospects::Stillness;
 use super::view::View;
@@ -24,6 +25,7 @@ use crate::checks::{
     judge_rib, judge_session, judge_traces_agree,
 };
 use crate::expect::Prober;
+use crate::ladder::Finding;
 use crate::plan::{CheckSpec, PlannedCheck};
 
 /// What all checks of a run share.
@@ -37,12 +39,15 @@ pub(super) struct Context {
     pub(super) losses: Mutex<BTreeMap<(String, String), u64>>,
     /// Since when nothing has been done to the fabric.
     pub(super) stillness: Mutex<Stillness>,
+    /// The ladder of each session that somebody asked for, by router and neighbor.
+    pub(super) ladders: Kept<(String, String), Finding>,
 }
 
 impl Context {
     /// A phase begins: what has been lost so far is not its doing.
     pub(super) async fn begin_phase(&self) {
         self.probes.new_phase();
+        self.ladders.clear();
         let mut losses = BTreeMap::new();
         for (router, observer) in self.fabric.observers().await {
             if let Ok(sessions) = &observer.now().await.sessions {
