@@ -9,7 +9,7 @@ pub struct Notification {
     pub code: u8,
     /// The error subcode.
     pub subcode: u8,
-    /// What an operator wrote (RFC 9003), where it is there.
+    /// What an operator wrote (RFC 9003), or what a Hard Reset stands for (RFC 8538), where it is there.
     pub reason: Option<String>,
 }
 
@@ -71,9 +71,13 @@ impl Notification {
         let reason = (code == 6 && matches!(subcode, 2 | 4)).then(|| {
             let length = usize::from(*body.get(2)?);
             let text = std::str::from_utf8(body.get(3..3 + length)?).ok()?;
-            (!text.is_empty()).then(|| text.escape_debug().to_string())
+            (!text.is_empty()).then(|| format!("{text:?}"))
         });
-        Self { code, subcode, reason: reason.flatten() }
+        let reason = match body {
+            [6, 9, rest @ ..] if rest.len() >= 2 => Some(Self::read(rest).to_string()),
+            _ => reason.flatten(),
+        };
+        Self { code, subcode, reason }
     }
 }
 
@@ -90,7 +94,7 @@ impl fmt::Display for Notification {
             None => {}
         }
         match reason {
-            Some(reason) => write!(f, " (\"{reason}\")"),
+            Some(reason) => write!(f, " ({reason})"),
             None => Ok(()),
         }
     }
@@ -108,6 +112,8 @@ mod tests {
     #[case(&[6, 3], "Cease/Peer De-configured")]
     #[case(&[6, 2, 4, b'w', b'o', b'r', b'k'], "Cease/Administrative Shutdown (\"work\")")]
     #[case(&[6, 2, 200, b'w'], "Cease/Administrative Shutdown")]
+    #[case(&[6, 9, 6, 4], "Cease/Hard Reset (Cease/Administrative Reset)")]
+    #[case(&[6, 9], "Cease/Hard Reset")]
     #[case(&[6, 99], "Cease/subcode 99")]
     #[case(&[77, 1], "error 77/subcode 1")]
     #[case(&[], "error 0")]
