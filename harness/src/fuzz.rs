@@ -62,3 +62,8 @@ pub fn probes(data: &[u8]) {
         let _ = text::traceroute(&text, protocol);
     }
 }
+
+/// What passes on links: frames, and a session's bytes.
+pub fn packets(data: &[u8]) {
+    crate::capture::fuzz(data);
+}

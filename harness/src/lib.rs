@@ -3,6 +3,7 @@
 //! What lives here: loading a lab, bringing it up, the handles to look at it. What does not: expectations
 //! (crate `fabric-suites`) and reports (crate `fabric-reports`).
 
+pub mod capture;
 pub mod cilium;
 pub mod cluster;
 pub mod fabric;

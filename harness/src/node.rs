@@ -129,6 +129,8 @@ pub enum SocketKind {
     Tcp6,
     /// `AF_NETLINK, SOCK_RAW, NETLINK_ROUTE`.
     Route,
+    /// `AF_PACKET, SOCK_RAW, ETH_P_ALL`: hears every frame on every interface.
+    Packets,
 }
 
 /// One box with a network namespace in which commands run.
@@ -154,6 +156,15 @@ pub trait Node: Send + Sync + fmt::Debug {
     async fn unix(&self, path: &Path) -> Result<UnixStream, NodeError>;
     /// Writes a file in the node, folders above it included.
     async fn write_file(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<(), NodeError>;
+    /// Adds bytes at the end of a file in the node; the folder must be there.
+    async fn append_file(&self, path: &Path, bytes: &[u8]) -> Result<(), NodeError> {
+        let _ = bytes;
+        Err(NodeError::Unsupported {
+            node: self.name().to_owned(),
+            what: format!("append to {}", path.display()),
+            why: "this kind of node has its files whole".into(),
+        })
+    }
     /// Reads a file of the node.
     async fn read_file(&self, path: &Path) -> Result<Vec<u8>, NodeError>;
     /// Whether the node is there no more: what it was asked to do would fail with [`NodeError::Gone`].

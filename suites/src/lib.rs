@@ -1,5 +1,6 @@
 //! Judges fabrics: the expectation language, the plan, the checks, the runner.
 
+pub mod bundle;
 pub mod checks;
 pub mod expect;
 pub mod ladder;

@@ -65,6 +65,10 @@ impl Node for Here {
             SocketKind::Tcp4 => (Domain::IPV4, Type::STREAM, None),
             SocketKind::Tcp6 => (Domain::IPV6, Type::STREAM, None),
             SocketKind::Route => (Domain::from(nix::libc::AF_NETLINK), Type::RAW, None),
+            SocketKind::Packets => {
+                let all = Protocol::from(i32::from((nix::libc::ETH_P_ALL as u16).to_be()));
+                (Domain::PACKET, Type::RAW, Some(all))
+            }
         };
         let socket = Socket::new(domain, r#type, protocol).map_err(failed)?;
         socket.set_nonblocking(true).map_err(failed)?;

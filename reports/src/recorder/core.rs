@@ -274,6 +274,12 @@ impl Recorder {
         log.outcome(&checks, &phases)
     }
 
+    /// Whether a check has failed so far, or something could not be brought up.
+    pub fn has_failures(&self) -> bool {
+        let log = self.log();
+        log.error.is_some() || log.checks.iter().any(|entry| entry.item.verdict == Verdict::Failed)
+    }
+
     /// Somebody stopped the run. Said before what goes on is dropped: what ends from now on was not finished.
     pub fn interrupted(&self) {
         self.log().interrupted = true;

@@ -11,7 +11,7 @@ use fabric_suites::run::Home;
 use super::env::{Env, EnvArgs};
 use super::exit::Usage;
 use super::{
-    bench, cilium, diff, discover, doctor, down, enter, exit, graph, history, learn, list, matrix, parity, report,
+    bench, cilium, collect, diff, discover, doctor, down, enter, exit, graph, history, learn, list, matrix, parity, report,
     status, stress, test, up, upgrade,
 };
 
@@ -58,6 +58,8 @@ enum Command {
     History(history::HistoryArgs),
     /// Run a lab many times, each on a new fabric, and say how long its checks take and which are flaky.
     Stress(stress::StressArgs),
+    /// Put all there is to know of a fabric that is up into one archive: configuration, logs, state, counters, objects.
+    Collect(CollectArgs),
     /// Say what others brought up that could be judged, and the flags that select it.
     Discover(DiscoverArgs),
     /// Run a lab several times and print where the time goes.
@@ -345,6 +347,26 @@ pub(super) struct ReportArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct CollectArgs {
+    #[command(flatten)]
+    pub(super) lab: LabArg,
+    #[command(flatten)]
+    pub(super) name: NameArg,
+    /// Where the archive goes [default: fabric-diagnostics.tar].
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// `attach`: what somebody else brought up, found by --kubeconfig and --router; nothing is changed.
+    #[arg(long, value_enum, env = "FABRIC_ENV", default_value_t = Env::Twin)]
+    pub(super) env: Env,
+    /// How to reach the cluster (with --env attach).
+    #[arg(long, env = "FABRIC_KUBECONFIG", value_name = "FILE")]
+    pub(super) kubeconfig: Option<PathBuf>,
+    /// How to get into a router, as for `fabric test` (with --env attach).
+    #[arg(long = "router", env = "FABRIC_ROUTERS", value_name = "NAME=WAY", value_delimiter = ';')]
+    pub(super) routers: Vec<RouterWay>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct DiscoverArgs {
     /// The cluster to look at [default: what kubectl would use].
     #[arg(long, env = "FABRIC_KUBECONFIG", value_name = "FILE")]
@@ -397,6 +419,7 @@ pub(crate) fn main() -> ExitCode {
             Command::Learn(args) => learn::run(args).await,
             Command::History(args) => history::run(&args),
             Command::Stress(args) => stress::run(args).await,
+            Command::Collect(args) => collect::run(args).await,
             Command::Discover(args) => discover::run(args).await,
             Command::Bench(args) => bench::run(args).await,
             Command::Upgrade(command) => upgrade::run(command).await,

@@ -13,6 +13,7 @@ macro_rules! say {
 mod args;
 mod bench;
 mod cilium;
+mod collect;
 mod diff;
 mod discover;
 mod doctor;

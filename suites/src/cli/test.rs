@@ -115,6 +115,9 @@ fn tell(finished: &Finished) -> ExitCode {
     if let Err(error) = &finished.written {
         eprintln!("{error}");
     }
+    if let (Some(bundle), Ok(written)) = (&finished.record.bundle, &finished.written) {
+        eprintln!(" Diagnostics: {}", written.dir.join(bundle).display());
+    }
     if let Some(id) = &finished.kept {
         let id = Some(id.as_str());
         let reached = finished.record.phases.iter().rfind(|phase| phase.reached);

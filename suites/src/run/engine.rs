@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
 use super::actions::{ActionError, Actor, describe};
+use super::atlas::Atlas;
 use super::attempt::{Awaited, Ended, attempt};
 use super::ladder::{Facts, Kept};
 use super::observe::Context;
@@ -116,6 +117,11 @@ impl Engine {
         let mut names = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner).clone();
         names.sort();
         names
+    }
+
+    /// What has a name now.
+    pub(super) fn atlas(&self) -> Arc<Atlas> {
+        self.context.view.now()
     }
 
     fn wanted(&self) -> HashSet<String> {

@@ -15,12 +15,14 @@ use fabric_harness::runtime::keeper::{Keeper, KeeperSpec, RuntimeSpec, states};
 use fabric_harness::tools::{Tool, ToolsError};
 use fabric_reports::record::{Cluster, Environment, Kind, Outcome, Record, Runtime, new_run_id};
 use fabric_reports::recorder::{Run, Subject};
-use fabric_reports::{Progress, Recorder, ReportError, Reports, Written};
+use fabric_reports::{Progress, Recorder, ReportError, Written};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::actions::ActionError;
 use super::attach::FoundSettings;
+use super::diagnose::{collected, report};
 use super::engine::{self, Engine, Selection};
+use super::heard;
 use super::home::{Furnished, Home};
 use super::prepare::Prepared;
 use crate::plan::PlannedPhase;
@@ -219,7 +221,7 @@ pub async fn run(
 ) -> Finished {
     if selection.is_empty() {
         // Nobody waits for anything: no fabric is made.
-        return report(&recorder, &settings, None);
+        return report(&recorder, &settings, None, None).await;
     }
     if let Begin::Found(found) = settings.begin.clone() {
         return super::attach::run(prepared, found, settings, selection, recorder).await;
@@ -231,8 +233,9 @@ pub async fn run(
         begun = begin(&prepared, &settings, &recorder) => Some(begun),
         () = &mut interrupted => None,
     };
-    let fabric = match begun {
+    let (fabric, captures) = match begun {
         Some(Ok((fabric, reached))) => {
+            let captures = heard::listen(&fabric, &prepared);
             let cilium = prepared.lab.cilium.as_ref().map(|cilium| cilium.version.clone());
             let engine = Engine::new(
                 Arc::clone(&fabric),
@@ -250,7 +253,8 @@ pub async fn run(
                     recorder.never_begun(asked_for, why_gone(gone));
                 }
             }
-            Some(fabric)
+            heard::tell(&captures, &engine.atlas(), &recorder);
+            (Some(fabric), Some(captures))
         }
         Some(Err(error)) => {
             recorder.bring_up_failed("start", error.to_string());
@@ -260,27 +264,20 @@ pub async fn run(
                 &recorder,
                 &format!("the fabric could not be brought up: {error}"),
             );
-            None
+            (None, None)
         }
         None => {
             recorder.never_begun(asked_for, INTERRUPTED);
-            None
+            (None, None)
         }
     };
+    let collected = collected(&prepared, fabric.as_ref(), captures.as_ref(), &recorder).await;
+    drop(captures);
     let kept = match fabric {
         Some(fabric) => finish_fabric(fabric, &settings, &recorder).await,
         None => None,
     };
-    report(&recorder, &settings, kept)
-}
-
-fn report(recorder: &Recorder, settings: &RunSettings, kept: Option<String>) -> Finished {
-    let record = recorder.finish();
-    let written = match &settings.report_dir {
-        Some(dir) => Reports::write_all(&record, dir),
-        None => Reports::write_run(&record, &settings.runs_dir),
-    };
-    Finished { record, written, kept }
+    report(&recorder, &settings, kept, collected).await
 }
 
 /// Why checks were not run that nobody came to.

@@ -18,6 +18,7 @@ mod causes;
 mod cilium;
 mod compare;
 mod contract;
+mod diagnostics;
 mod foreign;
 mod graph;
 mod house;

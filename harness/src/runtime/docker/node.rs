@@ -160,6 +160,17 @@ impl Node for DockerNode {
         written.await.map_err(self.io(what))
     }
 
+    async fn append_file(&self, path: &Path, bytes: &[u8]) -> Result<(), NodeError> {
+        let what = format!("append to {}", path.display());
+        let Some(outside) = self.outside(path) else { return Err(self.unsupported(what)) };
+        let appended = async {
+            let mut file = tokio::fs::OpenOptions::new().create(true).append(true).open(outside).await?;
+            tokio::io::AsyncWriteExt::write_all(&mut file, bytes).await?;
+            tokio::io::AsyncWriteExt::flush(&mut file).await
+        };
+        appended.await.map_err(self.io(what))
+    }
+
     async fn read_file(&self, path: &Path) -> Result<Vec<u8>, NodeError> {
         let what = format!("read {}", path.display());
         if let Some(outside) = self.outside(path) {

@@ -173,6 +173,16 @@ impl Node for NetnsNode {
         written.await.map_err(|error| self.failed(&format!("write {}", path.display()), error))
     }
 
+    async fn append_file(&self, path: &Path, bytes: &[u8]) -> Result<(), NodeError> {
+        let outside = self.outside(path);
+        let appended = async {
+            let mut file = tokio::fs::OpenOptions::new().create(true).append(true).open(&outside).await?;
+            file.write_all(bytes).await?;
+            file.flush().await
+        };
+        appended.await.map_err(|error| self.failed(&format!("append to {}", path.display()), error))
+    }
+
     async fn read_file(&self, path: &Path) -> Result<Vec<u8>, NodeError> {
         let read = tokio::fs::read(self.outside(path)).await;
         read.map_err(|error| self.failed(&format!("read {}", path.display()), error))

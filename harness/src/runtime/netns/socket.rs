@@ -58,6 +58,7 @@ pub(crate) fn open(kind: SocketKind) -> io::Result<OwnedFd> {
         SocketKind::Tcp4 => (AddressFamily::Inet, SockType::Stream, None),
         SocketKind::Tcp6 => (AddressFamily::Inet6, SockType::Stream, None),
         SocketKind::Route => (AddressFamily::Netlink, SockType::Raw, Some(SockProtocol::NetlinkRoute)),
+        SocketKind::Packets => (AddressFamily::Packet, SockType::Raw, Some(SockProtocol::EthAll)),
     };
     Ok(socket(family, kind, flags, protocol)?)
 }

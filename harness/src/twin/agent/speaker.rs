@@ -145,7 +145,7 @@ impl Speaker {
         ]);
         let started_at = SystemTime::now();
         let mut process = node.spawn(&command).await.map_err(lift)?;
-        let view = view::watch_log(process.as_mut(), node.name(), asn, wake);
+        let view = view::watch_log(process.as_mut(), &node, folder.join("gobgpd.log"), asn, wake);
         let advertised = BTreeSet::new();
         let mut speaker = Self { node, router, advertised, process, config, socket, view, started_at };
         speaker.configured().await?;

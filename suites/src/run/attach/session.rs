@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use fabric_harness::fabric::{Fabric, FabricError};
 use fabric_harness::found::FoundSpec;
+use fabric_reports::Recorder;
 use fabric_reports::record::{Cluster, Kind, Runtime};
-use fabric_reports::{Recorder, Reports};
 
+use super::super::diagnose::{collected, report};
 use super::super::engine::{self, Engine, Outcome, Selection};
+use super::super::heard;
 use super::super::prepare::Prepared;
 use super::super::session::{Finished, INTERRUPTED, RunSettings, asked_for, interruption, none_run};
 use super::choose::{Choice, by_state, to_walk};
@@ -43,6 +45,7 @@ pub(in crate::run) async fn run(
         begun = &mut begun => Some(begun),
         () = &mut interrupted => None,
     };
+    let mut diagnostics = None;
     match begun {
         Some(Ok(Begun { fabric, choice, cilium, before })) => {
             let Choice { plan, left_out, skipped } = choice;
@@ -60,6 +63,7 @@ pub(in crate::run) async fn run(
             let all = plan.iter().flat_map(|phase| &phase.checks);
             let whole = before.is_none() && all.clone().all(|check| selection.contains_key(&check.name));
             let last = plan.last().filter(|_| whole).map(|phase| phase.name.clone());
+            let captures = heard::listen(&fabric, &prepared);
             let running = async {
                 if let Some(before) = &before {
                     let step = recorder.step("take away what the phases will apply", "start");
@@ -79,6 +83,7 @@ pub(in crate::run) async fn run(
                 );
                 let engine = if found.allow_apply { engine } else { engine.only_judging() };
                 engine.run().await;
+                heard::tell(&captures, &engine.atlas(), &recorder);
                 if let Some(phase) = &last {
                     speakers::judge(&fabric, phase, &recorder).await;
                 }
@@ -91,6 +96,8 @@ pub(in crate::run) async fn run(
                 },
                 () = &mut interrupted => recorder.never_begun(asked_for, INTERRUPTED),
             }
+            // While it is as it was when something failed.
+            diagnostics = collected(&prepared, Some(&fabric), Some(&captures), &recorder).await;
             if let Some(before) = &before {
                 put_back(before, &recorder).await;
             }
@@ -106,12 +113,7 @@ pub(in crate::run) async fn run(
         }
         None => recorder.never_begun(asked_for, INTERRUPTED),
     }
-    let record = recorder.finish();
-    let written = match &settings.report_dir {
-        Some(dir) => Reports::write_all(&record, dir),
-        None => Reports::write_run(&record, &settings.runs_dir),
-    };
-    Finished { record, written, kept: None }
+    report(&recorder, &settings, None, diagnostics).await
 }
 
 async fn put_back(before: &Before, recorder: &Arc<Recorder>) {

@@ -3,7 +3,10 @@
 //! What lives here: following gobgpd's output to its end. What its lines mean is in `gobgp::log`.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::SystemTime;
 
 use serde::Serialize;
@@ -11,7 +14,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::{Notify, watch};
 
 use super::Peers;
-use crate::node::{Process, Reader};
+use crate::node::{NodeRef, Process, Reader};
 use crate::twin::agent::gobgp::{Said, log_line};
 
 /// A speaker as its log shows it.
@@ -86,18 +89,40 @@ impl SpeakerView {
     }
 }
 
-/// Follows both outputs of gobgpd in tasks that end with it.
+/// The log in the node: as gobgpd wrote it, for whoever looks into a fabric that misbehaves.
+struct Kept {
+    node: NodeRef,
+    path: PathBuf,
+    /// How many bytes may still be added.
+    left: AtomicUsize,
+}
+
+/// How much of a log is kept. A speaker writes some lines for each session that comes or goes.
+const KEPT: usize = 1024 * 1024;
+
+impl Kept {
+    async fn add(&self, line: &[u8]) {
+        let fits = self.left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(line.len()));
+        if fits.is_ok() {
+            // A node whose files cannot be added to has no log; its speaker speaks all the same.
+            let _ = self.node.append_file(&self.path, line).await;
+        }
+    }
+}
+
+/// Follows both outputs of gobgpd in tasks that end with it, and keeps them in the node at `log`.
 pub(super) fn watch_log(
     process: &mut dyn Process,
-    node: &str,
+    node: &NodeRef,
+    log: PathBuf,
     asn: u32,
     wake: Arc<Notify>,
 ) -> watch::Receiver<SpeakerView> {
     let (sender, receiver) = watch::channel(SpeakerView::default());
     let (stdout, stderr) = (process.stdout(), process.stderr());
-    let node = node.to_owned();
+    let kept = Kept { node: node.clone(), path: log, left: AtomicUsize::new(KEPT) };
     tokio::spawn(async move {
-        tokio::join!(follow(stdout, &sender, &node, asn, &wake), follow(stderr, &sender, &node, asn, &wake));
+        tokio::join!(follow(stdout, &sender, &kept, asn, &wake), follow(stderr, &sender, &kept, asn, &wake));
         sender.send_modify(|view| view.ended = true);
         wake.notify_one();
     });
@@ -107,10 +132,11 @@ pub(super) fn watch_log(
 async fn follow(
     stream: Option<Reader>,
     sender: &watch::Sender<SpeakerView>,
-    node: &str,
+    kept: &Kept,
     asn: u32,
     wake: &Notify,
 ) {
+    let node = kept.node.name();
     let Some(stream) = stream else { return };
     let mut reader = BufReader::new(stream);
     let mut line = Vec::new();
@@ -129,6 +155,7 @@ async fn follow(
         if changed {
             wake.notify_one();
         }
+        kept.add(&line).await;
         line.clear();
     }
 }
