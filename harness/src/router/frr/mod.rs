@@ -5,6 +5,7 @@
 mod daemon;
 mod lenient;
 mod neighbors;
+mod reasons;
 mod summary;
 mod table;
 mod zebra;
@@ -12,7 +13,7 @@ mod zebra;
 pub use daemon::Frr;
 pub(super) use neighbors::sessions;
 pub(super) use summary::pulse;
-pub(super) use table::table;
+pub(super) use table::{advertised, table};
 pub(super) use zebra::installed;
 
 #[cfg(test)]
@@ -21,3 +22,5 @@ mod dual_tests;
 mod ecmp_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod versions_tests;
