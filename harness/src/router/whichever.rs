@@ -23,6 +23,8 @@ use crate::node::{Command, NodeError, NodeRef};
 const NONE: u8 = 0;
 const FRR: u8 = 1;
 const BIRD: u8 = 2;
+/// Looked for, and nobody was there.
+const NOBODY: u8 = 3;
 
 /// The routing daemon of a node.
 #[derive(Debug)]
@@ -72,7 +74,13 @@ impl Whichever {
                 }
             }
         }
+        self.missed();
         Err(self.nobody(why))
+    }
+
+    /// Remembers that nobody was there; who was asked before stays who is asked.
+    fn missed(&self) {
+        let _ = self.found.compare_exchange(NONE, NOBODY, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// In a node that offers no unix sockets: the first socket that has a name in its file system.
@@ -91,6 +99,7 @@ impl Whichever {
         } else if self.bird_sockets.iter().any(there) {
             Ok(self.settle(BIRD))
         } else {
+            self.missed();
             Err(self.nobody(output.error_text().trim().to_owned()))
         }
     }
@@ -156,10 +165,11 @@ impl Router for Whichever {
     }
 
     fn by_hand(&self, show: &Show) -> String {
-        if self.found.load(Ordering::Relaxed) == BIRD {
-            self.bird.by_hand(show)
-        } else {
-            self.frr.by_hand(show)
+        match self.found.load(Ordering::Relaxed) {
+            BIRD => self.bird.by_hand(show),
+            // Neither tool has anybody to ask: what runs in the node is what there is to see.
+            NOBODY => "ps ax".to_owned(),
+            _ => self.frr.by_hand(show),
         }
     }
 }

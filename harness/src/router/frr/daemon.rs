@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use ipnet::IpNet;
 use serde_json::Value;
 
-use super::{configuration, installed, pulse, sessions, table};
+use super::{advertised, configuration, installed, pulse, sessions, table};
 use crate::node::NodeRef;
 use crate::router::config::Configuration;
 use crate::router::error::RouterError;
@@ -98,9 +98,7 @@ impl Router for Frr {
 
     async fn advertised(&self, neighbor: &str, family: &Family) -> Result<BTreeSet<IpNet>, RouterError> {
         let command = format!("show bgp {family} neighbors {neighbor} advertised-routes json");
-        let answer: Value = self.bgpd.ask_json(&command).await?;
-        let routes = answer.get("advertisedRoutes").and_then(Value::as_object);
-        Ok(routes.into_iter().flatten().filter_map(|(prefix, _)| prefix.parse().ok()).collect())
+        Ok(advertised(&self.bgpd.ask_json(&command).await?))
     }
 
     async fn installed(&self) -> Result<BTreeMap<IpNet, Vec<ZebraRoute>>, RouterError> {

@@ -1,4 +1,4 @@
-//! Both address families at once, as FRR 8.4.4 says them on the dual-stack lab: one session per neighbor for both.
+//! Both address families at once, as each FRR says them on the dual-stack lab: one session per neighbor for both.
 
 use rstest::rstest;
 use serde_json::Value;
@@ -8,14 +8,14 @@ use crate::router::rib::Rib;
 use crate::router::session::{Family, Sessions};
 use crate::router::testing;
 
-fn recorded(file: &str) -> Value {
-    serde_json::from_str(&testing::recorded(&format!("frr-8.4.4/dual-stack/{file}.json"))).unwrap()
+fn recorded(version: &str, file: &str) -> Value {
+    serde_json::from_str(&testing::recorded(&format!("frr-{version}/dual-stack/{file}.json"))).unwrap()
 }
 
-fn router(name: &str) -> (Sessions, Rib) {
-    let sessions = sessions(&recorded(&format!("{name}-neighbors")));
-    let mut rib = table(&recorded(&format!("{name}-ipv4-detail")));
-    rib.routes.extend(table(&recorded(&format!("{name}-ipv6-detail"))).routes);
+fn router(version: &str, name: &str) -> (Sessions, Rib) {
+    let sessions = sessions(&recorded(version, &format!("{name}-neighbors")));
+    let mut rib = table(&recorded(version, &format!("{name}-ipv4-detail")));
+    rib.routes.extend(table(&recorded(version, &format!("{name}-ipv6-detail"))).routes);
     rib.resolve(&sessions);
     (sessions, rib)
 }
@@ -23,23 +23,30 @@ fn router(name: &str) -> (Sessions, Rib) {
 #[rstest]
 #[case("router0", 12)]
 #[case("tor0", 13)]
-fn as_many_prefixes_of_one_family_as_of_the_other(#[case] name: &str, #[case] count: usize) {
-    let (_, rib) = router(name);
+fn as_many_prefixes_of_one_family_as_of_the_other(
+    #[values("8.4.4", "10.3", "10.7.1")] version: &str,
+    #[case] name: &str,
+    #[case] count: usize,
+) {
+    let (_, rib) = router(version, name);
     assert_eq!((rib.best_prefixes(false).count(), rib.best_prefixes(true).count()), (count, count));
 }
 
 #[rstest]
 #[case("10.1.1.0/24")]
 #[case("fd00:10:1:1::/64")]
-fn a_pod_cidr_of_either_family_leads_to_the_nodes_ipv6_address(#[case] prefix: &str) {
+fn a_pod_cidr_of_either_family_leads_to_the_nodes_ipv6_address(
+    #[values("8.4.4", "10.3", "10.7.1")] version: &str,
+    #[case] prefix: &str,
+) {
     let prefix = prefix.parse().unwrap();
-    let (_, tor0) = router("tor0");
+    let (_, tor0) = router(version, "tor0");
     let path = tor0.best(&prefix).unwrap();
     assert_eq!(path.next_hop().unwrap().ip.to_string(), "fd00:10:0:2::2");
     assert_eq!(path.peer.to_string(), "fd00:10:0:2::2 (clab-bgp-dual-stack-worker)");
     assert_eq!((path.local_pref, path.as_path.as_slice()), (Some(100), [].as_slice()));
     // Behind the ToR it comes over an unnumbered session: by a link-local address, twice in FRR's words for IPv6.
-    let (_, router0) = router("router0");
+    let (_, router0) = router(version, "router0");
     let path = router0.best(&prefix).unwrap();
     let hop = path.next_hop().unwrap();
     assert!(hop.used && hop.ip.to_string().starts_with("fe80::"), "{hop:?}");
@@ -47,9 +54,9 @@ fn a_pod_cidr_of_either_family_leads_to_the_nodes_ipv6_address(#[case] prefix: &
     assert_eq!(router0.in_use(&prefix).count(), 1);
 }
 
-#[test]
-fn one_session_carries_both_families() {
-    let (tor0, _) = router("tor0");
+#[rstest]
+fn one_session_carries_both_families(#[values("8.4.4", "10.3", "10.7.1")] version: &str) {
+    let (tor0, _) = router(version, "tor0");
     let server = &tor0["fd00:10:0:2::2"];
     for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
         let state = &server.families[&family];

@@ -6,6 +6,7 @@ mod config;
 mod daemon;
 mod lenient;
 mod neighbors;
+mod reasons;
 mod summary;
 mod table;
 mod zebra;
@@ -14,7 +15,7 @@ pub(super) use config::configuration;
 pub use daemon::Frr;
 pub(super) use neighbors::sessions;
 pub(super) use summary::pulse;
-pub(super) use table::table;
+pub(super) use table::{advertised, table};
 pub(super) use zebra::installed;
 
 #[cfg(test)]
@@ -23,3 +24,5 @@ mod dual_tests;
 mod ecmp_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod versions_tests;

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 use super::lenient::{self, Object};
+use super::reasons;
 use crate::router::session::{Family, FamilyState, Reset, Session, SessionState, SessionType, Sessions};
 
 /// Reads the answer. Keys that are not neighbors (`vrfId`, `vrfName`) are passed over.
@@ -78,10 +79,11 @@ fn last_reset(fields: &Object) -> Option<Reset> {
     if reason.is_none() && notification.is_none() {
         return None;
     }
+    let code = lenient::text(fields, "lastErrorCodeSubcode").and_then(code);
     Some(Reset {
         reason: reason.unwrap_or_default(),
-        notification,
-        code: lenient::text(fields, "lastErrorCodeSubcode").and_then(code),
+        notification: notification.map(|said| reasons::notification(said, code)),
+        code,
         ago: lenient::milliseconds(fields.get("lastResetTimerMsecs")),
     })
 }

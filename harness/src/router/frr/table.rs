@@ -3,7 +3,7 @@
 //! The two forms name the same things differently (`path` or `aspath.string`, `peerId` or `peer.peerId`), and FRR 9 wraps
 //! the paths of a prefix in an object where FRR 8 has an array whose first element describes the prefix. All are read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -30,6 +30,12 @@ pub(in crate::router) fn table(answer: &Value) -> Rib {
             routes
         });
     rib
+}
+
+/// The prefixes in the answer to `show bgp ipv4 unicast neighbors PEER advertised-routes json`.
+pub(in crate::router) fn advertised(answer: &Value) -> BTreeSet<IpNet> {
+    let routes = answer.get("advertisedRoutes").and_then(Value::as_object);
+    routes.into_iter().flatten().filter_map(|(prefix, _)| prefix.parse().ok()).collect()
 }
 
 fn paths(value: &Value) -> Vec<Path> {

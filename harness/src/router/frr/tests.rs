@@ -212,36 +212,6 @@ fn common(mut rib: Rib) -> Rib {
     rib
 }
 
-/// Debian 13's FRR on the article's lab with GoBGP 3.36, policies applied.
-#[test]
-fn frr_10_is_read_as_frr_8_is() {
-    let (tor0, rib) = both("frr-10.3/tor0");
-    let up = SessionState::Established;
-    let wanted = [("10.0.1.2", up, Some(65010)), ("10.0.2.2", up, Some(65010)), ("net0", up, Some(65000))];
-    assert_eq!(states(&tor0), wanted);
-    let (node, router) = (&tor0["10.0.1.2"], &tor0["net0"]);
-    assert_eq!((node.kind, router.kind), (SessionType::Internal, SessionType::External));
-    assert_eq!((node.hold, node.keepalive), (Some(Duration::from_secs(9)), Some(Duration::from_secs(3))));
-    assert_eq!((node.connect_retry, node.defers), (Some(Duration::from_secs(10)), false));
-    assert_eq!(node.hostname.as_deref(), Some("clab-bgp-cplane-demo-control-plane"));
-    let (from_node, from_router) =
-        (&node.families[&Family::Ipv4Unicast], &router.families[&Family::Ipv4Unicast]);
-    assert_eq!((from_node.accepted, from_node.sent), (1, Some(11)));
-    assert_eq!((from_router.accepted, from_router.negotiated), (8, true));
-    assert_eq!(prefixes(&rib).len(), 13);
-    assert_eq!(prefixes(&both("frr-10.3/router0").1).len(), 12);
-    assert_eq!(best(&rib, "10.1.2.0/24"), "IGP from net0 (router0) via net0 [65000, 65011]");
-    assert_eq!(best(&rib, "10.1.1.0/24"), "IGP from 10.0.2.2 (clab-bgp-cplane-demo-worker) via 10.0.2.2 []");
-    let mut detailed = table(&recorded("frr-10.3/tor0-ipv4-detail.json"));
-    detailed.resolve(&tor0);
-    assert_eq!(prefixes(&detailed), prefixes(&rib));
-    assert_eq!(best(&detailed, "10.1.2.0/24"), best(&rib, "10.1.2.0/24"));
-    let moving = pulse(&recorded("frr-10.3/tor0-summary.json"));
-    assert_eq!(moving.peers.values().filter(|peer| peer.state == up).count(), 3, "{moving:?}");
-    let pod = &installed(&recorded("frr-10.3/tor0-ip-route.json"))[&"10.1.1.0/24".parse().unwrap()][0];
-    assert_eq!((pod.protocol.as_str(), pod.selected, pod.installed), ("bgp", true, true));
-}
-
 #[test]
 fn the_plain_and_the_detailed_table_say_the_same() {
     let sessions = sessions(&recorded("frr-8.4.4/tor0-neighbors.json"));
