@@ -9,6 +9,7 @@ mod deadline;
 mod engine;
 mod home;
 mod ladder;
+mod nextest;
 mod observe;
 mod prepare;
 mod probes;
