@@ -16,6 +16,7 @@ mod attach;
 mod broken;
 mod cilium;
 mod contract;
+mod ended;
 mod foreign;
 mod house;
 mod kills;
