@@ -14,67 +14,23 @@ use tokio::sync::{Mutex, OnceCell};
 
 use crate::cluster::{ClusterError, Objects, connect, process_of};
 use crate::found::{Found, FoundError, FoundSpec};
-use crate::lab::yaml::nearest;
-use crate::lab::{KindCluster, PullPolicy, Step, Topology};
+use crate::lab::{KindCluster, Step, Topology};
 use crate::node::NodeRef;
-use crate::outside::unmake;
 use crate::router::Kernel;
-use crate::runtime::docker::{Engine, EngineError, ImageMap};
+use crate::runtime::docker::Engine;
 use crate::runtime::keeper::{
-    AgentInfo, Keeper, KeeperError, KeeperSpec, NodeInfo, Progress, RuntimeSpec, State, StateError,
-    StepReport, leftovers,
+    AgentInfo, Keeper, KeeperSpec, NodeInfo, Progress, RuntimeSpec, State, StepReport,
 };
 use crate::runtime::netns::NetnsNode;
 
+mod error;
+mod sweep;
 mod watching;
 
+pub use error::{FabricError, Gone};
+use sweep::unmake_of;
+pub use sweep::{images_needed, sweep};
 use watching::Observers;
-
-/// What can go wrong with a fabric.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FabricError {
-    /// Between us and the keeper.
-    #[error(transparent)]
-    Keeper(#[from] KeeperError),
-    /// The state of running fabrics.
-    #[error(transparent)]
-    State(#[from] StateError),
-    /// The cluster.
-    #[error(transparent)]
-    Cluster(#[from] ClusterError),
-    /// What others brought up.
-    #[error(transparent)]
-    Found(#[from] FoundError),
-    /// The container engine.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// Something that others made is left.
-    #[error("not all of {id} is gone:\n  {}", .left.join("\n  "))]
-    Left {
-        /// The fabric.
-        id: String,
-        /// What is left, a sentence each, with what to type.
-        left: Vec<String>,
-    },
-    /// No such node.
-    #[error("there is no node {name}{}; the nodes are {}", meant(.name, .known), .known.join(", "))]
-    NoSuchNode {
-        /// The name asked for.
-        name: String,
-        /// The names there are.
-        known: Vec<String>,
-    },
-}
-
-/// What a fabric cannot live without.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gone {
-    /// The process that keeps it.
-    Keeper,
-    /// The container engine.
-    Engine,
-}
 
 /// A running lab.
 pub struct Fabric {
@@ -385,60 +341,6 @@ impl Fabric {
     }
 }
 
-/// Which node was probably meant, as an aside.
-fn meant(name: &str, known: &[String]) -> String {
-    // People write the last part of most names: `worker` of a cluster's node, a pod's name without its namespace.
-    let short = known.iter().filter_map(|known| known.rsplit(['-', '/']).next());
-    let near = nearest(name, known.iter().map(String::as_str).chain(short));
-    near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default()
-}
-
-/// Removes the containers and networks of fabrics whose keeper died, and what is written down of them; their names. What
-/// does not work with one does not keep the others.
-///
-/// # Errors
-/// When a container engine does not answer, or does not remove something.
-pub async fn sweep() -> Result<Vec<String>, FabricError> {
-    let (mut swept, mut failed) = (Vec::new(), None);
-    for state in leftovers()? {
-        let RuntimeSpec::Docker { host, .. } = &state.spec.runtime else { continue };
-        let removed: Result<(), FabricError> = match Engine::connect_to(host).await {
-            Ok(engine) => crate::world::sweep(&engine, &state.spec.id).await.map_err(Into::into),
-            Err(error) => Err(error.into()),
-        };
-        // Routers and links first, then the cluster whose networks they share.
-        let removed = removed.and(unmake_of(&state).await);
-        match removed {
-            Ok(()) => {
-                // Only files now; one that stays is swept with the next.
-                let _ = std::fs::remove_dir_all(&state.spec.dir);
-                swept.push(state.spec.id);
-            }
-            Err(error) => failed = failed.or(Some(error)),
-        }
-    }
-    match failed {
-        None => Ok(swept),
-        Some(error) => Err(error),
-    }
-}
-
-/// Takes away what programs of others made for a fabric whose keeper could not.
-async fn unmake_of(state: &State) -> Result<(), FabricError> {
-    let Some(lab) = &state.spec.outside else { return Ok(()) };
-    let left = unmake(&state.made, lab, &state.spec.lab, &state.spec.dir, |_, _| ()).await;
-    if left.is_empty() { Ok(()) } else { Err(FabricError::Left { id: state.spec.id.clone(), left }) }
-}
-
-/// The images that a lab's containers need, each with a node that needs it, and when it is to be pulled.
-pub fn images_needed(
-    topology: &Topology,
-    cluster: Option<&KindCluster>,
-    map: &ImageMap,
-) -> BTreeMap<String, (String, PullPolicy)> {
-    crate::world::images(topology, cluster, map)
-}
-
 /// Whether a node goes by a name: its own, its container's, or what kind puts behind the cluster's name.
 fn is_called(info: &NodeInfo, name: &str) -> bool {
     let after_cluster = || {
@@ -446,23 +348,4 @@ fn is_called(info: &NodeInfo, name: &str) -> bool {
         info.role == "cluster" && before.is_some_and(|before| before.len() > 1 && before.ends_with('-'))
     };
     info.name == name || info.container == name || after_cluster()
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::*;
-
-    #[rstest]
-    #[case("worke", " (did you mean worker?)")]
-    #[case("tor9", " (did you mean tor0?)")]
-    #[case("something", "")]
-    fn a_wrong_name_is_told_the_right_one(#[case] name: &str, #[case] aside: &str) {
-        let known = ["clab-demo-worker", "default/nettool-1", "router0", "tor0"].map(str::to_owned).to_vec();
-        let error = FabricError::NoSuchNode { name: name.to_owned(), known };
-        let wanted =
-            format!("there is no node {name}{aside}; the nodes are clab-demo-worker, default/nettool-1");
-        assert!(error.to_string().starts_with(&wanted), "{error}");
-    }
 }

@@ -46,13 +46,13 @@ const TABLE: &[Row] = &[
     Row {
         program: "",
         said: &[],
-        // By its source; no recorded case.
+        // No recorded case.
         one_of: &["Cannot connect to the Docker daemon", "Is the docker daemon running"],
         means: |_| because("the Docker daemon does not answer", "systemctl start docker"),
     },
     Row {
         program: "",
-        // By its source; no recorded case.
+        // No recorded case.
         said: &["permission denied", "docker"],
         one_of: &["docker.sock", "daemon socket"],
         means: |_| {
@@ -64,7 +64,7 @@ const TABLE: &[Row] = &[
     },
     Row {
         program: "",
-        // By its source; no recorded case.
+        // No recorded case.
         said: &["no space left on device"],
         one_of: &[],
         means: |_| because("the disk is full", "docker system prune, then df -h /var/lib/docker"),
@@ -172,7 +172,7 @@ const TABLE: &[Row] = &[
     },
     Row {
         program: "kind",
-        // By its source; no recorded case.
+        // No recorded case.
         said: &["failed to init node with kubeadm"],
         one_of: &["kubelet", "timed out waiting for the condition"],
         means: |machine| {
@@ -188,7 +188,7 @@ const TABLE: &[Row] = &[
     Row {
         program: "kind",
         said: &[],
-        // By its source; no recorded case.
+        // No recorded case.
         one_of: &["unable to decode config", "unknown field", "unknown apiVersion", "invalid configuration"],
         means: |_| {
             because(
@@ -221,7 +221,7 @@ const TABLE: &[Row] = &[
     },
     Row {
         program: "helm",
-        // By its source; no recorded case.
+        // No recorded case.
         said: &["values don't meet the specifications of the schema"],
         one_of: &[],
         means: |_| {
@@ -233,7 +233,7 @@ const TABLE: &[Row] = &[
     },
     Row {
         program: "helm",
-        // By its source; no recorded case.
+        // No recorded case.
         said: &["cannot re-use a name that is still in use"],
         one_of: &[],
         means: |_| {
@@ -243,7 +243,7 @@ const TABLE: &[Row] = &[
     Row {
         program: "helm",
         said: &[],
-        // By its source; no recorded case.
+        // No recorded case.
         one_of: &["no chart version found", "chart not found", "not found in"],
         means: |_| {
             because(

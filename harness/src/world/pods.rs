@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -83,6 +84,19 @@ impl std::fmt::Debug for Pods {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Pods").finish_non_exhaustive()
     }
+}
+
+/// A pod's `/etc/hosts`, as the kubelet writes it: the loopback's names, and the pod's own for each of its addresses.
+fn hosts_file(pod: &PodId, ips: &[IpAddr]) -> String {
+    const LOOPBACK: &str = "# Kubernetes-managed hosts file.\n\
+        127.0.0.1\tlocalhost\n\
+        ::1\tlocalhost ip6-localhost ip6-loopback\n\
+        fe00::0\tip6-localnet\n\
+        fe00::0\tip6-mcastprefix\n\
+        fe00::1\tip6-allnodes\n\
+        fe00::2\tip6-allrouters\n";
+    let own: String = ips.iter().map(|ip| format!("{ip}\t{}\n", pod.name)).collect();
+    format!("{LOOPBACK}{own}")
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -223,6 +237,12 @@ impl Sandboxes for Pods {
         };
         let live = Arc::new(Live::start(&self.housing, wanted, None).await?);
         let (ips, interface) = self.link(pod, &live, on).await?;
+        // A pod without it works all the same.
+        let written =
+            live.node.write_file(Path::new("/etc/hosts"), hosts_file(pod, &ips).as_bytes(), 0o644).await;
+        if let Err(error) = written {
+            tracing::warn!(%pod, %error, "a pod's /etc/hosts could not be written");
+        }
         let sandbox = Sandbox { ips: ips.clone(), node: Arc::clone(&live.node) };
         locked(&self.places).insert(pod.clone(), Place { live, on: on.to_owned(), interface, ips });
         Ok(sandbox)
@@ -268,5 +288,18 @@ impl PodRuntime for Pods {
                 format!("container \"{container}\" in pod \"{name}\" is waiting to start: ContainerCreating")
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_finds_itself_by_its_name() {
+        let pod = PodId { namespace: "default".to_owned(), name: "nettool-1".to_owned() };
+        let text = hosts_file(&pod, &["10.1.1.5".parse().unwrap(), "fd00::5".parse().unwrap()]);
+        assert!(text.starts_with("# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n"), "{text}");
+        assert!(text.ends_with("\n10.1.1.5\tnettool-1\nfd00::5\tnettool-1\n"), "{text}");
     }
 }

@@ -6,8 +6,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use fabric_harness::router::{Family, Link, Session, SessionType};
+use fabric_harness::router::{Family, Link, Session, SessionType, Sessions};
 use fabric_harness::runtime::keeper::AgentNeighbor;
+use ipnet::IpNet;
 
 use super::verdict::listed;
 
@@ -35,6 +36,8 @@ impl FarEnd<'_> {
 
 /// FRR counts the age of its last reset in whole seconds.
 const RESOLUTION: Duration = Duration::from_secs(1);
+/// A route that a router has is in use well before this.
+const ROUTED: Duration = Duration::from_secs(10);
 /// After this long a router has been read anew, whatever was done to it before.
 const FRESH: Duration = Duration::from_secs(2);
 
@@ -86,6 +89,35 @@ pub fn never_up(
             }
         }
     }
+}
+
+/// Why a router cannot even dial a neighbor: it has no route to it, and nothing is left that could bring one.
+///
+/// `all` are the router's sessions, `nets` the addresses of its interfaces with their prefix lengths, and `still` is for how
+/// long nothing has been done to the fabric and nothing has moved on the router.
+pub fn unreachable(
+    router: &str,
+    session: &Session,
+    all: &Sessions,
+    nets: &[IpNet],
+    still: Duration,
+) -> Option<String> {
+    let address = session.address.filter(|_| !session.is_up() && waits_for_a_route(session))?;
+    // A link with no address but link-local ones: what is not known of is no proof.
+    let linked = nets.iter().any(|net| net.contains(&address));
+    // A neighbor some hops away is reached by what other neighbors say, and those may still come up.
+    let others = all.values().all(|other| other.is_up() || waits_for_a_route(other));
+    (!linked && others && still >= ROUTED).then(|| {
+        format!(
+            "{router} has no route to {address}: none of its interfaces is in a network with that address"
+        )
+    })
+}
+
+/// FRR tries no neighbor to which next hop tracking finds no route.
+fn waits_for_a_route(session: &Session) -> bool {
+    const WORDS: [&str; 2] = ["Waiting for NHT", "No path to specified Neighbor"];
+    session.last_reset.as_ref().is_some_and(|reset| WORDS.contains(&reset.reason.as_str()))
 }
 
 /// Why no session can come up over an interface of a router: links of a lab come up when it is brought up, not later.
@@ -329,6 +361,29 @@ mod tests {
             None => assert_eq!(why, None),
             Some(wanted) => assert!(why.as_ref().is_some_and(|why| why.contains(wanted)), "{why:?}"),
         }
+    }
+
+    #[rstest]
+    #[case::no_interface_leads_there("Waiting for NHT", &["10.0.0.1/32", "10.0.1.1/24"], false, 60, true)]
+    #[case::in_other_words("No path to specified Neighbor", &["10.0.1.1/24"], false, 60, true)]
+    #[case::an_interface_does("Waiting for NHT", &["10.0.2.1/24"], false, 60, false)]
+    #[case::it_is_tried("Waiting for peer OPEN", &["10.0.1.1/24"], false, 60, false)]
+    #[case::another_neighbor_may_tell("Waiting for NHT", &["10.0.1.1/24"], true, 60, false)]
+    #[case::something_has_just_moved("Waiting for NHT", &["10.0.1.1/24"], false, 3, false)]
+    fn no_neighbor_is_dialled_without_a_route(
+        #[case] reason: &str,
+        #[case] nets: &[&str],
+        #[case] another_comes_up: bool,
+        #[case] still: u64,
+        #[case] proven: bool,
+    ) {
+        let reset = Reset { reason: reason.into(), ..Reset::default() };
+        let waiting = Session { last_reset: Some(reset), address: "10.0.2.2".parse().ok(), ..down() };
+        let other = if another_comes_up { down() } else { session() };
+        let all = Sessions::from([("10.0.2.2".to_owned(), waiting.clone()), ("net0".to_owned(), other)]);
+        let nets: Vec<IpNet> = nets.iter().map(|net| net.parse().unwrap()).collect();
+        let why = unreachable("tor0", &waiting, &all, &nets, Duration::from_secs(still));
+        assert_eq!(why.is_some(), proven, "{why:?}");
     }
 
     #[test]

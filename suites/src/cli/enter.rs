@@ -14,7 +14,40 @@ use super::pick;
 const NOT_FOUND: u8 = 127;
 
 pub(super) async fn exec(args: ExecArgs) -> Result<ExitCode> {
+    if let Some(note) = speakers(&args).await {
+        eprintln!("{note}");
+    }
     interact(&args.name, &args.node, Command::new(args.command)).await
+}
+
+/// Where the speakers of a node listen, for a `gobgp` that was not told: by itself it asks a port of the loopback, where
+/// nobody is, as with Cilium's own GoBGP, and gives up after seconds without a word of that.
+async fn speakers(args: &ExecArgs) -> Option<String> {
+    let mut words = args.command.iter();
+    let gobgp = words.next().is_some_and(|program| program == "gobgp" || program.ends_with("/gobgp"));
+    let told = |word: &String| {
+        ["--target", "--host", "--port", "-u", "-p"].iter().any(|flag| word.starts_with(flag))
+            || word == "help"
+            || word.ends_with("--help")
+            || word == "--version"
+    };
+    if !gobgp || words.any(told) {
+        return None;
+    }
+    let node = pick::fabric(&args.name).ok()?.node(&args.node).await.ok()?;
+    let list = Command::new(["sh", "-c", "ls /run/gobgp/*/api-*.sock 2>/dev/null"]);
+    let output = node.exec(&list).await.ok()?;
+    let rest: Vec<&str> = args.command.iter().skip(1).map(String::as_str).collect();
+    let lines: Vec<String> = output
+        .text()
+        .lines()
+        .map(|socket| format!("\n  gobgp --target unix://{socket} {}", rest.join(" ")))
+        .collect();
+    let none = "; none runs now: no policy selects the node";
+    let lines = if lines.is_empty() { none.to_owned() } else { lines.concat() };
+    Some(format!(
+        "note: Cilium's speakers listen at sockets, not at gobgp's port (`fabric cilium bgp peers` asks them all){lines}"
+    ))
 }
 
 pub(super) async fn shell(args: ShellArgs) -> Result<ExitCode> {

@@ -12,6 +12,9 @@ pub(super) const USAGE: u8 = 2;
 /// The environment could not be brought up, or is not there.
 pub(super) const ENVIRONMENT: u8 = 3;
 
+/// Interrupted, by Ctrl-C or a request to end; what was made has been ended.
+pub(super) const INTERRUPTED: u8 = 130;
+
 /// Tells an error and gives the exit code that goes with it.
 pub(super) fn code_of(error: &anyhow::Error) -> ExitCode {
     let text = format!("{error:#}");

@@ -28,9 +28,11 @@ pub(super) async fn run(args: UpArgs) -> Result<ExitCode> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let (fabric, unsettled) = tokio::select! {
+        // An interruption makes steps fail, too: it is the cause, and it is told.
+        biased;
+        _ = interrupt.recv() => return Ok(interrupted(&id).await),
+        _ = terminate.recv() => return Ok(interrupted(&id).await),
         up = run::bring_up(&prepared, &id, last.as_deref(), home, on_stderr(Screen::Ours)) => up?,
-        _ = interrupt.recv() => return interrupted(&id).await,
-        _ = terminate.recv() => return interrupted(&id).await,
     };
     let state = fabric.state()?;
     print(&prepared, &shown, &state, &unsettled, started.elapsed().as_secs_f64());
@@ -55,13 +57,21 @@ fn last_phase(prepared: &Prepared, named: Option<&str>) -> Result<Option<String>
     }
 }
 
-/// Half a fabric is no fabric.
-async fn interrupted(id: &str) -> Result<ExitCode> {
-    if let Ok(fabric) = Fabric::attach(id) {
-        Arc::new(fabric).end().await?;
+/// Half a fabric is no fabric. It was interrupted whatever becomes of ending it.
+async fn interrupted(id: &str) -> ExitCode {
+    let ended = match Fabric::attach(id) {
+        Ok(fabric) => Arc::new(fabric).end().await,
+        // Nothing had been made yet.
+        Err(_) => Ok(()),
+    };
+    match ended {
+        Ok(()) => eprintln!("interrupted; nothing is left of {id}"),
+        Err(error) => {
+            eprintln!("interrupted, and not everything of {id} could be ended: {error}");
+            eprintln!("`fabric down {id}` tries again");
+        }
     }
-    eprintln!("interrupted; nothing is left of {id}");
-    Ok(ExitCode::from(130))
+    ExitCode::from(exit::INTERRUPTED)
 }
 
 fn print(prepared: &Prepared, shown: &Path, state: &State, unsettled: &[String], seconds: f64) {

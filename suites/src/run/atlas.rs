@@ -134,6 +134,24 @@ impl Atlas {
         nodes.next()
     }
 
+    /// The cluster's node that goes by an address, as its Node object says; it need not have it any more.
+    pub(super) fn node_called(&self, address: IpAddr) -> Option<&str> {
+        let nodes = self.nodes.as_deref()?;
+        let goes_by = |node: &&Node| {
+            let all = node.status.iter().filter_map(|status| status.addresses.as_deref()).flatten();
+            all.into_iter().any(|own| own.type_ == "InternalIP" && own.address.parse() == Ok(address))
+        };
+        let name = nodes.iter().find(goes_by)?.metadata.name.as_deref()?;
+        let all = self.cluster.iter().flat_map(|cluster| &cluster.nodes).map(|node| node.name.as_str());
+        all.into_iter().find(|node| same_node(node, name))
+    }
+
+    /// Whether a box has interfaces with addresses, and none of them has this one.
+    pub(super) fn lacks(&self, place: &str, address: IpAddr) -> bool {
+        let seen = self.interfaces.get(place).map(|seen| seen.addresses.as_slice()).unwrap_or_default();
+        !seen.is_empty() && seen.iter().all(|own| own.address.addr() != address)
+    }
+
     /// The router at the other end of a router's link.
     pub(super) fn router_over(&self, router: &str, interface: &str) -> Option<&str> {
         let at = |end: &Endpoint| matches!(end, Endpoint::Node { node, interface: own, .. } if node == router && own == interface);

@@ -14,6 +14,7 @@ mod home;
 mod ladder;
 mod learn;
 mod live;
+mod nextest;
 mod observe;
 mod prepare;
 mod probes;

@@ -9,13 +9,20 @@ use std::time::{Duration, Instant};
 
 use fabric_harness::lab::{NetworkMode, NodeSpec, Routing};
 use fabric_harness::router::{Change, Family, Observer, Session, Sessions, Snapshot};
+use ipnet::IpNet;
 
 use super::atlas::Atlas;
 use super::attempt::neighbor_of;
 use super::observe::Context;
-use crate::checks::{FarEnd, SessionFact, SessionSpec, link_down, never_carries, never_up, unsaid};
+use crate::checks::{
+    FarEnd, SessionFact, SessionSpec, link_down, never_carries, never_up, unreachable, unsaid,
+};
 use crate::expect::WantedState;
 use crate::plan::{CheckSpec, PlannedCheck};
+
+mod ended;
+
+use ended::{deserted, gone};
 
 /// What is to be expected of waiting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,10 +53,11 @@ impl Default for Stillness {
 pub(super) async fn of(context: &Context, check: &PlannedCheck) -> Prospect {
     let atlas = context.view.now();
     match &check.spec {
-        CheckSpec::Session(spec @ SessionSpec::Of { router, fact, .. }) => {
-            let Some(sessions) = sessions(context, router).await else {
-                return gone(context, router).await.map_or(Prospect::Open, Prospect::Never);
+        CheckSpec::Session(spec) => {
+            let Some(sessions) = sessions(context, spec.router()).await else {
+                return deserted(context, spec.router()).await.map_or(Prospect::Open, Prospect::Never);
             };
+            let SessionSpec::Of { router, fact, .. } = spec else { return Prospect::Open };
             let Some(neighbor) = neighbor_of(context, spec) else { return Prospect::Open };
             let Some(session) = sessions.get(&neighbor) else {
                 return absent(context, router, &neighbor).await;
@@ -120,18 +128,15 @@ pub(super) fn stillness(context: &Context) -> Stillness {
 /// started again is given what is on file within seconds.
 const CONFIGURED: Duration = Duration::from_secs(30);
 
+/// How long an address must have been away: whoever changes it for another takes the one and gives the other at once.
+const TAKEN: Duration = Duration::from_secs(2);
+
 /// Since when nothing has been done to the fabric and nothing has moved on a router.
 fn still(context: &Context, observer: &Observer) -> Duration {
     let still = stillness(context).since.elapsed();
     // A clock that was set back is no proof of stillness.
     let ago = |change: &Change| (chrono::Utc::now() - change.at).to_std().unwrap_or_default();
     observer.changes().last().map_or(still, |change| still.min(ago(change)))
-}
-
-/// That a node is not there any more: none comes back by itself.
-async fn gone(context: &Context, name: &str) -> Option<String> {
-    let node = context.fabric.node(name).await.ok()?;
-    node.gone().await.then(|| format!("{name} is gone: its first process has ended, and everything in it"))
 }
 
 /// A neighbor that a router's configuration does not have.
@@ -159,14 +164,36 @@ async fn hopeless(context: &Context, atlas: &Atlas, router: &str, session: &Sess
             return Some(why);
         }
     }
+    if let Some(why) = no_way(context, atlas, router, session).await {
+        return Some(why);
+    }
     let own = addresses(atlas, router);
-    let node = session.address.and_then(|address| atlas.node_with(address));
     let still = stillness(context).since.elapsed();
+    let called = session.address.and_then(|address| Some((address, atlas.node_called(address)?)));
+    if let Some((address, node)) = called {
+        if let Some(why) = gone(context, node).await {
+            return Some(why);
+        }
+        // The kubelet goes by this address, and puts it nowhere: whoever gave it to the node does not do so again.
+        if still >= TAKEN && atlas.lacks(node, address) {
+            return Some(format!("{node} has the address {address} no more"));
+        }
+    }
+    let node = session.address.and_then(|address| atlas.node_with(address));
     let Some(node) = node else { return never_up(router, session, &own, None, still) };
     if let Some(why) = gone(context, node).await {
         return Some(why);
     }
     never_up(router, session, &own, Some(&far_end(atlas, node)?), still)
+}
+
+/// Why a router cannot even dial: it has no route to the neighbor, and none is to come.
+async fn no_way(context: &Context, atlas: &Atlas, router: &str, session: &Session) -> Option<String> {
+    let all = sessions(context, router).await?;
+    let observer = context.fabric.observer(router).await.ok()?;
+    let seen = atlas.interfaces.get(router)?;
+    let nets: Vec<IpNet> = seen.addresses.iter().map(|address| address.address).collect();
+    unreachable(router, session, &all, &nets, still(context, &observer))
 }
 
 /// Why a session that is up does not carry a family, as things are.
@@ -203,9 +230,9 @@ fn far_end<'a>(atlas: &'a Atlas, node: &'a str) -> Option<FarEnd<'a>> {
     })
 }
 
-/// Why a router at the other end of a link answers no OPEN: it is gone, or has no BGP at all.
+/// Why a router at the other end of a link answers no OPEN: nobody is there, or it has no BGP at all.
 async fn far_router(context: &Context, far: &str) -> Option<String> {
-    if let Some(why) = gone(context, far).await {
+    if let Some(why) = deserted(context, far).await {
         return Some(why);
     }
     let observer = context.fabric.observer(far).await.ok()?;
@@ -264,7 +291,7 @@ async fn as_last_read(context: &Context, atlas: &Atlas) -> Prospect {
         let Ok(observer) = context.fabric.observer(router).await else { return Prospect::Open };
         let snapshot = observer.latest();
         let Ok(sessions) = &snapshot.sessions else {
-            let Some(why) = gone(context, router).await else { return Prospect::Open };
+            let Some(why) = deserted(context, router).await else { return Prospect::Open };
             down.push(why);
             continue;
         };

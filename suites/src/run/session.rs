@@ -229,9 +229,11 @@ pub async fn run(
     let interrupted = interruption(&recorder);
     tokio::pin!(interrupted);
     let asked_for = asked_for(&prepared.plan, &selection);
+    // An interruption makes what runs fail, too: it is the cause, and it is told.
     let begun = tokio::select! {
-        begun = begin(&prepared, &settings, &recorder) => Some(begun),
+        biased;
         () = &mut interrupted => None,
+        begun = begin(&prepared, &settings, &recorder) => Some(begun),
     };
     let (fabric, captures) = match begun {
         Some(Ok((fabric, reached))) => {
@@ -246,8 +248,9 @@ pub async fn run(
                 reached.as_deref(),
             );
             tokio::select! {
-                () = engine.run() => {}
+                biased;
                 () = &mut interrupted => recorder.never_begun(asked_for, INTERRUPTED),
+                () = engine.run() => {}
                 gone = fabric.gone() => {
                     recorder.bring_up_failed("run", why_gone(gone));
                     recorder.never_begun(asked_for, why_gone(gone));

@@ -15,8 +15,9 @@ use tokio::sync::oneshot;
 use super::attach::FoundSettings;
 use super::engine::{Outcome, Selection};
 use super::home::Home;
+use super::nextest::{self, Standing};
 use super::prepare::{Prepared, prepare};
-use super::session::{Begin, Finished, RunSettings, find, recorder, run};
+use super::session::{Begin, Finished, RunSettings, recorder, run};
 
 /// `cargo test --test fabric`: everything after the hats.
 ///
@@ -32,10 +33,13 @@ pub fn main(default_lab: PathBuf, runs_dir: PathBuf) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let names: Vec<String> =
-        prepared.plan.iter().flat_map(|phase| &phase.checks).map(|check| check.name.clone()).collect();
+    let under_nextest = nextest::is_here();
+    // What others brought up is judged as it is, whoever runs the tests.
+    let found = std::env::var_os("FABRIC_ENV").is_some_and(|value| value == "attach");
+    let standing = (under_nextest && !found).then(|| Standing::of(&prepared));
+    let checks = checks(&prepared, standing.as_ref());
     if arguments.list {
-        list(&arguments, names);
+        list(&arguments, checks);
         return ExitCode::SUCCESS;
     }
     let asked = FoundSettings::of(|name| std::env::var(name).ok());
@@ -47,7 +51,6 @@ pub fn main(default_lab: PathBuf, runs_dir: PathBuf) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    // Under nextest each test is a process of its own: none of them may bring a whole lab up.
     let settings = RunSettings {
         begin: found.map_or(Begin::Fresh, Begin::Found),
         name: None,
@@ -55,16 +58,14 @@ pub fn main(default_lab: PathBuf, runs_dir: PathBuf) -> ExitCode {
         runs_dir,
         home,
     };
-    let settings = match std::env::var_os("NEXTEST") {
-        _ if matches!(settings.begin, Begin::Found(_)) => settings,
-        None => settings,
-        Some(_) => match find(&prepared, None) {
-            Ok(Some(id)) => RunSettings { begin: Begin::Attach(id), ..settings },
-            _ => return ignored(&arguments, names),
-        },
+    let settings = match standing.and_then(|standing| standing.fabric) {
+        Some(id) if matches!(settings.begin, Begin::Fresh) => {
+            RunSettings { begin: Begin::Attach(id), ..settings }
+        }
+        _ => settings,
     };
     match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
-        Ok(runtime) => run_trials(&arguments, prepared, settings, names, &runtime),
+        Ok(runtime) => run_trials(&arguments, prepared, settings, checks, &runtime),
         Err(error) => {
             eprintln!("cannot start: {error}");
             ExitCode::from(3)
@@ -72,11 +73,27 @@ pub fn main(default_lab: PathBuf, runs_dir: PathBuf) -> ExitCode {
     }
 }
 
-/// Prints the names as libtest does, which nextest and editors read.
-fn list(arguments: &Arguments, names: Vec<String>) {
+/// A check by its name, with the reason why it cannot be judged here.
+struct Check {
+    name: String,
+    cannot: Option<String>,
+}
+
+fn checks(prepared: &Prepared, standing: Option<&Standing>) -> Vec<Check> {
+    let all = prepared.plan.iter().enumerate().flat_map(|(number, phase)| {
+        let cannot = standing.and_then(|standing| standing.cannot(number));
+        phase.checks.iter().map(move |check| Check { name: check.name.clone(), cannot: cannot.clone() })
+    });
+    all.collect()
+}
+
+/// Prints the names as libtest does, which nextest and editors read: all of them, or with `--ignored` those that are.
+fn list(arguments: &Arguments, checks: Vec<Check>) {
     let mut out = std::io::stdout().lock();
-    for trial in names.into_iter().map(|name| Trial::test(name, || Ok(()))) {
-        let other = arguments.ignored || arguments.is_filtered_out(&trial);
+    for check in checks {
+        let ignored = check.cannot.is_some();
+        let trial = Trial::test(check.name, || Ok(())).with_ignored_flag(ignored);
+        let other = (arguments.ignored && !ignored) || arguments.is_filtered_out(&trial);
         // Nobody left to read it (`--list | head -1`) is no failure.
         if !other && writeln!(out, "{}: test", trial.name()).is_err() {
             return;
@@ -84,29 +101,28 @@ fn list(arguments: &Arguments, names: Vec<String>) {
     }
 }
 
-fn ignored(arguments: &Arguments, names: Vec<String>) -> ExitCode {
-    const WHY: &str = "no fabric is up to attach to: run `fabric up` first, or `cargo test --test fabric`";
-    let trials = names
-        .into_iter()
-        .map(|name| Trial::ignorable_test(name, || Ok(Completion::ignored_with(WHY))))
-        .collect();
-    libtest_mimic::run(arguments, trials).exit_code()
-}
-
 fn run_trials(
     arguments: &Arguments,
     prepared: Prepared,
     settings: RunSettings,
-    names: Vec<String>,
+    checks: Vec<Check>,
     runtime: &tokio::runtime::Runtime,
 ) -> ExitCode {
     let attached = matches!(settings.begin, Begin::Attach(_));
+    let under_nextest = nextest::is_here();
     let mut selection = Selection::new();
     let mut trials = Vec::new();
-    for name in names {
+    for Check { name, cannot } in checks {
+        if let Some(why) = cannot {
+            // Listed as ignored: it runs only if somebody insists.
+            trials.push(Trial::test(name, move || Err(Failed::from(why))).with_ignored_flag(true));
+            continue;
+        }
         let (tell, told) = oneshot::channel();
         let trial = Trial::ignorable_test(&name, move || match told.blocking_recv() {
             Ok(Outcome::Passed) => Ok(Completion::Completed),
+            // nextest would call that passed.
+            Ok(Outcome::Skipped(why)) if under_nextest => Err(Failed::from(why)),
             Ok(Outcome::Skipped(why)) => Ok(Completion::ignored_with(why)),
             Ok(Outcome::Failed(text)) => Err(Failed::from(text)),
             Err(_) => Err(Failed::from("the run ended before the check had a verdict")),

@@ -64,6 +64,31 @@ fn what_the_article_types() {
     kubectl(&["apply", "-f", lab.join("nettool.yaml").to_str().unwrap()]).code(0);
     kubectl(&["wait", "--for=condition=Ready", "pod/nettool-1", "pod/nettool-2", "--timeout=30s"]).code(0);
     if minor >= 30 {
+        let itself = kubectl(&["exec", "nettool-1", "--", "getent", "hosts", "nettool-1"]).code(0).out;
+        assert!(itself.starts_with("10.1."), "{itself}");
+        let script = "for i in $(seq 30); do echo tick $i; sleep 0.1; done";
+        kubectl(&[
+            "run",
+            "ticks",
+            "--image=busybox",
+            "--restart=Never",
+            "--command",
+            "--",
+            "sh",
+            "-c",
+            script,
+        ])
+        .code(0);
+        kubectl(&["wait", "--for=jsonpath={.status.phase}=Running", "pod/ticks", "--timeout=30s"]).code(0);
+        let said = kubectl(&["attach", "ticks"]).code(0).out;
+        assert!(said.ends_with("tick 29\ntick 30\n"), "from then on, to its end: {said}");
+        let over = kubectl(&["attach", "ticks"]);
+        assert!(
+            over.code != 0 && over.err.contains("cannot attach a container in a completed pod"),
+            "{}",
+            over.err
+        );
+        kubectl(&["delete", "pod", "ticks"]).code(0);
         let said = kubectl(&["exec", "nettool-1", "--", "sh", "-c", "hostname; exit 7"]);
         assert_eq!((said.code, said.out.trim()), (7, "nettool-1"), "{}", said.err);
         // `script` gives kubectl a terminal, and kubectl its size to the pod's; it may come after the command has begun.

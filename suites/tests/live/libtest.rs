@@ -127,22 +127,29 @@ fn a_filter_brings_up_only_what_it_needs() {
 fn under_nextest_it_attaches_or_is_skipped() {
     let Some(ground) = Ground::new("under_nextest_it_attaches_or_is_skipped") else { return };
     let name = "cluster::nodes::there are 4";
-    let nextest = |name: &str| {
+    // As nextest starts it: to list, to list what is ignored, and once for each test.
+    let nextest = |arguments: &[&str]| {
         let mut command = ground.command(suite());
-        command
-            .args(["--exact", name, "--nocapture"])
-            .env("NEXTEST", "1")
-            .env("FABRIC_REPORT_DIR", ground.path("reports"));
+        command.args(arguments).env("NEXTEST", "1").env("FABRIC_REPORT_DIR", ground.path("reports"));
         ground.start(command).wait()
     };
-    let skipped = nextest(name).code(0);
-    assert!(skipped.out.contains("1 ignored"), "{}", skipped.out);
-    assert!(skipped.out.contains("run `fabric up` first"), "{}", skipped.out);
+    let listed =
+        |arguments: &[&str]| nextest(&[&["--list", "--format", "terse"], arguments].concat()).code(0).out;
+    let all = listed(&[]);
+    assert!(all.lines().count() > 200, "{all}");
+    assert_eq!(listed(&["--ignored"]), all, "no fabric is up: every check is to be skipped");
+    let insisted = nextest(&["--exact", name, "--nocapture", "--ignored"]).code(101);
+    assert!(insisted.out.contains("run `fabric up` first"), "{}", insisted.out);
     assert!(ground.kin().is_empty());
 
     let lab = super::support::article();
-    ground.run(&["up", lab.to_str().unwrap(), "--to", "cluster"]).code(0);
-    let attached = nextest(name).code(0);
+    ground.run(&["up", lab.to_str().unwrap(), "--to", "underlay"]).code(0);
+    assert_eq!(listed(&[]), all);
+    let ignored = listed(&["--ignored"]);
+    let of_cluster: Vec<&str> = all.lines().filter(|line| line.starts_with("cluster::")).collect();
+    assert_eq!(ignored.lines().collect::<Vec<_>>(), of_cluster, "only what the fabric has left behind");
+    let session = "underlay::sessions::router0::net0 is established with AS 65010";
+    let attached = nextest(&["--exact", session, "--nocapture"]).code(0);
     assert!(attached.out.contains("1 passed"), "{}", attached.out);
     let kin = ground.kin();
     assert_eq!(kin.keepers().len(), 1, "the fabric outlives the test");

@@ -19,6 +19,7 @@ mod cilium;
 mod compare;
 mod contract;
 mod diagnostics;
+mod ended;
 mod foreign;
 mod graph;
 mod house;

@@ -12,7 +12,9 @@ mod routing;
 mod stages;
 mod types;
 
-pub use options::{ContainerOptions, Dns, Healthcheck, PublishedPort, PullPolicy, RestartPolicy};
+pub use options::{
+    CgroupNamespace, ContainerOptions, Dns, Healthcheck, PublishedPort, PullPolicy, RestartPolicy,
+};
 pub use read::read;
 pub use routing::Routing;
 pub use types::{

@@ -17,7 +17,7 @@ use bollard::models::{
 
 use super::container::{ContainerSpec, Joins};
 use crate::lab::ContainerOptions;
-use crate::lab::topology::{Healthcheck, PublishedPort, RestartPolicy as Policy};
+use crate::lab::topology::{CgroupNamespace, Healthcheck, PublishedPort, RestartPolicy as Policy};
 
 /// What a container does that runs a router or a node beside what every container may.
 const CAPABILITIES: [&str; 8] =
@@ -68,7 +68,7 @@ fn host_config(spec: &ContainerSpec, own_network: bool) -> HostConfig {
         cpuset_cpus: options.cpu_set.clone(),
         shm_size: options.shm_size,
         tmpfs: Some(options.tmpfs.clone().into_iter().collect()),
-        cgroupns_mode: options.cgroupns_mode.as_deref().and_then(cgroupns),
+        cgroupns_mode: options.cgroupns_mode.map(cgroupns),
         pid_mode: options.pid_mode.clone(),
         dns: dns.map(|dns| dns.servers.iter().map(IpAddr::to_string).collect()),
         dns_search: dns.map(|dns| dns.search.clone()),
@@ -134,11 +134,10 @@ fn mapping(device: &str) -> DeviceMapping {
     }
 }
 
-fn cgroupns(word: &str) -> Option<HostConfigCgroupnsModeEnum> {
-    match word {
-        "host" => Some(HostConfigCgroupnsModeEnum::HOST),
-        "private" => Some(HostConfigCgroupnsModeEnum::PRIVATE),
-        _ => None,
+fn cgroupns(mode: CgroupNamespace) -> HostConfigCgroupnsModeEnum {
+    match mode {
+        CgroupNamespace::Host => HostConfigCgroupnsModeEnum::HOST,
+        CgroupNamespace::Private => HostConfigCgroupnsModeEnum::PRIVATE,
     }
 }
 

@@ -36,6 +36,15 @@ impl Source {
             Self::Taints => "taint-eviction-controller",
         }
     }
+
+    /// Whose fields those are that it writes: a real cluster's programs go by the names of their executables.
+    pub(super) fn manager(&self) -> &'static str {
+        match self {
+            Self::Scheduler => "kube-scheduler",
+            Self::Kubelet(_) => "kubelet",
+            Self::Taints => "kube-controller-manager",
+        }
+    }
 }
 
 /// One thing to say about a pod.
@@ -69,6 +78,7 @@ impl Events {
         let namespace = pod.namespace().unwrap_or_default();
         let api: Api<Event> = Api::namespaced(self.client.clone(), &namespace);
         let key = (pod.uid().unwrap_or_default(), saying.clone());
+        let manager = Some(saying.source.manager().to_owned());
         let again = {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             known.get_mut(&key).map(|(name, count)| {
@@ -78,11 +88,14 @@ impl Events {
         };
         if let Some((name, count)) = again {
             let patch = json!({"count": count, "lastTimestamp": now()});
-            if api.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await.is_ok() {
+            let parameters = PatchParams { field_manager: manager.clone(), ..PatchParams::default() };
+            if api.patch(&name, &parameters, &Patch::Merge(patch)).await.is_ok() {
                 return;
             }
         }
-        let name = format!("{}.{:016x}", pod.name_any(), rand::random::<u64>());
+        // As a real cluster names them: lists come in the order of names, and so in the order of what happened.
+        let nanoseconds = chrono::Utc::now().timestamp_nanos_opt().unwrap_or_default();
+        let name = format!("{}.{nanoseconds:x}", pod.name_any());
         let (component, host) = match &saying.source {
             Source::Kubelet(host) => ("kubelet", host.as_str()),
             other => (other.component(), ""),
@@ -101,7 +114,8 @@ impl Events {
             "reportingComponent": component, "reportingInstance": host,
         });
         let Ok(event) = serde_json::from_value::<Event>(event) else { return };
-        match api.create(&PostParams::default(), &event).await {
+        let parameters = PostParams { field_manager: manager, ..PostParams::default() };
+        match api.create(&parameters, &event).await {
             Ok(_) => {
                 {
                     let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);

@@ -256,7 +256,10 @@ impl Kubelet {
             "target": {"apiVersion": "v1", "kind": "Node", "name": on},
         });
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &id.namespace);
-        let parameters = PostParams::default();
+        let parameters = PostParams {
+            field_manager: Some(Source::Scheduler.manager().to_owned()),
+            ..PostParams::default()
+        };
         let bound = api.create_subresource::<Value, Value>("binding", &id.name, &parameters, &binding).await;
         match bound {
             Ok(_) => {
@@ -276,7 +279,11 @@ impl Kubelet {
         let id = PodId::of(pod);
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &id.namespace);
         let pending = Patch::Merge(status::unscheduled(reason, why));
-        match api.patch_status(&id.name, &PatchParams::default(), &pending).await {
+        let parameters = PatchParams {
+            field_manager: Some(Source::Scheduler.manager().to_owned()),
+            ..PatchParams::default()
+        };
+        match api.patch_status(&id.name, &parameters, &pending).await {
             Ok(now) => {
                 self.pods.insert(id, now);
                 if reason == "Unschedulable" {

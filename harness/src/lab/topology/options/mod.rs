@@ -6,7 +6,7 @@ mod read;
 mod types;
 
 pub use ports::PublishedPort;
-pub use types::{ContainerOptions, Dns, Healthcheck, PullPolicy, RestartPolicy};
+pub use types::{CgroupNamespace, ContainerOptions, Dns, Healthcheck, PullPolicy, RestartPolicy};
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::amounts::{Bytes, ProcessorSet, Processors};
 use super::ports::Line;
-use super::types::{ContainerOptions, Dns, Healthcheck, PullPolicy, RestartPolicy};
+use super::types::{CgroupNamespace, ContainerOptions, Dns, Healthcheck, PullPolicy, RestartPolicy};
 use crate::lab::topology::definition::Texts;
 use crate::lab::yaml::{Diagnostics, Fields, FromTree, Node, Spanned, choice};
 
@@ -102,6 +102,13 @@ impl FromTree for Device {
         ctx.error(&node.at, format!("{text:?} is not a device"))
             .help("write `/dev/net/tun`, `/dev/a:/dev/b` or `/dev/a:/dev/b:rwm`");
         None
+    }
+}
+
+/// The engine refuses any other word, when the lab is half made.
+impl FromTree for CgroupNamespace {
+    fn from_tree(node: &Node, ctx: &mut Diagnostics) -> Option<Self> {
+        choice(node, "a cgroup namespace", &[("private", Self::Private), ("host", Self::Host)], ctx)
     }
 }
 

@@ -75,6 +75,7 @@ fn everything_at_once() {
     assert_eq!((options.tmpfs["/run"].as_str(), options.tmpfs["/x"].as_str()), ("size=1m", ""));
     assert_eq!(options.dns.expect("dns").options, ["ndots:2"]);
     assert_eq!(options.restart_policy, Some(RestartPolicy::No));
+    assert_eq!(options.cgroupns_mode, Some(CgroupNamespace::Private));
     assert_eq!((options.auto_remove, options.pull), (Some(true), Some(PullPolicy::Never)));
     let health = options.healthcheck.expect("a check");
     assert_eq!((health.interval, health.retries), (Some(Duration::from_secs(5)), Some(1)));
@@ -104,6 +105,7 @@ fn everything_at_once() {
 #[case::capability("cap-add: ['a b']", "t.yml:4:32: error: \"a b\" is not a capability")]
 #[case::device("devices: [tun]", "t.yml:4:32: error: \"tun\" is not a device")]
 #[case::policy("restart-policy: allways", "t.yml:4:38: error: \"allways\" is not a restart policy")]
+#[case::cgroupns("cgroupns-mode: privat", "t.yml:4:37: error: \"privat\" is not a cgroup namespace")]
 #[case::both(
     "restart-policy: always, auto-remove: true",
     "t.yml:4:38: error: a container that is removed when it ends"

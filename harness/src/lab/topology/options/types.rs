@@ -36,8 +36,8 @@ pub struct ContainerOptions {
     pub shm_size: Option<i64>,
     /// File systems in memory: their options by path.
     pub tmpfs: BTreeMap<String, String>,
-    /// Whose cgroup namespace it has: `private`, `host`.
-    pub cgroupns_mode: Option<String>,
+    /// Whose cgroup namespace it has.
+    pub cgroupns_mode: Option<CgroupNamespace>,
     /// Whose processes it sees: `host`, `container:NAME`.
     pub pid_mode: Option<String>,
     /// How it resolves names.
@@ -105,6 +105,16 @@ pub struct Dns {
     pub search: Vec<String>,
     /// Options of the resolver: `ndots:2`.
     pub options: Vec<String>,
+}
+
+/// Whose cgroup namespace a container has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CgroupNamespace {
+    /// Its own.
+    Private,
+    /// The machine's.
+    Host,
 }
 
 /// What the engine does when a container ends.

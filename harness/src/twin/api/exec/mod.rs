@@ -1,8 +1,9 @@
-//! Commands in pods: the `exec` door.
+//! Commands in pods and the output of containers: the doors `exec` and `attach`.
 //!
-//! What lives here: what is asked and whether it can be. `session` carries the streams. What does not: running the command, which is
+//! What lives here: what is asked and whether it can be. `session` carries a command's streams, `attach` a container's output. What does not: running the command, which is
 //! the pod runtime's node.
 
+mod attach;
 mod session;
 
 use std::time::Duration;
@@ -12,8 +13,9 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::http::{Method, header, request};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
+pub(super) use self::attach::answer as attach;
 use self::session::{Session, Version};
 use super::http::Query;
 use super::{ApiError, PodRuntime};
@@ -90,30 +92,9 @@ pub(super) async fn answer(
         let message = format!("cannot exec into a container in a completed pod; current phase is {phase}");
         return Err(ApiError::bad_request(message));
     }
-    let spdy = parts.headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().starts_with(b"SPDY"));
-    if spdy || parts.method == Method::POST {
-        let message = "exec is served over WebSocket only, and this client speaks SPDY/3.1; use kubectl 1.30 or later, or \
-            `fabric exec NAMESPACE/POD -- COMMAND`, which needs no kubectl";
-        return Err(ApiError::bad_request(message));
-    }
-    let upgrade = WebSocketUpgrade::from_request_parts(parts, &())
-        .await
-        .map_err(|error| ApiError::bad_request(format!("exec needs a WebSocket: {}", error.body_text())))?
-        .protocols(["v5.channel.k8s.io", "v4.channel.k8s.io"])
-        .max_message_size(MESSAGE);
-    let version = match upgrade.selected_protocol().map(header::HeaderValue::as_bytes) {
-        Some(b"v5.channel.k8s.io") => Version::V5,
-        Some(b"v4.channel.k8s.io") => Version::V4,
-        _ => {
-            let message =
-                "exec speaks the subprotocols v5.channel.k8s.io and v4.channel.k8s.io; offer one of them";
-            return Err(ApiError::bad_request(message));
-        }
-    };
-    let place = tokio::time::timeout(QUEUE, SESSIONS.acquire()).await;
-    let busy = || ApiError::too_many("too many commands are running in pods; end some, or try again later");
-    // The semaphore is never closed.
-    let place = place.map_err(|_| busy())?.map_err(ApiError::internal)?;
+    let instead = "`fabric exec NAMESPACE/POD -- COMMAND`, which needs no kubectl";
+    let (upgrade, version) = websocket(parts, "exec", instead).await?;
+    let place = place().await?;
     let node = runtime.node(namespace, name, container.as_deref()).await?;
     let session = Session { command: Command::new(argv), wanted, tty, version };
     let run = async move |socket| {
@@ -121,6 +102,45 @@ pub(super) async fn answer(
         drop(place);
     };
     Ok(upgrade.on_upgrade(run).into_response())
+}
+
+/// The upgrade to a WebSocket that was asked for, and what is spoken on it. `instead` is what a client that speaks SPDY can do.
+async fn websocket(
+    parts: &mut request::Parts,
+    door: &str,
+    instead: &str,
+) -> Result<(WebSocketUpgrade, Version), ApiError> {
+    let spdy = parts.headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().starts_with(b"SPDY"));
+    if spdy || parts.method == Method::POST {
+        let message = format!(
+            "{door} is served over WebSocket only, and this client speaks SPDY/3.1; use kubectl 1.30 or later, or {instead}"
+        );
+        return Err(ApiError::bad_request(message));
+    }
+    let upgrade = WebSocketUpgrade::from_request_parts(parts, &())
+        .await
+        .map_err(|error| ApiError::bad_request(format!("{door} needs a WebSocket: {}", error.body_text())))?
+        .protocols(["v5.channel.k8s.io", "v4.channel.k8s.io"])
+        .max_message_size(MESSAGE);
+    let version = match upgrade.selected_protocol().map(header::HeaderValue::as_bytes) {
+        Some(b"v5.channel.k8s.io") => Version::V5,
+        Some(b"v4.channel.k8s.io") => Version::V4,
+        _ => {
+            let message = format!(
+                "{door} speaks the subprotocols v5.channel.k8s.io and v4.channel.k8s.io; offer one of them"
+            );
+            return Err(ApiError::bad_request(message));
+        }
+    };
+    Ok((upgrade, version))
+}
+
+/// A place for one more session, or 429.
+async fn place() -> Result<SemaphorePermit<'static>, ApiError> {
+    let place = tokio::time::timeout(QUEUE, SESSIONS.acquire()).await;
+    let busy = || ApiError::too_many("too many commands are running in pods; end some, or try again later");
+    // The semaphore is never closed.
+    place.map_err(|_| busy())?.map_err(ApiError::internal)
 }
 
 fn wanted(query: &Query) -> Result<Wanted, ApiError> {

@@ -20,9 +20,9 @@ use crate::node::{Command, NodeError, NodeRef, Process, Reader, Terminal, Writer
 use crate::twin::api::ApiError;
 
 const STDIN: u8 = 0;
-const STDOUT: u8 = 1;
+pub(super) const STDOUT: u8 = 1;
 const STDERR: u8 = 2;
-const STATUS: u8 = 3;
+pub(super) const STATUS: u8 = 3;
 const RESIZE: u8 = 4;
 const CLOSE: u8 = 255;
 
@@ -32,7 +32,7 @@ const AFTERMATH: Duration = Duration::from_millis(100);
 /// How much output one message carries at most, in bytes.
 const CHUNK: usize = 16 << 10;
 /// How long a client may take to answer the closing of the socket.
-const FAREWELL: Duration = Duration::from_secs(5);
+pub(super) const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Which subprotocol the session speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,25 +122,25 @@ struct Size {
     height: u16,
 }
 
-fn goodbye() -> Message {
+pub(super) fn goodbye() -> Message {
     Message::Close(Some(CloseFrame { code: close_code::NORMAL, reason: "".into() }))
 }
 
 /// Says goodbye and waits for the client to say it too.
-async fn finish(out: mpsc::Sender<Message>, source: SplitStream<WebSocket>) {
+pub(super) async fn finish(out: mpsc::Sender<Message>, source: SplitStream<WebSocket>) {
     let _ = out.send(goodbye()).await;
     drop(out);
     let _ = tokio::time::timeout(FAREWELL, hear(source, None, None, Version::V5)).await;
 }
 
-fn frame(channel: u8, bytes: &[u8]) -> Message {
+pub(super) fn frame(channel: u8, bytes: &[u8]) -> Message {
     let mut message = BytesMut::with_capacity(bytes.len() + 1);
     message.put_u8(channel);
     message.put_slice(bytes);
     Message::Binary(message.freeze())
 }
 
-async fn send(mut queue: mpsc::Receiver<Message>, mut sink: SplitSink<WebSocket, Message>) {
+pub(super) async fn send(mut queue: mpsc::Receiver<Message>, mut sink: SplitSink<WebSocket, Message>) {
     while let Some(message) = queue.recv().await {
         if sink.send(message).await.is_err() {
             return;
@@ -160,7 +160,7 @@ async fn pump(channel: u8, mut reader: Reader, out: Option<mpsc::Sender<Message>
 }
 
 /// Carries input to the command; ends when the client has closed the socket.
-async fn hear(
+pub(super) async fn hear(
     mut source: SplitStream<WebSocket>,
     mut stdin: Option<Writer>,
     terminal: Option<Box<dyn Terminal>>,
@@ -204,7 +204,7 @@ async fn hear(
 }
 
 /// The final status of a command that ran.
-fn ended(code: i32) -> Value {
+pub(super) fn ended(code: i32) -> Value {
     if code == 0 {
         return json!({"metadata": {}, "status": "Success"});
     }

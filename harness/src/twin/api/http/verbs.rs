@@ -166,8 +166,18 @@ impl Act {
         Ok(json_answer(StatusCode::CREATED, answer.to_string()))
     }
 
+    /// Custom resources are objects of a schema, which protobuf cannot write: a real server answers 415, too.
+    fn readable(&self) -> Result<(), ApiError> {
+        let protobuf = body::media_type(&self.parts.headers) == "application/vnd.kubernetes.protobuf";
+        if self.resource.custom() && protobuf {
+            return Err(ApiError::unsupported_media(&["application/json", "application/yaml"]));
+        }
+        Ok(())
+    }
+
     async fn create(self, body: Body) -> Result<Response, ApiError> {
         let form = self.form()?;
+        self.readable()?;
         let mut options = self.query.write(&self.parts.headers)?;
         let Noted { value, repeated } = body::read(&self.parts.headers, body).await?;
         options.repeated = repeated;
@@ -181,6 +191,7 @@ impl Act {
         let (rules, resource, namespace) = (&self.shared.rules, &self.resource, &self.namespace);
         let outcome = match self.parts.method {
             Method::PUT => {
+                self.readable()?;
                 let Noted { value, repeated } = body::read(&self.parts.headers, body).await?;
                 options.repeated = repeated;
                 rules.put(resource, namespace, name, part, &value, &options)?
@@ -243,7 +254,6 @@ impl Act {
     fn shut(&self, name: &str, door: &str) -> Result<ApiError, ApiError> {
         let pod = self.shared.rules.get(&self.resource, &self.namespace, name)?;
         let instead = match door {
-            "attach" => "see what it says with `kubectl logs -f`",
             "portforward" => "reach its port from inside the fabric",
             "ephemeralcontainers" => "run a program of this machine in it",
             _ => return Ok(ApiError::no_resource()),
@@ -276,6 +286,10 @@ impl Act {
             "exec" if method == Method::GET || method == Method::POST => {
                 let pod = self.shared.rules.get(&self.resource, &self.namespace, name)?;
                 exec::answer(&*self.shared.runtime, &pod.value, &self.query, &mut self.parts).await
+            }
+            "attach" if method == Method::GET || method == Method::POST => {
+                let pod = self.shared.rules.get(&self.resource, &self.namespace, name)?;
+                exec::attach(&*self.shared.runtime, &pod.value, &self.query, &mut self.parts).await
             }
             "log" if method == Method::GET => self.log(name).await,
             _ => Err(ApiError::method_not_allowed()),

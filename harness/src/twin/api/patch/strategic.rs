@@ -149,7 +149,10 @@ fn merge_list(list: &mut Vec<Value>, patch: &[Value], field: &str) -> Result<(),
         *list = patch.iter().filter(|item| !replaces(item)).cloned().collect();
         return Ok(());
     }
+    // An address of an Endpoints object has no type: there the list has no key, and is replaced.
+    let of_endpoints = field == "addresses" && patch.iter().all(|item| item.get("ip").is_some());
     match strategy(field) {
+        _ if of_endpoints && !patch.is_empty() => *list = patch.to_vec(),
         Merge::Set => {
             for item in patch {
                 if !list.contains(item) {

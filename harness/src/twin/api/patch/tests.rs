@@ -36,6 +36,16 @@ fn strategic(object: Value, patch: Value) -> Value {
     json!({"volumes": [{"name": "v", "emptyDir": {}}]}),
     json!({"volumes": [{"name": "v", "$retainKeys": ["name", "hostPath"], "hostPath": {"path": "/"}}]}),
     json!({"volumes": [{"name": "v", "hostPath": {"path": "/"}}]}))]
+#[case::endpoints_are_replaced(
+    json!({"subsets": [{"addresses": [{"ip": "10.0.0.1"}], "ports": [{"port": 80}]}]}),
+    json!({"subsets": [{"addresses": [{"ip": "10.0.0.2"}, {"ip": "10.0.0.3"}], "ports": [{"port": 81}]}]}),
+    json!({"subsets": [{"addresses": [{"ip": "10.0.0.2"}, {"ip": "10.0.0.3"}], "ports": [{"port": 81}]}]}))]
+#[case::addresses_of_endpoints_have_no_type(
+    json!({"addresses": [{"ip": "10.0.0.1"}]}), json!({"addresses": [{"ip": "10.0.0.2"}]}),
+    json!({"addresses": [{"ip": "10.0.0.2"}]}))]
+#[case::addresses_of_nodes_have(
+    json!({"addresses": [{"type": "Hostname", "address": "a"}]}), json!({"addresses": [{"type": "InternalIP", "address": "b"}]}),
+    json!({"addresses": [{"type": "Hostname", "address": "a"}, {"type": "InternalIP", "address": "b"}]}))]
 #[case::an_order(
     json!({"env": [{"name": "a"}, {"name": "b"}]}),
     json!({"$setElementOrder/env": [{"name": "c"}, {"name": "b"}, {"name": "a"}], "env": [{"name": "c"}]}),

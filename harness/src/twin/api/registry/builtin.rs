@@ -99,7 +99,7 @@ const TABLE: [Row; 17] = [
         short: &["po"],
         all: true,
         status: true,
-        subresources: &["binding", "eviction", "exec", "log"],
+        subresources: &["attach", "binding", "eviction", "exec", "log"],
         selectable: &[
             "spec.nodeName",
             "spec.restartPolicy",

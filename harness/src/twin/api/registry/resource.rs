@@ -176,6 +176,7 @@ impl Resource {
         }
         for name in self.subresources {
             parts.push(match *name {
+                "attach" => (*name, "PodAttachOptions", vec!["create", "get"]),
                 "exec" => (*name, "PodExecOptions", vec!["create", "get"]),
                 "binding" => (*name, "Binding", vec!["create"]),
                 "eviction" => (*name, "Eviction", vec!["create"]),

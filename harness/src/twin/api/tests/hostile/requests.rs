@@ -20,6 +20,8 @@ use crate::twin::api::tests::{nettool, policy_crd, served};
 #[case::patch_of_what("PATCH", "/api/v1/nodes/worker", JSON, b"{}".to_vec(), 415, "UnsupportedMediaType")]
 #[case::strategic_custom("PATCH", "/apis/cilium.io/v2alpha1/ciliumbgppeeringpolicies/a",
     "Content-Type: application/strategic-merge-patch+json\r\n", b"{}".to_vec(), 415, "UnsupportedMediaType")]
+#[case::protobuf_custom("POST", "/apis/cilium.io/v2alpha1/ciliumbgppeeringpolicies",
+    "Content-Type: application/vnd.kubernetes.protobuf\r\n", b"k8s\0".to_vec(), 415, "UnsupportedMediaType")]
 #[case::no_manager("PATCH", "/api/v1/nodes/worker", "Content-Type: application/apply-patch+yaml\r\n", b"{}".to_vec(), 400,
     "BadRequest")]
 #[case::method("PUT", PODS, JSON, b"{}".to_vec(), 405, "MethodNotAllowed")]
