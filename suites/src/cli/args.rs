@@ -11,8 +11,8 @@ use fabric_suites::run::Home;
 use super::env::{Env, EnvArgs};
 use super::exit::Usage;
 use super::{
-    bench, cilium, collect, diff, discover, doctor, down, enter, exit, graph, history, learn, list, matrix, parity, report,
-    status, stress, test, up, upgrade,
+    bench, cilium, collect, diff, discover, doctor, down, enter, exit, graph, history, learn, list, matrix,
+    parity, report, status, stress, test, up, upgrade,
 };
 
 /// Brings a Cilium BGP fabric up, judges it, and tells what it saw.

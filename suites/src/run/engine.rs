@@ -21,9 +21,9 @@ use super::ladder::{Facts, Kept};
 use super::observe::Context;
 use super::probes::Probes;
 use super::prospects::Stillness;
+use super::still;
 use super::story::Story;
 use super::view::View;
-use super::still;
 use crate::checks::RibFact;
 use crate::plan::{Action, CheckKind, CheckSpec, PlannedCheck, PlannedPhase, Timers, deadline};
 

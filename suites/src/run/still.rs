@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fabric_harness::router::{Observer, Snapshot};
 use super::observe::Context;
+use fabric_harness::router::{Observer, Snapshot};
 
 /// For how long nothing may have moved on any router before its state is that of a phase's end: an UPDATE passes three routers
 /// in less.
