@@ -22,7 +22,9 @@ pub(super) fn tiers(boxes: &[(Role, &str)], links: &[(usize, usize)]) -> Option<
     if !nodes.is_empty() {
         let mut tiers = distances(&nodes, &near);
         for host in hosts.into_iter().filter(|&host| near[host].len() == 1) {
-            tiers[host] = tiers[near[host][0]].saturating_sub(1);
+            // Below a router of the racks; above what stands higher: there it is somebody outside.
+            let tier = tiers[near[host][0]];
+            tiers[host] = if tier > 1 { tier + 1 } else { tier.saturating_sub(1) };
         }
         return Some(named(boxes, &tiers).unwrap_or(tiers));
     }
@@ -59,24 +61,24 @@ fn distances(from: &[usize], near: &[Vec<usize>]) -> Vec<usize> {
 }
 
 /// The tiers by name, where every router's name says which it is of and they are not all the same. What is no router keeps
-/// what `found` has, as long as that is the ground.
+/// what `found` has, as long as that is near the ground.
 fn named(boxes: &[(Role, &str)], found: &[usize]) -> Option<Vec<usize>> {
-    let others_on_ground =
-        boxes.iter().zip(found).all(|((role, _), tier)| *role == Role::Router || *tier == 0);
+    let others =
+        || boxes.iter().zip(found).filter(|((role, _), _)| *role != Role::Router).map(|(_, tier)| *tier);
     let levels: Option<Vec<usize>> =
         boxes.iter().filter(|(role, _)| *role == Role::Router).map(|(_, name)| level(name)).collect();
-    let mut known = levels.filter(|_| others_on_ground)?;
+    let mut known = levels.filter(|_| others().all(|tier| tier <= 1))?;
     known.sort_unstable();
     known.dedup();
     if known.len() < 2 {
         return None;
     }
-    let ground = usize::from(boxes.iter().any(|(role, _)| *role != Role::Router));
-    let tier = |(role, name): &(Role, &str)| match role {
-        Role::Router => ground + known.iter().position(|own| level(name) == Some(*own)).unwrap_or(0),
-        _ => 0,
+    let lowest = others().max().map_or(0, |tier| tier + 1);
+    let tier = |((role, name), found): (&(Role, &str), &usize)| match role {
+        Role::Router => lowest + known.iter().position(|own| level(name) == Some(*own)).unwrap_or(0),
+        _ => *found,
     };
-    Some(boxes.iter().map(tier).collect())
+    Some(boxes.iter().zip(found).map(tier).collect())
 }
 
 /// How high a router of this name stands in fabrics that use these words.
@@ -109,6 +111,7 @@ mod tests {
     const R: Role = Role::Router;
     const N: Role = Role::ClusterNode;
     const H: Role = Role::Host;
+    const B: Role = Role::Bridge;
 
     #[rstest]
     #[case::article(&[(R, "router0"), (R, "tor0"), (R, "tor1"), (N, "a"), (N, "b")], &[(0, 1), (0, 2), (1, 3), (2, 4)], Some(vec![2, 1, 1, 0, 0]))]
@@ -117,7 +120,12 @@ mod tests {
     #[case::alone(&[(R, "r")], &[], Some(vec![0]))]
     #[case::two(&[(R, "r1"), (R, "r2")], &[(0, 1)], Some(vec![0, 0]))]
     #[case::ring(&[(R, "a"), (R, "b"), (R, "c")], &[(0, 1), (1, 2), (2, 0)], None)]
-    #[case::host_on_the_spine(&[(R, "x"), (R, "y"), (N, "n"), (H, "h")], &[(0, 1), (1, 2), (0, 3)], Some(vec![2, 1, 0, 1]))]
+    #[case::host_on_the_spine(&[(R, "x"), (R, "y"), (N, "n"), (H, "h")], &[(0, 1), (1, 2), (0, 3)], Some(vec![2, 1, 0, 3]))]
+    #[case::behind_a_bridge(
+        &[(R, "spine"), (R, "leaf1"), (R, "leaf2"), (B, "br"), (H, "h"), (H, "i")],
+        &[(0, 1), (0, 2), (1, 3), (3, 4), (2, 5)],
+        Some(vec![3, 2, 2, 1, 0, 0])
+    )]
     #[case::spine_with_a_node(&[(R, "spine"), (R, "leaf"), (N, "n"), (N, "m")], &[(0, 1), (1, 2), (0, 3)], Some(vec![2, 1, 0, 0]))]
     fn a_box_is_on_its_tier(
         #[case] boxes: &[(Role, &str)],

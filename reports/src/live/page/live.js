@@ -93,7 +93,11 @@
       if (!old) news(`${session.node}: neighbor ${whom} is configured, ${session.state}`);
       else if (old.state !== session.state) news(`${session.node}: neighbor ${whom} is ${session.state}, was ${old.state}`);
     }
-    for (const session of was.values()) news(`${session.node}: neighbor ${session.neighbor} is not configured any more`);
+    for (const session of was.values()) {
+      // Who does not answer does not say that it has no neighbors.
+      const silent = after.boxes[session.node] && after.boxes[session.node].trouble;
+      if (!silent) news(`${session.node}: neighbor ${session.neighbor} is not configured any more`);
+    }
     const ups = new Map(before.links.map((one) => [one.link, one.up]));
     for (const { link, up } of after.links) {
       if (ups.has(link) && ups.get(link) !== up) news(`link ${link.replace('--', ' to ')} is ${up === false ? 'down' : up ? 'up' : 'not to be seen'}`);
