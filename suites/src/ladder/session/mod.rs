@@ -9,6 +9,9 @@ mod speech;
 mod wire;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 pub use facts::{
     AgentWords, Came, CiliumSeen, Dialed, End, Given, Passwords, Policy, RouterSeen, SessionFacts, Speaker,
 };
