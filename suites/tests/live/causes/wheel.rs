@@ -55,7 +55,7 @@ impl Spoke {
 
     /// What the check of it says.
     pub(super) fn says(&self) -> &'static str {
-        if self.both { "carries ipv4 and ipv6" } else { "is established" }
+        if self.both { "carries IPv4 and IPv6" } else { "is established" }
     }
 
     /// What hub and spoke call each other: the other's address.

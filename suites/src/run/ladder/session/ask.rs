@@ -118,7 +118,7 @@ async fn process(node: &NodeRef) -> Option<(String, bool)> {
     let (before, after) = stat.rsplit_once(')')?;
     let state = after.split_whitespace().next().filter(|state| *state != "Z")?;
     let said = format!("; its process {} is there, in state {state}", pid.trim());
-    before.contains("(bgpd").then(|| (said, matches!(state, "T" | "t")))
+    before.contains("(bgpd").then_some((said, matches!(state, "T" | "t")))
 }
 
 /// Tells each end what it calls the other, and whom it dials.
