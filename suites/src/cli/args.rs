@@ -257,6 +257,8 @@ pub(super) enum Page {
     Md,
     /// JUnit XML.
     Junit,
+    /// One HTML page that works from disk.
+    Html,
 }
 
 #[derive(Debug, Args)]
@@ -266,6 +268,9 @@ pub(super) struct ReportArgs {
     /// What to write.
     #[arg(long, value_enum, default_value_t = Page::Md)]
     pub(super) format: Page,
+    /// The file to write [default: standard output].
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

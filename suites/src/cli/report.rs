@@ -1,10 +1,11 @@
-//! `fabric report`: a run that is over, printed from its record alone.
+//! `fabric report`: a run that is over, printed or written from its record alone.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
-use fabric_reports::{Record, junit, markdown};
+use anyhow::{Context, Result};
+use fabric_reports::{Record, html, junit, markdown};
 
 use super::args::{Page, ReportArgs};
 use super::exit::{self, Usage};
@@ -19,7 +20,13 @@ pub(super) fn run(args: &ReportArgs) -> Result<ExitCode> {
     let page = match args.format {
         Page::Md => markdown::render(&record),
         Page::Junit => junit::render(&record)?,
+        Page::Html => html::render(&record)?,
     };
-    say!("{}", page.trim_end());
+    match &args.output {
+        Some(file) => fs::write(file, page.trim_end().to_owned() + "\n").with_context(|| {
+            format!("cannot write {}; is its folder there, and can it be written to?", file.display())
+        })?,
+        None => say!("{}", page.trim_end()),
+    }
     Ok(ExitCode::from(exit::OK))
 }
