@@ -332,6 +332,8 @@ pub(super) enum Page {
     Tap,
     /// The summary that the run ended with.
     Text,
+    /// One HTML page that works from disk.
+    Html,
 }
 
 #[derive(Debug, Args)]

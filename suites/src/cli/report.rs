@@ -1,11 +1,11 @@
-//! `fabric report`: a run that is over, printed from its record alone.
+//! `fabric report`: a run that is over, printed or written from its record alone.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
 use fabric_reports::summary::Look;
-use fabric_reports::{Record, junit, markdown, summary, tap};
+use fabric_reports::{Record, html, junit, markdown, summary, tap};
 
 use super::args::{Page, ReportArgs};
 use super::exit::{self, Usage};
@@ -20,6 +20,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<ExitCode> {
     let page = match args.format {
         Page::Md => markdown::render(&record),
         Page::Junit => junit::render(&record)?,
+        Page::Html => html::render(&record)?,
         Page::Tap => tap::render(&record),
         Page::Text => {
             let look = if args.output.is_some() { Look::PLAIN } else { Look::of_stdout() };

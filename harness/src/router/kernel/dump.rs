@@ -199,11 +199,6 @@ impl Kernel {
         Ok(fib)
     }
 
-    /// The node it is the kernel of.
-    pub(super) fn node(&self) -> &NodeRef {
-        &self.node
-    }
-
     pub(super) async fn names(&self) -> Result<Names, RouterError> {
         Ok(self.links().await?.into_iter().map(|link| (link.index, link.name)).collect::<BTreeMap<_, _>>())
     }
