@@ -1,4 +1,4 @@
-//! The record of one run and its faces: JSON with a published schema, JUnit, TAP, Markdown, the terminal.
+//! The record of one run and its faces: JSON with a published schema, JUnit, TAP, HTML, Markdown, the terminal.
 //!
 //! The flow has one direction. Whoever runs checks tells a [`Recorder`] what happens, as it happens; the
 //! recorder forwards each event to a [`progress`] consumer and, at the end, gives the [`Record`]. Every
@@ -11,6 +11,7 @@
 
 pub mod drawing;
 pub mod github;
+pub mod html;
 pub mod junit;
 pub mod live;
 pub mod markdown;

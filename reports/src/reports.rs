@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::html;
 use crate::junit::{self, JunitError};
 use crate::record::{Record, RecordError, write_atomically};
 
@@ -17,6 +18,7 @@ pub const KEPT_RUNS: usize = 20;
 
 const RECORD: &str = "record.json";
 const JUNIT: &str = "junit.xml";
+const PAGE: &str = "report.html";
 
 /// Why reports could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +50,9 @@ pub enum ReportError {
     /// The JUnit file could not be rendered.
     #[error(transparent)]
     Junit(#[from] JunitError),
+    /// The page could not be rendered.
+    #[error("cannot render the record as a page: {0}")]
+    Page(#[source] serde_json::Error),
 }
 
 /// Where a run's reports are.
@@ -59,11 +64,13 @@ pub struct Written {
     pub record: PathBuf,
     /// The JUnit file.
     pub junit: PathBuf,
+    /// The page.
+    pub page: PathBuf,
 }
 
 impl Written {
     fn in_folder(dir: PathBuf) -> Self {
-        Self { record: dir.join(RECORD), junit: dir.join(JUNIT), dir }
+        Self { record: dir.join(RECORD), junit: dir.join(JUNIT), page: dir.join(PAGE), dir }
     }
 }
 
@@ -84,8 +91,11 @@ impl Reports {
         let written = Written::in_folder(dir.to_path_buf());
         record.write(&written.record)?;
         let xml = junit::render(record)?;
-        write_atomically(&written.junit, |file| io::Write::write_all(file, xml.as_bytes()))
-            .map_err(folder("write", &written.junit))?;
+        let page = html::render(record).map_err(ReportError::Page)?;
+        for (path, text) in [(&written.junit, xml), (&written.page, page)] {
+            write_atomically(path, |file| io::Write::write_all(file, text.as_bytes()))
+                .map_err(folder("write", path))?;
+        }
         Ok(written)
     }
 
@@ -191,7 +201,7 @@ mod tests {
         let dir = base.path().join("a/b");
         Reports::write_all(&run("one"), &dir).unwrap();
         let written = Reports::write_all(&run("two"), &dir).unwrap();
-        assert_eq!(names(&dir), ["junit.xml", "record.json"]);
+        assert_eq!(names(&dir), ["junit.xml", "record.json", "report.html"]);
         assert_eq!(Record::read(written.record).unwrap().run_id, "two");
         assert!(fs::read_to_string(written.junit).unwrap().contains("value=\"two\""));
     }

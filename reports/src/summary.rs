@@ -160,7 +160,8 @@ impl Page<'_> {
         }
         if let Some(written) = written {
             let title = self.paint.strong("     Reports");
-            block += &format!("{title} {}\n", written.record.display());
+            block += &format!("{title} {}\n", written.page.display());
+            block += &format!("{:INDENT$}{}\n", "", written.record.display());
             block += &format!("{:INDENT$}{}\n", "", written.junit.display());
         }
         block
@@ -262,6 +263,7 @@ mod tests {
             dir: PathBuf::from("target/fabric/latest"),
             record: PathBuf::from("target/fabric/latest/record.json"),
             junit: PathBuf::from("target/fabric/latest/junit.xml"),
+            page: PathBuf::from("target/fabric/latest/report.html"),
         }
     }
 
