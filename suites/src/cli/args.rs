@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and which command it means.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,7 +10,7 @@ use fabric_suites::run::Home;
 
 use super::env::{Env, EnvArgs};
 use super::exit::Usage;
-use super::{bench, cilium, discover, doctor, down, enter, exit, list, report, status, test, up};
+use super::{bench, cilium, discover, doctor, down, enter, exit, graph, list, report, status, test, up};
 
 /// Brings a Cilium BGP fabric up, judges it, and tells what it saw.
 #[derive(Debug, Parser)]
@@ -40,6 +41,8 @@ enum Command {
     Doctor(DoctorArgs),
     /// List the fabrics that are up.
     List(ListArgs),
+    /// Draw a fabric: the one that is up, on a page of this machine's, or a lab, as a file.
+    Graph(GraphArgs),
     /// Print a run that is over, from its record.
     Report(ReportArgs),
     /// Say what others brought up that could be judged, and the flags that select it.
@@ -250,6 +253,48 @@ pub(super) struct ListArgs {
     pub(super) format: Format,
 }
 
+/// What a drawing is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum GraphFormat {
+    /// A picture for browsers and documents, light and dark.
+    Svg,
+    /// A Mermaid flowchart, for Markdown.
+    Mermaid,
+    /// Graphviz's language.
+    Dot,
+    /// A file of draw.io's (diagrams.net), to be edited.
+    Drawio,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GraphArgs {
+    #[command(flatten)]
+    pub(super) lab: LabArg,
+    /// Draw the lab's files, with nothing running, in this format [default: serve the fabric that is up].
+    #[arg(long, value_enum)]
+    pub(super) format: Option<GraphFormat>,
+    /// The file to write [default: standard output].
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) name: NameArg,
+    /// The port of the page.
+    #[arg(long, default_value_t = 50080)]
+    pub(super) port: u16,
+    /// The address of the page; others than this machine's own can be reached by everyone.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(super) bind: IpAddr,
+    /// Whose fabric: with `attach`, the one that somebody else brought up; else one of this program's.
+    #[arg(long, value_enum, env = "FABRIC_ENV", default_value_t = Env::Twin)]
+    pub(super) env: Env,
+    /// How to reach the cluster (with --env attach).
+    #[arg(long, env = "FABRIC_KUBECONFIG", value_name = "FILE")]
+    pub(super) kubeconfig: Option<PathBuf>,
+    /// How to get into a router, as for `fabric test` (with --env attach).
+    #[arg(long = "router", env = "FABRIC_ROUTERS", value_name = "NAME=WAY", value_delimiter = ';')]
+    pub(super) routers: Vec<RouterWay>,
+}
+
 /// What a report is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Page {
@@ -314,6 +359,7 @@ pub(crate) fn main() -> ExitCode {
             Command::Down(args) => down::run(args).await,
             Command::Doctor(args) => doctor::run(args).await,
             Command::List(args) => list::run(&args),
+            Command::Graph(args) => graph::run(args).await,
             Command::Report(args) => report::run(&args),
             Command::Discover(args) => discover::run(args).await,
             Command::Bench(args) => bench::run(args).await,

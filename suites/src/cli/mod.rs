@@ -19,6 +19,7 @@ mod down;
 mod enter;
 mod env;
 mod exit;
+mod graph;
 mod list;
 mod pick;
 mod report;

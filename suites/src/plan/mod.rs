@@ -4,6 +4,7 @@
 //! judging (`checks`).
 
 mod deadline;
+mod drawn;
 mod fabric;
 mod manifests;
 mod packets;
@@ -17,6 +18,7 @@ mod sessions;
 mod tests;
 
 pub use deadline::{Timers, deadline};
+pub use drawn::drawn;
 pub use manifests::judge_manifests;
 pub use phases::{Action, PlannedPhase, plan};
 pub use planned::{CheckKind, CheckSpec, PlannedCheck};

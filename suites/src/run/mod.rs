@@ -9,6 +9,7 @@ mod deadline;
 mod engine;
 mod home;
 mod ladder;
+mod live;
 mod observe;
 mod prepare;
 mod probes;
@@ -23,6 +24,7 @@ pub use actions::ActionError;
 pub use attach::{FoundSettings, SettingsError};
 pub use engine::{Engine, Outcome, Selection};
 pub use home::{Furnished, Home, RealLab};
+pub use live::{Ended, LiveError, listen, serve};
 pub use prepare::{Prepared, prepare};
 pub use session::{
     Begin, Finished, NOT_MODELLED, RunError, RunSettings, VERSION, find, keeper_spec, needs, recorder, run,

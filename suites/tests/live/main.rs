@@ -17,6 +17,7 @@ mod broken;
 mod cilium;
 mod contract;
 mod foreign;
+mod graph;
 mod house;
 mod kills;
 mod kubectl;
