@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
@@ -21,6 +22,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::follow::{Followed, Told, follow};
 use super::{guard, panel};
+
+/// How long open connections have to end.
+const LEAVE: Duration = Duration::from_secs(2);
 
 /// What can go wrong with serving.
 #[derive(Debug, thiserror::Error)]
@@ -121,9 +125,9 @@ pub async fn serve(
         });
     }
     ending.cancel();
-    match server.await {
-        Ok(served) => served.map_err(LiveError::Serve)?,
-        Err(broken) => return Err(LiveError::Serve(std::io::Error::other(broken))),
+    // Who does not read what is sent is not waited for: the end of this program is the end of their connection.
+    if let Ok(served) = tokio::time::timeout(LEAVE, server).await {
+        served.map_err(std::io::Error::other).and_then(|served| served).map_err(LiveError::Serve)?;
     }
     Ok(ended)
 }
