@@ -176,24 +176,24 @@ fn a_choice_by_age_is_not_held_against_the_next_run() {
     assert!(!line.contains("from") && !line.contains("out") && line.contains("origin: igp"), "{text}");
 }
 
-type Flows<'a> = &'a [&'a [Option<&'a str>]];
+type Flows = Vec<Vec<Option<&'static str>>>;
 
 #[rstest]
-#[case::one(&[&[Some("10.0.0.1"), Some("10.1.2.9")]], "hops: [\"*?\", spine:lo, \"*?\", pod/q]")]
-#[case::silent_ends(&[&[None, Some("10.0.0.1"), None, Some("10.1.2.9")]], "hops: [\"*?\", spine:lo, \"*?\", pod/q]")]
+#[case::one(vec![vec![Some("10.0.0.1"), Some("10.1.2.9")]], "hops: [\"*?\", spine:lo, \"*?\", pod/q]")]
+#[case::silent_ends(vec![vec![None, Some("10.0.0.1"), None, Some("10.1.2.9")]], "hops: [\"*?\", spine:lo, \"*?\", pod/q]")]
 #[case::silent_in_between(
-    &[&[Some("10.0.0.1"), None, Some("10.0.9.2"), Some("10.1.2.9")]],
+    vec![vec![Some("10.0.0.1"), None, Some("10.0.9.2"), Some("10.1.2.9")]],
     "hops: [\"*?\", spine:lo, \"*\", node(q):net0, \"*?\", pod/q]"
 )]
 #[case::equal_ways(
-    &[&[Some("10.0.0.1"), Some("10.1.2.9")], &[Some("192.0.2.1"), Some("10.1.2.9")]],
+    vec![vec![Some("10.0.0.1"), Some("10.1.2.9")]  , vec![Some("192.0.2.1"), Some("10.1.2.9")]],
     "hops: [\"*?\", \"{192.0.2.1|spine:lo}\", \"*?\", pod/q]"
 )]
 fn hops_are_written_by_their_part(#[case] flows: Flows, #[case] expected: &str) {
     let mut seen = seen();
     seen.naming.address(ip("10.0.0.1"), symbol("spine:lo"));
     seen.naming.address(ip("10.0.9.2"), symbol("node(q):net0"));
-    let there = flows.iter().map(|flow| flow.iter().map(|hop| hop.map(ip)).collect()).collect();
+    let there = flows.into_iter().map(|flow| flow.into_iter().map(|hop| hop.map(ip)).collect()).collect();
     seen.paths =
         vec![PathSeen { from: symbol("pod/p"), to: symbol("pod/q"), reached: true, there, back: vec![] }];
     let lines = packets::lines(&seen, 0);
