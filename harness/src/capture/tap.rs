@@ -84,7 +84,7 @@ impl Tap {
 type Seen = (u32, bool, Duration, usize);
 
 /// One packet; `None` for what is not on Ethernet.
-fn receive(fd: &OwnedFd, room: &mut [u8], beside: &mut Vec<u8>, lost: &mut u32) -> io::Result<Option<Seen>> {
+fn receive(fd: &OwnedFd, room: &mut [u8], beside: &mut [u8], lost: &mut u32) -> io::Result<Option<Seen>> {
     let mut parts = [IoSliceMut::new(room)];
     let got = recvmsg::<LinkAddr>(fd.as_raw_fd(), &mut parts, Some(beside), MsgFlags::MSG_TRUNC)?;
     let mut at = None;

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use super::actions::{ActionError, Actor, describe};
 use super::atlas::Atlas;
 use super::attempt::{Awaited, Ended, attempt};
+use super::deadline as timers;
 use super::ladder::{Facts, Kept};
 use super::observe::Context;
 use super::probes::Probes;
@@ -74,7 +75,7 @@ impl Engine {
     ) -> Self {
         let found = reached.and_then(|reached| plan.iter().position(|phase| phase.name == reached));
         let story = Story::new(Arc::clone(&recorder), found.is_some() || fabric.found().is_some());
-        let view = View::new(&fabric, Arc::clone(&story));
+        let view = View::new(&fabric, Some(Arc::clone(&story)));
         let probes = Probes::new(Arc::clone(&fabric), Arc::clone(&story));
         let context = Arc::new(Context {
             fabric,

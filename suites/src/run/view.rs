@@ -32,13 +32,13 @@ const LOOKING: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct View {
     atlas: watch::Sender<Arc<Atlas>>,
-    story: Arc<Story>,
+    story: Option<Arc<Story>>,
     tasks: Mutex<JoinSet<()>>,
 }
 
 impl View {
-    /// A view of nothing yet; what changes in it is told to `story`.
-    pub(super) fn new(fabric: &Fabric, story: Arc<Story>) -> Arc<Self> {
+    /// A view of nothing yet; what changes in it is told to `story`, if somebody keeps one.
+    pub(super) fn new(fabric: &Fabric, story: Option<Arc<Story>>) -> Arc<Self> {
         let atlas = Atlas::before(fabric.topology(), fabric.cluster());
         Arc::new(Self { atlas: watch::Sender::new(Arc::new(atlas)), story, tasks: Mutex::default() })
     }
@@ -221,8 +221,8 @@ impl View {
             both = Some((before, Arc::clone(atlas)));
         });
         // Not under the lock: whoever is told may be slow.
-        if let Some((before, after)) = both {
-            self.story.changed(&before, &after);
+        if let (Some((before, after)), Some(story)) = (both, &self.story) {
+            story.changed(&before, &after);
         }
     }
 

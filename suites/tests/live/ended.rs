@@ -76,7 +76,8 @@ fn an_address_is_taken_from_a_router() {
     let Some(ground) = whole("an_address_is_taken_from_a_router") else { return };
     ground.exec("b", "tor0", &["ip", "address", "del", "10.0.2.1/24", "dev", "net2"]);
     let text = "policy::sessions::tor0::10.0.2.2 is established with AS 65010";
-    let text = judged(&ground).failure(text);
+    let run = judged(&ground);
+    let text = run.failure(text);
     assert!(text.contains("tor0 has no route to 10.0.2.2"), "{text}");
 }
 
@@ -85,6 +86,7 @@ fn an_address_is_taken_from_a_node() {
     let Some(ground) = whole("an_address_is_taken_from_a_node") else { return };
     ground.exec("b", "worker", &["ip", "address", "del", "10.0.2.2/24", "dev", "net0"]);
     let text = "policy::sessions::tor0::10.0.2.2 is established with AS 65010";
-    let text = judged(&ground).failure(text);
+    let run = judged(&ground);
+    let text = run.failure(text);
     assert!(text.contains("worker has the address 10.0.2.2 no more"), "{text}");
 }

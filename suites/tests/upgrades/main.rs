@@ -51,6 +51,7 @@ impl Found {
     }
 }
 
+#[allow(clippy::unwrap_used, reason = "a case that cannot be read fails its test")]
 fn asked(case: &Case, dir: &Path) -> Asked {
     match &case.lab {
         Some(lab) => of_lab(&dir.join(lab), Some(case.from), case.to).unwrap(),

@@ -332,7 +332,8 @@ fn told(neighbor: &str, asn: u32, local_asn: u32) -> SessionFacts {
     let families = vec!["ipv4/unicast".to_owned()];
     let agent = seen.agent.as_mut().unwrap();
     agent.silences.clear();
-    agent.neighbors = vec![AgentNeighbor { address: address(neighbor), asn, local_asn, families }];
+    agent.neighbors =
+        vec![AgentNeighbor { address: address(neighbor), asn, local_asn, families, session: None }];
     facts
 }
 

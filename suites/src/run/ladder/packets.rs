@@ -84,7 +84,7 @@ pub(super) async fn climb(context: &Context, check: &PlannedCheck, verdict: &Ver
     let there = walk::follow(context, &start, None, target).await;
     let (finding, source) = match there.told(finding, RungName::Forwarding) {
         Ok(finding) => (finding, there.source),
-        Err(finding) => return finding,
+        Err(finding) => return *finding,
     };
     let Some(source) = source else { return finding };
     let back = match there.end_node() {
@@ -94,7 +94,7 @@ pub(super) async fn climb(context: &Context, check: &PlannedCheck, verdict: &Ver
     let finding = match &back {
         Some(back) => match back.told(finding, RungName::Return) {
             Ok(finding) => finding,
-            Err(finding) => return finding,
+            Err(finding) => return *finding,
         },
         None => finding.unknown(RungName::Return, format!("the end at {target} cannot be looked into")),
     };

@@ -47,7 +47,7 @@ pub(super) struct Followed {
 
 /// Begins to follow; when this returns, every box has been looked at once.
 pub(super) async fn follow(fabric: &Arc<Fabric>, name: &str) -> Arc<Followed> {
-    let view = View::new(fabric);
+    let view = View::new(fabric, None);
     let topology = plan::drawn(fabric.topology(), fabric.cluster());
     let routers: Vec<String> = topology
         .nodes

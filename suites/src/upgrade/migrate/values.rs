@@ -18,7 +18,7 @@ pub(super) fn migrate(asked: &Asked, text: &str) -> String {
 }
 
 /// `tunnel` went with 1.15; what it said is said by two values, which came with 1.14.
-fn tunnel(asked: &Asked, lines: &mut Vec<String>) {
+fn tunnel(asked: &Asked, lines: &mut [String]) {
     let Some((at, node)) = asked.value("tunnel") else { return };
     if asked.to.line() < (1, 14) {
         return;

@@ -118,25 +118,26 @@ fn both(asked: &Asked) -> Option<Finding> {
     })
 }
 
+/// What a line says to a word; an error is in its own words.
+type Judge = dyn Fn((u32, u32), &str) -> Result<(), String>;
+
 /// Values whose words change: kubeProxyReplacement and ipam.mode.
 fn words(asked: &Asked) -> Vec<Finding> {
     let mut findings = Vec::new();
     let lines: BTreeSet<(u32, u32)> =
         known_lines().map(|row| row.line).filter(|line| asked.crosses(*line)).collect();
-    let mut first =
-        |key: &str, judge: &dyn Fn((u32, u32), &str) -> Result<(), String>, instead: &str, source| {
-            let Some((_, node)) = asked.value(key) else { return };
-            let Some(word) = node.as_text() else { return };
-            if judge(asked.from.line(), word).is_err() {
-                return;
-            }
-            if let Some((with, said)) = lines.iter().find_map(|line| Some((*line, judge(*line, word).err()?)))
-            {
-                let what = format!("Cilium {} refuses `{key}: {word}`: \"{said}\"", line(with));
-                let finding = Finding::new("value-word", Severity::Breaks, with, what);
-                findings.push(finding.at(&node.at).instead(instead).source(source));
-            }
-        };
+    let mut first = |key: &str, judge: &Judge, instead: &str, source| {
+        let Some((_, node)) = asked.value(key) else { return };
+        let Some(word) = node.as_text() else { return };
+        if judge(asked.from.line(), word).is_err() {
+            return;
+        }
+        if let Some((with, said)) = lines.iter().find_map(|line| Some((*line, judge(*line, word).err()?))) {
+            let what = format!("Cilium {} refuses `{key}: {word}`: \"{said}\"", line(with));
+            let finding = Finding::new("value-word", Severity::Breaks, with, what);
+            findings.push(finding.at(&node.at).instead(instead).source(source));
+        }
+    };
     let proxy = format!("write {}", kube_proxy_words(asked.to.line()));
     first("kubeProxyReplacement", &kube_proxy_replacement, &proxy, "pull request 22083, issue 36131");
     first("ipam.mode", &ipam_mode, "write `multi-pool` for `cluster-pool-v2beta`", "pull request 25767");

@@ -51,7 +51,7 @@ enum End {
 
 impl Walk {
     /// The walk as a rung; as an error where it is broken.
-    pub(super) fn told(&self, finding: Finding, rung: RungName) -> Result<Finding, Finding> {
+    pub(super) fn told(&self, finding: Finding, rung: RungName) -> Result<Finding, Box<Finding>> {
         let by: Vec<&str> = self.stages.iter().map(|stage| stage.node.as_str()).collect();
         let by = by.join(", ");
         match &self.end {
@@ -67,7 +67,7 @@ impl Walk {
                     standing: fabric_reports::record::Standing::Broken,
                     seen: format!("packets to {} go by {by}, and no further than {at}", self.to),
                 });
-                Err(Finding { rungs, blame: found.blame.clone() })
+                Err(Box::new(Finding { rungs, blame: found.blame.clone() }))
             }
         }
     }
