@@ -103,14 +103,14 @@ fn nobody_chooses(end: &End, seen: &CiliumSeen, other: &End, own: &[IpAddr]) -> 
         };
         [policy_proof(policy), labels, agent_proof(end, seen)]
     };
-    // A node is at fault if others have the label it lacks, or the lab gives it to the node.
-    let elsewhere = |key: &str, value: &str| {
+    // A node is at fault if the lab gives it the label that it lacks, or others have that and the policy names the router:
+    // one that names another may be for another rack.
+    let given = |key: &str, value: &str| seen.given_labels.get(key).is_some_and(|given| given == value);
+    let others = |key: &str, value: &str| {
         seen.nodes.values().any(|labels| labels.get(key).is_some_and(|there| there == value))
-            || seen.given_labels.get(key).is_some_and(|given| given == value)
     };
-    if let Some((key, value)) = missing.iter().find(|(key, value)| elsewhere(key, value))
-        && (meant.is_some() || all.iter().filter(acted).count() == 1)
-    {
+    let at_fault = |key: &str, value: &str| given(key, value) || (meant.is_some() && others(key, value));
+    if let Some((key, value)) = missing.iter().find(|(key, value)| at_fault(key, value)) {
         let has =
             seen.labels.get(key).map_or("has no such label".to_owned(), |has| format!("has {key}={has}"));
         let title = format!(

@@ -274,6 +274,6 @@ mod tests {
         assert_eq!(crd.api_version(), "apiextensions.k8s.io/v1");
         let pod = all().iter().find(|r| r.kind == "Pod").unwrap();
         assert_eq!((pod.api_version().as_str(), pod.singular.as_str(), pod.namespaced), ("v1", "pod", true));
-        assert_eq!(pod.described().len(), 6);
+        assert_eq!(pod.described().len(), 7);
     }
 }
