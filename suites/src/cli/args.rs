@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use fabric_harness::found::RouterWay;
-use fabric_suites::run::Home;
+use fabric_suites::run::{self, Home};
 
 use super::env::{Env, EnvArgs};
 use super::exit::Usage;
@@ -400,7 +400,7 @@ pub(crate) fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    let runtime = match run::runtime() {
         Ok(runtime) => runtime,
         Err(error) => return exit::code_of(&error.into()),
     };

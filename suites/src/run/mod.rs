@@ -19,6 +19,7 @@ mod observe;
 mod prepare;
 mod probes;
 mod prospects;
+mod runtime;
 mod session;
 mod still;
 mod story;
@@ -33,6 +34,7 @@ pub use home::{Furnished, Home, RealLab};
 pub use learn::{LearnSettings, learn};
 pub use live::{Ended, LiveError, listen, serve};
 pub use prepare::{Prepared, prepare};
+pub use runtime::runtime;
 pub use session::{
     Begin, Finished, NOT_MODELLED, RunError, RunSettings, VERSION, find, keeper_spec, needs, recorder, run,
 };

@@ -64,7 +64,7 @@ pub fn main(default_lab: PathBuf, runs_dir: PathBuf) -> ExitCode {
         }
         _ => settings,
     };
-    match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    match super::runtime() {
         Ok(runtime) => run_trials(&arguments, prepared, settings, checks, &runtime),
         Err(error) => {
             eprintln!("cannot start: {error}");

@@ -119,7 +119,7 @@ fn what_the_article_types() {
             said.err
         );
     }
-    let script = "for i in 1 2 3; do echo line $i; sleep 0.3; done";
+    let script = "for i in 1 2 3; do echo line $i; sleep 1; done";
     kubectl(&["run", "talks", "--image=busybox", "--restart=Never", "--command", "--", "sh", "-c", script])
         .code(0);
     kubectl(&["wait", "--for=jsonpath={.status.phase}=Running", "pod/talks", "--timeout=30s"]).code(0);

@@ -132,8 +132,7 @@ fn a_folder_without_a_lab_yaml_gets_one_that_passes_on_a_new_fabric() {
 const ECMP: &str = r#"name: ecmp
 prefix: ""
 topology:
-  kinds:
-    linux: { image: "frrouting/frr:v8.4.1", cmd: bash }
+  defaults: { kind: linux, image: "frrouting/frr:v8.4.1", cmd: bash }
   nodes:
 SPINES    leaf1:
       exec:

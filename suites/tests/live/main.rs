@@ -36,5 +36,6 @@ mod services;
 mod story;
 mod support;
 mod terminal;
+mod upgrade;
 mod ways;
 mod why;

@@ -123,7 +123,7 @@ fn states(record: &Record) {
     let names: shape::Names = serde_json::from_value(of("workload", "fabric", "names")).unwrap();
     assert_eq!(names.prefixes[&speaker.advertised[0]], "podCIDR(worker)");
     assert_eq!(names.addresses["10.0.0.1"], "tor0:lo");
-    assert_eq!(names.pods["nettool-1"].gateways.len(), 1, "{names:?}");
+    assert!(!names.pods["nettool-1"].gateways.is_empty(), "{names:?}");
 }
 
 fn story(record: &Record) {
@@ -227,7 +227,7 @@ fn a_run_that_failed_tells_where_and_what_it_looked_like() {
         .collect();
     let distinct: BTreeSet<_> = kept.iter().collect();
     assert_eq!(distinct.len(), kept.len(), "{kept:?}");
-    assert!(kept.iter().all(|(node, _)| *node == "router0"), "{kept:?}");
+    assert!(kept.iter().all(|(node, _)| ["router0", "tor0"].contains(node)), "{kept:?}");
     assert!(
         ["sessions", "rib", "fib", "links", "addresses"].iter().all(|kind| kept.contains(&("router0", kind)))
     );

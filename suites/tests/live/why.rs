@@ -318,6 +318,8 @@ fn packets_die_on_their_way() {
     let default = default.trim();
     assert!(!default.is_empty(), "no default route by {gateway}");
     up.sh(node, &format!("ip route add {default}"));
+    // The node's own session was lost with its default route: it is waited for.
+    up.sh("nettool-1", &format!("for i in $(seq 60); do ping -n -c 1 -W 1 {two} && exit 0; done; exit 1"));
 
     // A source that does not come by the way that leads back to it.
     up.sh("tor1", "echo 1 > /proc/sys/net/ipv4/conf/net0/rp_filter");

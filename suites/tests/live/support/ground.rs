@@ -17,7 +17,7 @@ use super::kin::{Kin, MARK};
 use super::wait::{SOON, until};
 
 /// No single command of these tests takes longer on any machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// A test's own place. Whatever is up in it at the end of the test is ended.
 pub(crate) struct Ground {
