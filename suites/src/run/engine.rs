@@ -331,7 +331,8 @@ impl Engine {
             phase.actions.iter().any(|action| matches!(action, Action::Up(Step::Underlay)))
         };
         let at = self.plan.iter().position(|one| one.name == phase.name).unwrap_or(0);
-        if !self.acts || self.context.fabric.found().is_some() || self.plan[..=at].iter().any(up) {
+        // Each look at what others brought up may start a program there: only what checks look at is looked at.
+        if self.context.fabric.found().is_none() && self.plan[..=at].iter().any(up) {
             self.context.story.watch(&self.context.fabric).await;
         }
     }
