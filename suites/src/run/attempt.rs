@@ -114,7 +114,13 @@ async fn come_true(
                 // Not a wait for anything to happen: that nothing does is the proof.
                 let _ = tokio::time::timeout(still, eye.change()).await;
             }
-            Prospect::Never(why) => return Come::Never(why),
+            Prospect::Never(why) => {
+                // What was proven is proven of now, and what was judged may be older.
+                let verdict = eye.look_anew().await;
+                let so = verdict.passed();
+                *last = Some(verdict);
+                return if so { Come::So } else { Come::Never(why) };
+            }
         }
     }
 }

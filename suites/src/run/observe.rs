@@ -119,13 +119,7 @@ impl<'a> Eye<'a> {
     /// Opens the eye; a router's observer begins to watch.
     pub(super) async fn open(context: &'a Context, check: &'a PlannedCheck) -> Self {
         let atlas = context.view.subscribe();
-        let router = match &check.spec {
-            CheckSpec::Session(spec) => Some(spec.router()),
-            CheckSpec::Rib(spec) => Some(spec.router.as_str()),
-            CheckSpec::Fib(spec) => Some(spec.router.as_str()),
-            _ => None,
-        };
-        let router = match router {
+        let router = match router_of(check) {
             Some(router) => context.fabric.observer(router).await.ok().map(|observer| observer.subscribe()),
             None => None,
         };
@@ -140,6 +134,16 @@ impl<'a> Eye<'a> {
     /// The ways that packets took at the last look.
     pub(super) fn paths(self) -> Vec<record::Path> {
         self.paths
+    }
+
+    /// Looks once more, at its router as it is now: the last reading of one into which only programs lead may be seconds old.
+    pub(super) async fn look_anew(&mut self) -> Verdict {
+        if let Some(router) = router_of(self.check)
+            && let Ok(observer) = self.context.fabric.observer(router).await
+        {
+            self.fresh = Some(observer.now().await);
+        }
+        self.look().await
     }
 
     /// Looks once and judges.
@@ -301,6 +305,16 @@ fn ways(atlas: &Atlas, from: &Symbol, reports: &[Arc<TraceReport>]) -> Vec<recor
         }
     }
     all
+}
+
+/// The router that a check looks at.
+fn router_of(check: &PlannedCheck) -> Option<&str> {
+    match &check.spec {
+        CheckSpec::Session(spec) => Some(spec.router()),
+        CheckSpec::Rib(spec) => Some(spec.router.as_str()),
+        CheckSpec::Fib(spec) => Some(spec.router.as_str()),
+        _ => None,
+    }
 }
 
 async fn next_of(router: &mut Option<Subscription>) -> Arc<Snapshot> {

@@ -38,9 +38,9 @@ fn what_is_waited_for_counts_down_in_place() {
     let text = text(&sent);
     assert!(text.contains("waiting for"), "{text}");
     // GoBGP's first connect is 5 to 10 s away: the clock runs down.
-    for seconds in [4, 3, 2] {
-        assert!(text.contains(&format!("first connect due in {seconds} s")), "{seconds}:\n{text}");
-    }
+    let drawn =
+        (1..=10).filter(|seconds| text.contains(&format!("first connect due in {seconds} s"))).count();
+    assert!(drawn >= 3, "{text}");
     assert!(sent.contains("\u{1b}[38;2;"), "24 bits of colour");
     assert!(sent.contains("\u{1b}[2K") || sent.contains("\u{1b}[1A"), "lines change in place");
     // What stays: a line for the phase, and the table that ends the run.
