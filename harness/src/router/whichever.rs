@@ -4,6 +4,7 @@
 //! another task. Once found, a daemon is asked until it is gone; then the other one may have taken its place.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -64,18 +65,29 @@ impl Whichever {
 
     async fn look(&self) -> Result<&dyn Router, RouterError> {
         let mut why = String::from("no such file");
+        let mut left = None;
         for (which, sockets) in [(FRR, &self.frr_sockets), (BIRD, &self.bird_sockets)] {
             for socket in sockets {
                 match self.node().unix(socket).await {
                     Ok(_) => return Ok(self.settle(which)),
                     Err(NodeError::Unsupported { .. }) => return self.look_by_name().await,
-                    Err(NodeError::Io { source, .. }) => why = source.to_string(),
+                    Err(NodeError::Io { source, .. }) => {
+                        // A daemon that was killed leaves its socket: whose it was is known.
+                        if source.kind() == ErrorKind::ConnectionRefused {
+                            left = left.or(Some(which));
+                        }
+                        why = source.to_string();
+                    }
                     Err(other) => return Err(other.into()),
                 }
             }
         }
         self.missed();
-        Err(self.nobody(why))
+        match left {
+            Some(FRR) => Ok(&self.frr),
+            Some(_) => Ok(&self.bird),
+            None => Err(self.nobody(why)),
+        }
     }
 
     /// Remembers that nobody was there; who was asked before stays who is asked.

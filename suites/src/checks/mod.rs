@@ -38,7 +38,9 @@ pub use lines::{LineSeen, LinesSpec, judge_lines};
 pub use nodes::{NodeFact, NodeSpec, judge_nodes};
 pub use path::{PathSpec, judge_path};
 pub use pods::{PodFact, PodSpec, judge_pod};
-pub use prospects::{FarEnd, link_down, never_carries, never_up, unreachable, unsaid};
+pub use prospects::{
+    FRESH, FarEnd, RESOLUTION, ROUTED, link_down, never_carries, never_up, unreachable, unsaid,
+};
 pub use reach::{ReachFact, ReachSpec, judge_reach};
 pub use rib::{RibFact, RibSpec, judge_rib};
 use same::label_difference;

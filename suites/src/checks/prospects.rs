@@ -35,11 +35,11 @@ impl FarEnd<'_> {
 }
 
 /// FRR counts the age of its last reset in whole seconds.
-const RESOLUTION: Duration = Duration::from_secs(1);
+pub const RESOLUTION: Duration = Duration::from_secs(1);
 /// A route that a router has is in use well before this.
-const ROUTED: Duration = Duration::from_secs(10);
+pub const ROUTED: Duration = Duration::from_secs(10);
 /// After this long a router has been read anew, whatever was done to it before.
-const FRESH: Duration = Duration::from_secs(2);
+pub const FRESH: Duration = Duration::from_secs(2);
 
 /// Why a session cannot come up as things are; `None` when it is up, or may come up.
 ///

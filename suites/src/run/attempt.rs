@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::ladder;
 use super::observe::{Context, Eye};
-use super::prospects::{self, Prospect};
+use super::prospects::{self, Lookout, Prospect};
 use crate::checks::{Outcome, Verdict};
 use crate::ladder::{Blame, Finding, Proof};
 use crate::plan::{CheckKind, PlannedCheck};
@@ -91,6 +91,8 @@ async fn come_true(
     check: &PlannedCheck,
     guard: Option<&CheckGuard>,
 ) -> Come {
+    // What a proof rests on is watched as long as there is none.
+    let mut lookout = None;
     loop {
         let verdict = eye.look().await;
         let outcome = verdict.outcome;
@@ -109,6 +111,16 @@ async fn come_true(
             Outcome::NotYet => {}
         }
         match prospects::of(context, check).await {
+            Prospect::Open if prospects::are_known(check) => {
+                let lookout = match &mut lookout {
+                    Some(lookout) => lookout,
+                    none => none.insert(Lookout::open(context).await),
+                };
+                tokio::select! {
+                    () = eye.change() => {}
+                    () = lookout.stirred(context) => {}
+                }
+            }
             Prospect::Open => eye.change().await,
             Prospect::After(still) => {
                 // Not a wait for anything to happen: that nothing does is the proof.

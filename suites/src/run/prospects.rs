@@ -21,8 +21,10 @@ use crate::expect::WantedState;
 use crate::plan::{CheckSpec, PlannedCheck};
 
 mod ended;
+mod lookout;
 
 use ended::{deserted, gone};
+pub(super) use lookout::Lookout;
 
 /// What is to be expected of waiting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +83,11 @@ pub(super) async fn of(context: &Context, check: &PlannedCheck) -> Prospect {
     }
 }
 
+/// Whether it may ever be proven of a check that waiting does not help.
+pub(super) fn are_known(check: &PlannedCheck) -> bool {
+    matches!(check.spec, CheckSpec::Session(_) | CheckSpec::Rib(_) | CheckSpec::Fib(_))
+}
+
 /// Whether what a check wants of a session can be so only while it is up.
 pub(super) fn is_for_up(spec: &SessionSpec) -> bool {
     matches!(spec, SessionSpec::Of { fact, .. } if wants_it_up(fact))
@@ -135,8 +142,8 @@ const TAKEN: Duration = Duration::from_secs(2);
 fn still(context: &Context, observer: &Observer) -> Duration {
     let still = stillness(context).since.elapsed();
     // A clock that was set back is no proof of stillness.
-    let ago = |change: &Change| (chrono::Utc::now() - change.at).to_std().unwrap_or_default();
-    observer.changes().last().map_or(still, |change| still.min(ago(change)))
+    let ago = |change: Change| (chrono::Utc::now() - change.at).to_std().unwrap_or_default();
+    observer.last_change().map_or(still, |change| still.min(ago(change)))
 }
 
 /// A neighbor that a router's configuration does not have.

@@ -29,8 +29,7 @@ pub(super) async fn still(context: &Context, judged: &BTreeSet<&str>) {
     let listening: Vec<_> = observers.values().map(|observer| observer.subscribe()).collect();
     let begun = Instant::now();
     while begun.elapsed() < AT_MOST {
-        let last =
-            observers.values().filter_map(|observer| observer.changes().last().map(|change| change.at));
+        let last = observers.values().filter_map(|observer| observer.last_change().map(|change| change.at));
         let ago = last.max().map_or(STILL, |at| (chrono::Utc::now() - at).to_std().unwrap_or_default());
         match STILL.checked_sub(ago) {
             None | Some(Duration::ZERO) => break,

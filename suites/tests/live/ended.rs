@@ -1,12 +1,12 @@
-//! What is gone for good is not waited for: nodes taken away from the article's lab while it is up, judged with the lab's own
-//! deadlines of over four minutes.
+//! What is gone for good is not waited for: nodes, daemons and addresses taken away from the article's lab while it is up,
+//! judged with the lab's own deadlines of over four minutes.
 
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::support::{Ground, Record, article};
+use super::support::{Ground, Record, SOON, article, until};
 
 /// A fabric with its policies that was whole a moment ago.
 fn whole(test: &str) -> Option<Ground> {
@@ -26,6 +26,19 @@ fn judged(ground: &Ground) -> Record {
     let took = begun.elapsed();
     assert!(took < Duration::from_secs(90), "it waited for what cannot come: {took:?}");
     Record::read(&ground.path("target/fabric/latest"))
+}
+
+/// Waits until a router has lost a session: the hold time of 9 s runs out, where no interface tells sooner.
+#[track_caller]
+fn lost(ground: &Ground, router: &str, neighbor: &str) {
+    let lost = until(SOON * 20, || {
+        let summary = ground.exec("b", router, &["vtysh", "-c", "show bgp summary json"]).json();
+        match &summary["ipv4Unicast"]["peers"][neighbor]["state"] {
+            state if state == "Established" => Err(format!("{router} <-> {neighbor} is up: {summary}")),
+            _ => Ok(()),
+        }
+    });
+    lost.unwrap();
 }
 
 #[test]
@@ -48,4 +61,46 @@ fn nodes_are_gone() {
     assert!(text.contains("waiting does not help"), "{text}");
     let text = record.failure("policy::sessions::tor0::10.0.2.2 is established with AS 65010");
     assert!(text.contains("worker is gone"), "{text}");
+}
+
+#[test]
+fn a_daemon_is_gone_and_nobody_starts_it() {
+    let Some(ground) = whole("a_daemon_is_gone_and_nobody_starts_it") else { return };
+    // watchfrr first, or it would start another one.
+    for daemon in ["watchfrr", "bgpd"] {
+        ground.exec("b", "tor1", &["sh", "-c", &format!("kill -KILL $(cat /run/frr/{daemon}.pid)")]);
+    }
+    lost(&ground, "router0", "net1");
+    let record = judged(&ground);
+    for check in [
+        "policy::sessions::tor1::net0 is established with AS 65000",
+        "policy::sessions::router0::net1 is established with AS 65011",
+        "policy::routes::router0::rib has the 12 prefixes",
+    ] {
+        let text = record.failure(check);
+        assert!(
+            text.contains("bgpd of tor1 does not run, and nothing there or in this lab starts it"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn an_address_is_taken_from_a_router() {
+    let Some(ground) = whole("an_address_is_taken_from_a_router") else { return };
+    ground.exec("b", "tor0", &["ip", "address", "del", "10.0.2.1/24", "dev", "net2"]);
+    lost(&ground, "tor0", "10.0.2.2");
+    let run = judged(&ground);
+    let text = run.failure("policy::sessions::tor0::10.0.2.2 is established with AS 65010");
+    assert!(text.contains("tor0 has no route to 10.0.2.2"), "{text}");
+}
+
+#[test]
+fn an_address_is_taken_from_a_node() {
+    let Some(ground) = whole("an_address_is_taken_from_a_node") else { return };
+    ground.exec("b", "worker", &["ip", "address", "del", "10.0.2.2/24", "dev", "net0"]);
+    lost(&ground, "tor0", "10.0.2.2");
+    let run = judged(&ground);
+    let text = run.failure("policy::sessions::tor0::10.0.2.2 is established with AS 65010");
+    assert!(text.contains("worker has the address 10.0.2.2 no more"), "{text}");
 }

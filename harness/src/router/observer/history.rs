@@ -117,6 +117,10 @@ impl History {
         self.0.drain(..excess);
     }
 
+    pub(super) fn last(&self) -> Option<Change> {
+        self.0.back().cloned()
+    }
+
     pub(super) fn all(&self) -> Vec<Change> {
         self.0.iter().cloned().collect()
     }

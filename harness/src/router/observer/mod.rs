@@ -153,6 +153,11 @@ impl Observer {
         *self.shared.listener.lock().unwrap_or_else(PoisonError::into_inner) = Some(listener);
     }
 
+    /// The last change that was seen while somebody listened.
+    pub fn last_change(&self) -> Option<Change> {
+        self.shared.history.lock().unwrap_or_else(PoisonError::into_inner).last()
+    }
+
     /// What changed while somebody listened, oldest first; the last thousand or so.
     pub fn changes(&self) -> Vec<Change> {
         self.shared.history.lock().unwrap_or_else(PoisonError::into_inner).all()

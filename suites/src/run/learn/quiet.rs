@@ -26,8 +26,7 @@ pub(super) async fn quiet(fabric: &Fabric, given: Option<Duration>, limit: Durat
         let mut longest = Duration::ZERO;
         for observer in observers.values() {
             let ago = observer
-                .changes()
-                .last()
+                .last_change()
                 .map(|change| (chrono::Utc::now() - change.at).to_std().unwrap_or_default());
             last = last.min(ago.unwrap_or(Duration::MAX));
             let snapshot = observer.latest();

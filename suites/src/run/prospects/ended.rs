@@ -11,7 +11,7 @@ use super::still;
 
 /// How long a daemon must have been away, and nothing have moved, before nobody is taken to be starting it. FRR's own scripts
 /// need half a second; a supervisor that is not FRR's waits a second or two between two tries.
-const AWAY: Duration = Duration::from_secs(10);
+pub(super) const AWAY: Duration = Duration::from_secs(10);
 /// Where FRR's watchdog leaves its pid.
 const WATCHDOG: [&str; 2] = ["/run/frr/watchfrr.pid", "/var/run/frr/watchfrr.pid"];
 
