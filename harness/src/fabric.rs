@@ -19,7 +19,7 @@ use crate::node::NodeRef;
 use crate::router::Kernel;
 use crate::runtime::docker::Engine;
 use crate::runtime::keeper::{
-    AgentInfo, Keeper, KeeperSpec, NodeInfo, Progress, RuntimeSpec, State, StepReport,
+    AgentInfo, Keeper, KeeperSpec, NodeInfo, Progress, RuntimeSpec, State, StepReport, UpgradeOrder,
 };
 use crate::runtime::netns::NetnsNode;
 
@@ -173,6 +173,15 @@ impl Fabric {
     /// Does a step of bringing up; one that was done before only tells again what it did.
     pub async fn step(&self, step: Step, progress: impl FnMut(Progress)) -> Result<StepReport, FabricError> {
         Ok(self.keeper("bring a part of it up")?.step(step, progress).await?)
+    }
+
+    /// Goes to another version of Cilium; returns when every agent is of that version.
+    pub async fn upgrade(
+        &self,
+        order: &UpgradeOrder,
+        progress: impl FnMut(Progress),
+    ) -> Result<StepReport, FabricError> {
+        Ok(self.keeper("upgrade its Cilium without a command of the lab's")?.upgrade(order, progress).await?)
     }
 
     /// Remembers the phase that the fabric has reached.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::topology::ExecLine;
+use super::upgrade::UpgradeSpec;
 use super::yaml::{Diagnostics, Fields, FromTree, Location, Node, Spanned, Value, choice};
 use crate::cilium::CiliumVersion;
 
@@ -54,6 +55,8 @@ pub struct Phase<E> {
     pub label: Vec<NodeLabels>,
     /// Commands to run in nodes, in order: to break something, say.
     pub run: Vec<NodeCommand>,
+    /// Another version of Cilium to go to, after all of the above.
+    pub upgrade: Option<UpgradeSpec>,
     /// What must then be true.
     pub expect: E,
     /// Where the phase is written.
@@ -174,6 +177,7 @@ impl<E: FromTree + Default> FromTree for Phase<E> {
         let delete = paths(&mut fields, "delete", ctx);
         let label = fields.node("label").and_then(|labels| node_labels(labels, ctx)).unwrap_or_default();
         let run: Vec<NodeCommand> = fields.optional("run", ctx).unwrap_or_default();
+        let upgrade: Option<UpgradeSpec> = fields.optional("upgrade", ctx);
         let expect = match fields.node("expect") {
             Some(expect) => E::from_tree(expect, ctx),
             None => Some(E::default()),
@@ -181,7 +185,8 @@ impl<E: FromTree + Default> FromTree for Phase<E> {
         let description = fields.optional("description", ctx);
         fields.finish(ctx);
         let name = name?;
-        let idle = apply.is_empty() && delete.is_empty() && label.is_empty() && run.is_empty();
+        let idle =
+            apply.is_empty() && delete.is_empty() && label.is_empty() && run.is_empty() && upgrade.is_none();
         let named = Step::WORDS.iter().find(|(word, _)| idle && *word == name.value);
         let up = up.or_else(|| named.map(|(_, step)| Spanned { value: *step, at: name.at.clone() }));
         let sound = ctx.iter().skip(before).all(|noted| noted.severity != super::yaml::Severity::Error);
@@ -193,6 +198,7 @@ impl<E: FromTree + Default> FromTree for Phase<E> {
             delete,
             label,
             run,
+            upgrade,
             expect: expect?,
             at: node.at.clone(),
         })

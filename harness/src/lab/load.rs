@@ -9,6 +9,7 @@ use super::error::LoadError;
 use super::file::{LabFile, NodeCommand, NodeLabels, Step};
 use super::manifests::{self, Manifest};
 use super::topology::{self, NodeKind, Topology};
+use super::upgrade::{Upgrade, UpgradeSpec};
 use super::values::{self, Values};
 use super::yaml::{self, Diagnostic, Diagnostics, FromTree, Location, Spanned};
 use crate::cilium::CiliumVersion;
@@ -79,6 +80,8 @@ pub struct LoadedPhase<E> {
     pub label: Vec<NodeLabels>,
     /// The commands it runs; nodes as [`Lab::resolve_node`] gives them.
     pub run: Vec<NodeCommand>,
+    /// The version of Cilium it goes to.
+    pub upgrade: Option<Upgrade>,
     /// What must then be true.
     pub expect: E,
     /// Where it is written.
@@ -208,7 +211,15 @@ impl Loader {
             None => (None, None, Vec::new()),
         };
         let mut loaded = Vec::new();
+        let mut values_file = files.values.clone();
         for phase in phases {
+            let upgrade = match &phase.upgrade {
+                Some(spec) => self.upgrade(spec, values_file.as_ref())?,
+                None => None,
+            };
+            if let Some(upgrade) = &upgrade {
+                values_file.clone_from(&upgrade.values_file);
+            }
             let apply = self.manifests(&phase.apply)?;
             let delete = self.manifests(&phase.delete)?;
             if let Some(topology) = topology.as_ref().filter(|_| cluster_read) {
@@ -234,6 +245,7 @@ impl Loader {
                 delete,
                 label: label.collect(),
                 run: run.collect(),
+                upgrade,
                 expect: phase.expect,
                 at: phase.at,
             });
@@ -316,6 +328,40 @@ impl Loader {
             version: version.value,
             version_at: version.at,
             values: values.unwrap_or_default(),
+        }))
+    }
+
+    /// An upgrade with the values it has: its own, or those that held before, as its version reads them.
+    fn upgrade(
+        &mut self,
+        spec: &UpgradeSpec,
+        before: Option<&PathBuf>,
+    ) -> Result<Option<Upgrade>, LoadError> {
+        let version: Option<CiliumVersion> = spec.to.value.parse().ok();
+        if let Some(version) = &version {
+            values::version::known(version, &spec.to.at, &mut self.ctx);
+        }
+        let named = spec.values.clone();
+        self.own.extend(named.as_ref().map(|named| named.value.clone()));
+        let named = named.or_else(|| {
+            let value = before?.clone();
+            Some(Spanned { value, at: spec.at.clone() })
+        });
+        let values = match &named {
+            Some(named) => match self.read(named)? {
+                Some((shown, text)) => values::read(&shown, &text, version.as_ref(), &mut self.ctx),
+                None => None,
+            },
+            None => Some(Values::default()),
+        };
+        Ok(Some(Upgrade {
+            to: spec.to.value.clone(),
+            values: values.unwrap_or_default(),
+            values_file: named.map(|named| named.value),
+            roll: spec.roll,
+            command: spec.command.as_ref().map(|line| line.text.clone()),
+            dir: self.dir.clone(),
+            at: spec.at.clone(),
         }))
     }
 

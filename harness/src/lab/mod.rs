@@ -12,6 +12,7 @@ pub mod yaml;
 mod discover;
 mod error;
 mod load;
+mod upgrade;
 
 pub use cluster::{IpFamily, KindCluster, KindNode, Role, Taint};
 pub use error::LoadError;
@@ -22,6 +23,7 @@ pub use topology::{
     Bind, ContainerOptions, Endpoint, ExecLine, Link, Mgmt, NetworkMode, NodeKind, NodeSpec, PullPolicy,
     Routing, Stage, StageName, Stages, Topology, WaitFor,
 };
+pub use upgrade::{First, Roll, Upgrade, UpgradeSpec};
 pub use values::Values;
 pub use yaml::{Diagnostic, Diagnostics, FromTree, Location, Scope, Severity, Spanned};
 

@@ -52,6 +52,41 @@ pub(crate) fn install(program: &Path, spec: &LabSpec, version: &str, lab: &Path,
     helm(program, args, lab, own, limit)
 }
 
+/// `helm upgrade -n kube-system cilium cilium/cilium --version v1.18.5 -f values.yaml --wait`: helm then waits until every agent is
+/// of the new version.
+pub(crate) fn upgrade(
+    program: &Path,
+    spec: &LabSpec,
+    (version, values): (&str, Option<&Path>),
+    lab: &Path,
+    own: &Path,
+) -> Outside {
+    let mut args = words(&["upgrade", "-n", NAMESPACE, RELEASE]);
+    match &spec.chart {
+        Chart::Repository(_) => {
+            args.extend(["cilium/cilium".to_owned(), "--version".to_owned(), format!("v{version}")])
+        }
+        Chart::Local(path) => args.push(path.display().to_string()),
+    }
+    if let Some(values) = values.or(spec.values_file.as_deref()) {
+        args.extend(["-f".to_owned(), values.display().to_string()]);
+    }
+    args.extend(words(&["--wait", "--timeout", "15m"]));
+    helm(program, args, lab, own, rolling())
+}
+
+/// A line of the lab's, for `sh -c`, that upgrades Cilium.
+pub(crate) fn by_command(line: &str, lab: &Path, own: &Path) -> Outside {
+    Outside::new(Path::new("/bin/sh"), words(&["-c", line]), lab, rolling())
+        .env("KUBECONFIG", own.join("kubeconfig").display().to_string())
+}
+
+/// How long every node may take for another agent.
+fn rolling() -> Limit {
+    Limit::of(Duration::from_secs(900), "rolling every node (--timeout)")
+        .and(Duration::from_secs(120), "fetching the chart")
+}
+
 /// `helm list -n kube-system -o json`: what is installed.
 pub(crate) fn list(program: &Path, lab: &Path, own: &Path) -> Outside {
     helm(program, words(&["list", "-n", NAMESPACE, "-o", "json"]), lab, own, brief("reading Secrets"))

@@ -12,6 +12,7 @@ mod report;
 pub(crate) mod socket;
 pub mod text;
 mod traceroute;
+mod vigil;
 
 pub use by_program::connect_by_program;
 pub use connect::{Connect, ConnectReport, connect};
@@ -19,3 +20,4 @@ pub use error::ProbeError;
 pub use ping::{Ping, ping};
 pub use report::{Answer, Hop, HopKind, IcmpError, PingFault, PingReport, Reply, TraceReport};
 pub use traceroute::{Protocol, Trace, traceroute};
+pub use vigil::{Gap, Vigil, VigilReport, keep_vigil};

@@ -77,6 +77,8 @@ fn info(node: &str, status: &AgentStatus, operator: Option<&OperatorStatus>) -> 
     });
     AgentInfo {
         node: node.to_owned(),
+        version: status.version.clone(),
+        reads_policies: status.reads_policies,
         running: status.phase == Phase::Running,
         node_seen: status.node_seen.clone(),
         policies_seen: status.policies_seen.clone(),

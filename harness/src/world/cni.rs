@@ -1,6 +1,6 @@
 //! What installing Cilium leaves behind: its CRDs, cilium_host on every node, an agent each, and nodes that are Ready.
 //!
-//! What lives here: the order of it. What does not: the agent (`twin::agent`), a pod's own link (`pods`). The eBPF
+//! What lives here: the order of it. What does not: the agent (`twin::agent`), running it (`parts`), a pod's own link (`pods`). The eBPF
 //! datapath is not modelled: the kernel's routing does the forwarding.
 
 use std::collections::BTreeMap;
@@ -14,32 +14,17 @@ use kube::api::{Api, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
 use serde_json::json;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use super::cluster::{NOT_READY, conditions};
 use super::nodes::{Births, Live};
+use super::parts::Part;
 use super::pods::{NodeNet, Pods};
 use super::whole::{Reporter, WorldError};
 use crate::cilium::{BgpSettings, CiliumVersion, crds};
 use crate::runtime::keeper::StepReport;
 use crate::runtime::netns::socket::inside;
-use crate::twin::agent::{self, AgentStatus};
 use crate::twin::api::Within;
-use crate::twin::operator::{self, OperatorStatus};
-use crate::twin::services::run_lbipam;
 use crate::wire::{End, LinkSpec, RouteSpec, Wire, WireError};
-
-/// A part of Cilium at work: the agent of a node, or the operator.
-#[derive(Debug)]
-pub(super) struct Agent {
-    /// The node; empty for the operator.
-    pub(super) node: String,
-    pub(super) task: tokio::task::JoinHandle<()>,
-    /// What the agent tells.
-    pub(super) status: Option<watch::Receiver<AgentStatus>>,
-    /// What the operator tells, where it has something to do.
-    pub(super) operator: Option<watch::Receiver<OperatorStatus>>,
-}
 
 /// Installs Cilium on every node of the cluster.
 pub(super) async fn bring_up(
@@ -50,7 +35,7 @@ pub(super) async fn bring_up(
     pods: &Arc<Pods>,
     report: &mut StepReport,
     reporter: &Reporter,
-) -> Result<Vec<Agent>, WorldError> {
+) -> Result<Vec<Part>, WorldError> {
     let failed = |what: &str, why: String| WorldError::Cluster { what: what.to_owned(), why };
     let version: CiliumVersion =
         version.parse().map_err(|error| failed("read Cilium's version", format!("{error}")))?;
@@ -67,11 +52,7 @@ pub(super) async fn bring_up(
         let made = definitions.create(&PostParams::default(), &definition).await;
         made.map_err(|error| failed("create Cilium's CRDs", error.to_string()))?;
     }
-    if let Some(settings) = bgp.filter(|settings| settings.creates_secrets_namespace) {
-        secrets_namespace(client, &settings.secrets_namespace)
-            .await
-            .map_err(|error| failed("create the namespace of passwords", error.to_string()))?;
-    }
+    secrets_namespace(client, bgp).await?;
     let nodes: Api<Node> = Api::all(client.clone());
     let listed = nodes
         .list(&ListParams::default())
@@ -92,26 +73,26 @@ pub(super) async fn bring_up(
     pods.network_is_up(nets);
     reporter.done(report, "cilium_host on every node".into(), started);
 
-    pods.keep(run_lbipam(operator.clone(), version));
-
     let started = Instant::now();
-    let mut agents = Vec::new();
+    let mut parts = vec![Part::pools(operator, version)];
     for (live, _) in &lives {
-        agents.push(start_agent(client, live, &version, bgp));
+        parts.push(Part::agent(client, live, version, bgp, watch::Sender::default()));
     }
     if let Some(settings) = bgp {
-        agents.push(start_operator(operator, &version, settings));
+        parts.push(Part::operator(operator, version, settings, watch::Sender::default()));
     }
     let ready = listed.iter().map(|node| ready(&nodes, node));
     futures::future::try_join_all(ready)
         .await
         .map_err(|error| failed("make the nodes Ready", error.to_string()))?;
     reporter.done(report, format!("{} agents, nodes Ready", lives.len()), started);
-    Ok(agents)
+    Ok(parts)
 }
 
 /// What the chart does with `bgpControlPlane.secretsNamespace.create`. A namespace that is there is left as it is.
-async fn secrets_namespace(client: &Client, name: &str) -> Result<(), kube::Error> {
+pub(super) async fn secrets_namespace(client: &Client, bgp: Option<&BgpSettings>) -> Result<(), WorldError> {
+    let Some(settings) = bgp.filter(|settings| settings.creates_secrets_namespace) else { return Ok(()) };
+    let name = settings.secrets_namespace.as_str();
     if name.is_empty() {
         return Ok(());
     }
@@ -121,41 +102,12 @@ async fn secrets_namespace(client: &Client, name: &str) -> Result<(), kube::Erro
     let made = Namespace { metadata, ..Namespace::default() };
     match Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &made).await {
         Err(kube::Error::Api(refused)) if refused.code == 409 => Ok(()),
-        other => other.map(drop),
+        Err(error) => Err(WorldError::Cluster {
+            what: "create the namespace of passwords".to_owned(),
+            why: error.to_string(),
+        }),
+        Ok(_) => Ok(()),
     }
-}
-
-fn start_agent(
-    client: &Client,
-    live: &Arc<Live>,
-    version: &CiliumVersion,
-    bgp: Option<&BgpSettings>,
-) -> Agent {
-    let (said, status) = watch::channel(AgentStatus::default());
-    let (client, name, node) = (client.clone(), live.name.clone(), Arc::clone(&live.node));
-    let (version, stopped) = (*version, CancellationToken::new());
-    let bgp = bgp.cloned();
-    let task = tokio::spawn(async move {
-        let Some(settings) = bgp else {
-            drop(said);
-            return agent::run_without_bgp(client, name, node, stopped).await;
-        };
-        if let Err(error) = agent::run(client, name.clone(), node, version, settings, said, stopped).await {
-            tracing::error!(node = %name, %error, "the agent ended");
-        }
-    });
-    Agent { node: live.name.clone(), task, status: Some(status), operator: None }
-}
-
-fn start_operator(client: &Client, version: &CiliumVersion, settings: &BgpSettings) -> Agent {
-    let (client, version, settings) = (client.clone(), *version, settings.clone());
-    let (said, status) = watch::channel(OperatorStatus::default());
-    let task = tokio::spawn(async move {
-        if let Err(error) = operator::run(client, version, settings, said, CancellationToken::new()).await {
-            tracing::error!(%error, "the operator ended");
-        }
-    });
-    Agent { node: String::new(), task, status: None, operator: Some(status) }
 }
 
 fn cidrs(node: &Node) -> Vec<IpNet> {

@@ -12,15 +12,17 @@ mod gates;
 mod housing;
 mod ledger;
 mod nodes;
+mod parts;
 mod pods;
 mod provision;
 mod real;
 mod services;
 mod specs;
 mod underlay;
+mod upgrade;
 mod way;
 mod whole;
 
 pub(crate) use containers::images;
 pub(crate) use housing::sweep;
-pub(crate) use whole::World;
+pub(crate) use whole::{World, WorldError};

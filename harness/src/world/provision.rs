@@ -9,13 +9,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::cluster::{self, Access, ControlPlane};
-use super::cni::{self, Agent};
+use super::cni;
 use super::ledger::Ledger;
 use super::nodes::Births;
+use super::parts::Part;
 use super::pods::Pods;
 use super::underlay;
+use super::upgrade;
 use super::whole::{Reporter, WorldError, no_cilium, no_cluster};
-use crate::runtime::keeper::{KeeperSpec, StepReport};
+use crate::runtime::keeper::{KeeperSpec, StepReport, UpgradeOrder};
 use crate::wire::Wire;
 
 /// What there is to work with.
@@ -55,7 +57,18 @@ pub(super) trait Provision: Debug + Send + Sync {
         access: &Access,
         report: &mut StepReport,
         reporter: &Reporter,
-    ) -> Result<Vec<Agent>, WorldError>;
+    ) -> Result<Vec<Part>, WorldError>;
+
+    /// Goes from the version that runs (`from`) to another; `parts` are those that are ours to follow, before and after.
+    async fn upgrade(
+        &self,
+        site: &Site<'_>,
+        (access, from): (&Access, Option<&str>),
+        order: &UpgradeOrder,
+        parts: &mut Vec<Part>,
+        report: &mut StepReport,
+        reporter: &Reporter,
+    ) -> Result<(), WorldError>;
 
     /// Stops what is under way; returns when nothing is.
     async fn stop(&self) {}
@@ -100,7 +113,7 @@ impl Provision for Twin {
         access: &Access,
         report: &mut StepReport,
         reporter: &Reporter,
-    ) -> Result<Vec<Agent>, WorldError> {
+    ) -> Result<Vec<Part>, WorldError> {
         let spec = site.spec;
         let version = spec.cilium.as_deref().ok_or_else(no_cilium)?;
         let Access::Within(within) = access else {
@@ -109,5 +122,21 @@ impl Provision for Twin {
         };
         let bgp = spec.bgp.then_some(&spec.bgp_settings);
         cni::bring_up(version, bgp, within, site.births, site.pods, report, reporter).await
+    }
+
+    async fn upgrade(
+        &self,
+        site: &Site<'_>,
+        (access, from): (&Access, Option<&str>),
+        order: &UpgradeOrder,
+        parts: &mut Vec<Part>,
+        report: &mut StepReport,
+        reporter: &Reporter,
+    ) -> Result<(), WorldError> {
+        let Access::Within(within) = access else {
+            let why = "the cluster is a real one, and Cilium's part is not the twin's to do".to_owned();
+            return Err(WorldError::Cluster { what: "upgrade Cilium".into(), why });
+        };
+        upgrade::upgrade(from, order, within, site.births, parts, report, reporter).await
     }
 }

@@ -9,11 +9,11 @@ use tokio::sync::{Mutex, mpsc};
 
 use super::agents::Agents;
 use super::cluster::ControlPlane;
-use super::cni::Agent;
 use super::gates::Gates;
 use super::housing::Housing;
 use super::ledger::Ledger;
 use super::nodes::Births;
+use super::parts::{Part, What};
 use super::pods::Pods;
 use super::provision::{Provision, Site, Twin};
 use super::real::Real;
@@ -21,7 +21,7 @@ use super::specs::{base, wanted};
 use crate::lab::Step;
 use crate::outside::Deployer;
 use crate::runtime::keeper::{
-    CommandEvent, CommandMoment, KeeperSpec, NodeInfo, Progress, State, StepReport,
+    CommandEvent, CommandMoment, KeeperSpec, NodeInfo, Progress, State, StepReport, UpgradeOrder,
 };
 use crate::runtime::netns::socket::{namespace_of, new_namespace};
 use crate::runtime::netns::zygote::Zygote;
@@ -103,7 +103,9 @@ pub(crate) struct World {
     provision: Box<dyn Provision>,
     gates: Arc<Gates>,
     control_plane: Mutex<Option<ControlPlane>>,
-    agents: Mutex<Vec<Agent>>,
+    parts: Mutex<Vec<Part>>,
+    /// The version of Cilium that runs; none before it is installed.
+    running: Mutex<Option<String>>,
     /// The steps done so far and what they said: a step asked for again answers from here.
     done: Mutex<Vec<(Step, StepReport)>>,
     ledger: Ledger,
@@ -151,7 +153,8 @@ impl World {
             provision,
             gates,
             control_plane: Mutex::default(),
-            agents: Mutex::default(),
+            parts: Mutex::default(),
+            running: Mutex::default(),
             done: Mutex::default(),
             ledger,
         }))
@@ -197,7 +200,8 @@ impl World {
                     return Err(no_cilium());
                 }
                 let agents = self.provision.cni(&site, &access, &mut report, &reporter).await?;
-                self.agents.lock().await.extend(agents);
+                self.parts.lock().await.extend(agents);
+                self.running.lock().await.clone_from(&self.spec.cilium);
             }
         }
         done.push((step, report.clone()));
@@ -216,6 +220,42 @@ impl World {
             }
         })
         .await?;
+        Ok(report)
+    }
+
+    /// Goes to another version of Cilium.
+    pub(crate) async fn upgrade(
+        &self,
+        order: &UpgradeOrder,
+        progress: &mpsc::UnboundedSender<Progress>,
+    ) -> Result<StepReport, WorldError> {
+        // One after the other, and none while a step is done.
+        let done = self.done.lock().await;
+        if !done.iter().any(|(step, _)| *step == Step::Cni) {
+            let why = "it is not installed; the phase with `up: cni` comes first".to_owned();
+            return Err(WorldError::Cluster { what: format!("upgrade Cilium to {}", order.to), why });
+        }
+        let access = self.control_plane.lock().await.as_ref().map(|plane| plane.access.clone());
+        let access = access.ok_or_else(|| no_cluster("upgrade Cilium"))?;
+        let reporter = Reporter { progress: progress.clone() };
+        let mut report = StepReport::default();
+        let site = self.site().await;
+        let from = self.running.lock().await.clone();
+        let mut parts = std::mem::take(&mut *self.parts.lock().await);
+        let going = self.provision.upgrade(
+            &site,
+            (&access, from.as_deref()),
+            order,
+            &mut parts,
+            &mut report,
+            &reporter,
+        );
+        let went = going.await;
+        *self.parts.lock().await = parts;
+        went?;
+        *self.running.lock().await = Some(order.to.clone());
+        self.remember(|state| state.spec.cilium = Some(order.to.clone())).await?;
+        drop(done);
         Ok(report)
     }
 
@@ -243,9 +283,16 @@ impl World {
 
     /// Cilium's agents, to be followed.
     pub(crate) async fn agents(&self) -> Agents {
-        let agents = self.agents.lock().await;
-        let told = agents.iter().filter_map(|agent| Some((agent.node.clone(), agent.status.clone()?)));
-        Agents::new(told.collect(), agents.iter().find_map(|agent| agent.operator.clone()))
+        let parts = self.parts.lock().await;
+        let (mut agents, mut operator) = (Vec::new(), None);
+        for part in parts.iter() {
+            match &part.what {
+                What::Agent { node, said } => agents.push((node.clone(), said.subscribe())),
+                What::Operator { said } => operator = Some(said.subscribe()),
+                What::Pools => {}
+            }
+        }
+        Agents::new(agents, operator)
     }
 
     /// Ends every node, and takes away what others made; what goes wrong with one does not keep the others. Returns what is left of
@@ -254,9 +301,9 @@ impl World {
         self.provision.stop().await;
         self.gates.close("the fabric is ending");
         self.pods.stop();
-        for agent in self.agents.lock().await.drain(..) {
+        for part in self.parts.lock().await.drain(..) {
             // Killed, not asked: there is nobody left to whom a goodbye would matter.
-            agent.task.abort();
+            part.kill();
         }
         let living: Vec<_> = self.births.living().await.into_iter().chain(self.pods.living()).collect();
         let ended = futures::future::join_all(living.iter().map(|node| node.end())).await;

@@ -19,6 +19,7 @@ mod rib;
 mod same;
 mod session;
 mod speaker;
+mod throughout;
 mod verdict;
 
 #[cfg(test)]
@@ -47,4 +48,5 @@ use same::label_difference;
 pub use same::same_node;
 pub use session::{SessionFact, SessionSpec, judge_session};
 pub use speaker::{is_between, judge_speaker};
+pub use throughout::{Outage, ThroughoutFact, ThroughoutSpec, Watched, judge_throughout};
 pub use verdict::{Outcome, Verdict};

@@ -23,14 +23,17 @@ pub struct FarEnd<'a> {
     pub neighbors: &'a [AgentNeighbor],
     /// What is wrong with it, in its own words.
     pub problems: &'a [String],
+    /// That there are policies which its version does not read.
+    pub ignores: Option<&'a str>,
     /// Why it does not say more though nothing is wrong, in its own words.
     pub silences: &'a [String],
 }
 
 impl FarEnd<'_> {
     fn says(&self) -> String {
-        let all = self.problems.iter().chain(self.silences);
-        all.map(|word| format!("; it says: {word}")).collect()
+        let ignores = self.ignores.map(|word| format!("; {word}"));
+        let all = self.problems.iter().chain(self.silences).map(|word| format!("; it says: {word}"));
+        ignores.into_iter().chain(all).collect()
     }
 }
 
@@ -169,9 +172,11 @@ pub fn never_carries(
 /// What a settled Cilium gives as reasons for saying nothing, for a check that misses routes.
 pub fn unsaid(far: &FarEnd<'_>) -> Option<String> {
     far.settled?;
-    let mut all = far.problems.iter().chain(far.silences).peekable();
-    all.peek()?;
-    let words: Vec<&str> = all.map(String::as_str).collect();
+    let own = far.problems.iter().chain(far.silences).map(String::as_str);
+    let words: Vec<&str> = far.ignores.into_iter().chain(own).collect();
+    if words.is_empty() {
+        return None;
+    }
     Some(format!("Cilium on {} says: {}", far.node, words.join("; ")))
 }
 
@@ -209,7 +214,7 @@ mod tests {
     }
 
     fn far(neighbors: &[AgentNeighbor]) -> FarEnd<'_> {
-        FarEnd { node: "worker", settled: Some(LONG), neighbors, problems: &[], silences: &[] }
+        FarEnd { node: "worker", settled: Some(LONG), neighbors, problems: &[], ignores: None, silences: &[] }
     }
 
     fn own() -> Vec<IpAddr> {

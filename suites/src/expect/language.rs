@@ -10,6 +10,7 @@ use super::patience::Patience;
 use super::reach::{PathsExpect, ReachExpect};
 use super::routes::{self, RouterRoutes};
 use super::sessions::{self, RouterSessions};
+use super::throughout::ThroughoutExpect;
 
 /// Everything that must be true at the end of a phase.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -30,6 +31,8 @@ pub struct Expect {
     pub reach: Vec<ReachExpect>,
     /// Which way packets take.
     pub paths: Vec<PathsExpect>,
+    /// How much may break on the way there.
+    pub throughout: Option<ThroughoutExpect>,
     /// `within` and `holds` of the phase.
     pub patience: Patience,
 }
@@ -50,6 +53,7 @@ impl FromTree for Expect {
             routes: fields.node("routes").map(|node| routes::read_all(node, ctx)).unwrap_or_default(),
             reach: fields.optional("reach", ctx).unwrap_or_default(),
             paths: fields.optional("paths", ctx).unwrap_or_default(),
+            throughout: fields.optional("throughout", ctx),
             patience: Patience::read(&mut fields, ctx),
         };
         fields.finish(ctx);

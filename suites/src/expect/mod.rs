@@ -16,6 +16,7 @@ mod resolver;
 mod routes;
 mod sessions;
 mod symbol;
+mod throughout;
 
 #[cfg(test)]
 mod tests;
@@ -32,3 +33,4 @@ pub use resolver::{Named, Resolver, Unresolved, known_as, prefix_known_as};
 pub use routes::{PrefixExpect, RouterRoutes, WantedFib};
 pub use sessions::{FamilyExpect, Neighbor, RouterSessions, SessionExpect, WantedKind, WantedState};
 pub use symbol::{Place, PodName, Select, ServiceAddress, Symbol, SymbolError};
+pub use throughout::ThroughoutExpect;

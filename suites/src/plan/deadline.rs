@@ -51,7 +51,7 @@ pub fn deadline(phase: &PlannedPhase, check: &PlannedCheck, timers: &Timers) -> 
     }
     let at_once = || Deadline::default().margin();
     match &check.spec {
-        CheckSpec::Lines(_) | CheckSpec::Interface(_) => at_once(),
+        CheckSpec::Lines(_) | CheckSpec::Interface(_) | CheckSpec::Throughout(_) => at_once(),
         CheckSpec::Nodes(_) => Deadline::node_ready(),
         CheckSpec::Pod(_) => Deadline::pod_running(timers.image),
         CheckSpec::Session(SessionSpec::Of {
@@ -103,6 +103,8 @@ fn settled_after(action: &Action, timers: &Timers) -> Deadline {
         (Action::Delete(objects), Some(_)) if change_bgp(objects) => down(),
         // A node that changes its labels can leave one policy and come under another.
         (Action::Label(_), Some(cilium)) => down().then(Deadline::session_back(cilium, &tor)),
+        // What its agents do anew is what a policy that is applied makes them do.
+        (Action::Upgrade(_), Some(cilium)) => down().then(Deadline::session_back(cilium, &tor)),
         (Action::Run(_), Some(cilium)) => down().then(Deadline::session_back(cilium, &tor)),
         (Action::Run(_), None) => down().then(between_routers()),
         _ => Deadline::default().margin(),

@@ -10,30 +10,53 @@ use fabric_harness::cilium::{CiliumVersion, crds};
 use fabric_harness::lab::yaml::{Diagnostics, nearest};
 use fabric_harness::lab::{Lab, Manifest};
 use fabric_harness::twin::api::{Rehearsal, Wrong};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 
 /// Notes in `ctx` what an API server would refuse of the lab's manifests, and fields it would drop.
 pub fn judge_manifests<E>(lab: &Lab<E>, ctx: &mut Diagnostics) {
     let version = lab.cilium.as_ref().and_then(|cilium| cilium.version.parse::<CiliumVersion>().ok());
-    let definitions = version.as_ref().map(crds).unwrap_or_default();
-    let rehearsal = match Rehearsal::new(&definitions) {
-        Ok(rehearsal) => rehearsal,
+    let mut definitions = version.as_ref().map(crds).unwrap_or_default();
+    let mut version = version;
+    let Some(mut rehearsal) = rehearse(&definitions) else { return };
+    let mut read = BTreeSet::new();
+    for phase in &lab.phases {
+        for manifest in &phase.apply {
+            if read.insert(&manifest.at.file) {
+                let file = &manifest.at.file;
+                let text =
+                    std::fs::read_to_string(file).or_else(|_| std::fs::read_to_string(lab.dir.join(file)));
+                ctx.add_source(file, &text.unwrap_or_default());
+            }
+            for wrong in rehearsal.apply(&manifest.object) {
+                note(manifest, &wrong, version.as_ref(), ctx);
+            }
+        }
+        let to = phase.upgrade.as_ref().and_then(|upgrade| upgrade.to.parse::<CiliumVersion>().ok());
+        if let Some(to) = to {
+            upgraded(&mut definitions, crds(&to));
+            version = Some(to);
+            let Some(next) = rehearse(&definitions) else { return };
+            rehearsal = next;
+        }
+    }
+}
+
+fn rehearse(definitions: &[CustomResourceDefinition]) -> Option<Rehearsal> {
+    match Rehearsal::new(definitions) {
+        Ok(rehearsal) => Some(rehearsal),
         Err(error) => {
             // Our own definitions: their tests find this first, and the cluster's own judgement still comes.
             tracing::error!(%error, "the definitions of Cilium cannot be rehearsed");
-            return;
-        }
-    };
-    let mut read = BTreeSet::new();
-    for manifest in lab.phases.iter().flat_map(|phase| &phase.apply) {
-        if read.insert(&manifest.at.file) {
-            let file = &manifest.at.file;
-            let text = std::fs::read_to_string(file).or_else(|_| std::fs::read_to_string(lab.dir.join(file)));
-            ctx.add_source(file, &text.unwrap_or_default());
-        }
-        for wrong in rehearsal.apply(&manifest.object) {
-            note(manifest, &wrong, version.as_ref(), ctx);
+            None
         }
     }
+}
+
+/// What an upgrade makes of definitions: those of the new version come or are brought up to date, and no other goes.
+fn upgraded(there: &mut Vec<CustomResourceDefinition>, new: Vec<CustomResourceDefinition>) {
+    let named = |definition: &CustomResourceDefinition| definition.metadata.name.clone();
+    there.retain(|old| new.iter().all(|new| named(new) != named(old)));
+    there.extend(new);
 }
 
 fn note(manifest: &Manifest, wrong: &Wrong, version: Option<&CiliumVersion>, ctx: &mut Diagnostics) {

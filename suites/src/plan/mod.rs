@@ -13,6 +13,7 @@ mod planned;
 mod review;
 mod routes;
 mod sessions;
+mod throughout;
 
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,12 @@
 //! From a lab to its plan: phases in their order, each with its actions and its checks.
 
 use fabric_harness::lab::yaml::Location;
-use fabric_harness::lab::{Lab, LoadedPhase, Manifest, NodeCommand, NodeLabels, Step};
+use fabric_harness::lab::{Lab, LoadedPhase, Manifest, NodeCommand, NodeLabels, Step, Upgrade};
 
 use super::planned::{PlannedCheck, Sheet};
 use super::routes::Known;
-use super::{fabric, packets, routes, sessions};
+use super::throughout::Flows;
+use super::{fabric, packets, routes, sessions, throughout};
 use crate::checks::NodeSpec;
 use crate::expect::{Expect, Patience};
 use crate::plan::CheckSpec;
@@ -36,17 +37,20 @@ pub enum Action {
     Label(NodeLabels),
     /// Runs a command in a node.
     Run(NodeCommand),
+    /// Goes to another version of Cilium.
+    Upgrade(Box<Upgrade>),
 }
 
 /// Makes the plan of a lab. Needs nothing but its files: listing works where nothing can run.
 pub fn plan(lab: &Lab<Expect>) -> Vec<PlannedPhase> {
     let mut known = Known::new();
+    let mut flows = Flows::default();
     lab.phases
         .iter()
         .map(|phase| PlannedPhase {
             name: phase.name.clone(),
             actions: actions(phase),
-            checks: checks(lab, phase, &mut known),
+            checks: checks(lab, phase, &mut known, &mut flows),
             at: phase.at.clone(),
         })
         .collect()
@@ -62,10 +66,16 @@ fn actions(phase: &LoadedPhase<Expect>) -> Vec<Action> {
     }
     actions.extend(phase.label.iter().cloned().map(Action::Label));
     actions.extend(phase.run.iter().cloned().map(Action::Run));
+    actions.extend(phase.upgrade.iter().cloned().map(Box::new).map(Action::Upgrade));
     actions
 }
 
-fn checks(lab: &Lab<Expect>, phase: &LoadedPhase<Expect>, known: &mut Known) -> Vec<PlannedCheck> {
+fn checks(
+    lab: &Lab<Expect>,
+    phase: &LoadedPhase<Expect>,
+    known: &mut Known,
+    flows: &mut Flows,
+) -> Vec<PlannedCheck> {
     let expect = &phase.expect;
     let mut sheet = Sheet::new(&phase.name, expect.patience);
     match phase.up {
@@ -95,5 +105,9 @@ fn checks(lab: &Lab<Expect>, phase: &LoadedPhase<Expect>, known: &mut Known) -> 
     fabric::pods(&mut sheet, &expect.pods);
     packets::reach(&mut sheet, &expect.reach);
     packets::paths(&mut sheet, &expect.paths);
+    flows.learn(&expect.reach);
+    if let Some(budgets) = &expect.throughout {
+        throughout::throughout(&mut sheet, budgets, flows, &lab.topology);
+    }
     sheet.checks
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checks::{
     AgreeOn, AgreeSpec, FibSpec, InterfaceSpec, LinesSpec, NodeSpec, PathSpec, PodSpec, ReachSpec, RibSpec,
-    SessionSpec,
+    SessionSpec, ThroughoutSpec,
 };
 use crate::expect::Patience;
 
@@ -51,11 +51,13 @@ pub enum CheckKind {
     Reach,
     /// Which way they take.
     Paths,
+    /// What broke while the phase did its work.
+    Throughout,
 }
 
 impl CheckKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Lines,
         Self::Interfaces,
         Self::Nodes,
@@ -64,6 +66,7 @@ impl CheckKind {
         Self::Pods,
         Self::Reach,
         Self::Paths,
+        Self::Throughout,
     ];
 
     /// The word in names of checks.
@@ -77,6 +80,7 @@ impl CheckKind {
             Self::Pods => "pods",
             Self::Reach => "reach",
             Self::Paths => "paths",
+            Self::Throughout => "throughout",
         }
     }
 }
@@ -110,6 +114,8 @@ pub enum CheckSpec {
     Path(PathSpec),
     /// [`crate::checks::judge_pings_agree`] or [`crate::checks::judge_traces_agree`].
     Agree(AgreeSpec),
+    /// [`crate::checks::judge_throughout`].
+    Throughout(ThroughoutSpec),
 }
 
 impl CheckSpec {
@@ -124,6 +130,7 @@ impl CheckSpec {
             Self::Pod(_) => CheckKind::Pods,
             Self::Reach(_) | Self::Agree(AgreeSpec { on: AgreeOn::Ping { .. }, .. }) => CheckKind::Reach,
             Self::Path(_) | Self::Agree(AgreeSpec { on: AgreeOn::Trace { .. }, .. }) => CheckKind::Paths,
+            Self::Throughout(_) => CheckKind::Throughout,
         }
     }
 }

@@ -17,6 +17,7 @@ use serde_json::json;
 
 use super::commands::Commands;
 use super::observe::Context;
+use super::upgrading;
 use crate::plan::Action;
 
 /// Does actions on a fabric.
@@ -44,7 +45,14 @@ impl Actor {
             Action::Apply(_) | Action::Delete(_) => "api",
             Action::Label(labels) => &labels.node,
             Action::Run(run) => &run.node.value,
+            Action::Upgrade(_) => "cilium",
         };
+        let node = match action {
+            Action::Label(labels) => Some(labels.node.clone()),
+            Action::Run(run) => Some(run.node.value.clone()),
+            _ => None,
+        };
+        self.context.moments.note(node, what.clone());
         self.context.story.action(phase, source, &what);
         let step = self.recorder.step(what, phase);
         let done = match action {
@@ -66,6 +74,10 @@ impl Actor {
                     .map_err(|error| FabricError::from(error).into())
             }
             Action::Label(labels) => self.label(labels).await,
+            Action::Upgrade(upgrade) => {
+                let commands = Commands::new(Arc::clone(&self.recorder), phase);
+                upgrading::upgrade(&self.context, commands, &self.recorder, phase, upgrade).await
+            }
             Action::Run(run) => {
                 let node = self.context.fabric.node(&run.node.value).await?;
                 let output = node.exec(&Command::new(run.command.argv.clone())).await?;
@@ -157,6 +169,19 @@ pub enum ActionError {
         /// What it wrote to standard error.
         said: String,
     },
+    /// A program.
+    #[error(transparent)]
+    Tools(#[from] fabric_harness::tools::ToolsError),
+    /// A cluster that others brought up, and nothing says how it is upgraded.
+    #[error(
+        "{at}: nothing says how this cluster's Cilium goes to {to}; write `command: helm upgrade ... --wait` under `upgrade`"
+    )]
+    NoCommand {
+        /// The version.
+        to: String,
+        /// Where the upgrade is written.
+        at: String,
+    },
     /// A node could not be labelled.
     #[error("label {node}: {said}")]
     Label {
@@ -179,5 +204,6 @@ pub(super) fn describe(action: &Action) -> String {
         Action::Delete(all) => format!("delete {}", names(all)),
         Action::Label(labels) => format!("label {}", labels.node),
         Action::Run(run) => format!("{}: {}", run.node.value, run.command.text),
+        Action::Upgrade(upgrade) => format!("upgrade Cilium to {}", upgrade.to),
     }
 }

@@ -86,6 +86,27 @@ pub(super) struct AgentSeen {
     pub(super) info: AgentInfo,
     /// Since when it has acted on the newest of everything; `None` while it has not.
     pub(super) settled: Option<Instant>,
+    /// That there are policies which its version does not read; none where it reads them, or speaks without.
+    pub(super) ignores: Option<String>,
+}
+
+/// What becomes of policies that an agent's version does not read: nothing at all, and nobody says so.
+fn ignored(agent: &AgentInfo, policies: Option<&BTreeMap<String, String>>) -> Option<String> {
+    let policies = policies.filter(|policies| !policies.is_empty() && !agent.reads_policies)?;
+    if !agent.neighbors.is_empty() {
+        return None;
+    }
+    let names: Vec<&str> = policies.keys().map(String::as_str).collect();
+    let version = agent.version.as_deref().unwrap_or("of this version");
+    let (names, are) = (names.join(", "), if names.len() == 1 { "is" } else { "are" });
+    Some(format!("Cilium {version} does not serve CiliumBGPPeeringPolicy any more: {names} {are} ignored"))
+}
+
+impl AgentSeen {
+    /// Why it does not say more though nothing is wrong, one sentence each.
+    pub(super) fn silences(&self) -> Vec<String> {
+        self.ignores.iter().chain(&self.info.silences).cloned().collect()
+    }
 }
 
 impl Atlas {
@@ -118,8 +139,9 @@ impl Atlas {
             let all = new_enough
                 && agent.info.running
                 && agent.info.node_seen == newest
-                && policies.as_ref() == Some(&agent.info.policies_seen)
+                && (!agent.info.reads_policies || policies.as_ref() == Some(&agent.info.policies_seen))
                 && second.as_ref().is_none_or(|second| second.settled(&agent.info, node));
+            agent.ignores = ignored(&agent.info, policies.as_ref());
             agent.settled = if all { agent.settled.or_else(|| Some(Instant::now())) } else { None };
         }
     }

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::ladder;
 use super::observe::{Context, Eye};
 use super::prospects::{self, Lookout, Prospect};
-use crate::checks::{Outcome, Verdict};
+use crate::checks::{Outcome, ThroughoutSpec, Verdict, Watched, judge_throughout};
 use crate::ladder::{Blame, Finding, Proof};
 use crate::plan::{CheckKind, PlannedCheck};
 
@@ -26,10 +26,10 @@ pub(super) use due::Awaited;
 pub(super) use words::neighbor_of;
 
 /// How a check ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Ended {
     Passed,
-    Failed { text: String },
+    Failed { text: String, cause: Option<Box<Cause>> },
 }
 
 /// Looks until the check is as it should be or its time is over. `guard` is told what is waited for.
@@ -177,6 +177,7 @@ async fn finish(
     guard: Option<CheckGuard>,
 ) -> Ended {
     let mut finding = Finding::default();
+    let mut blamed = None;
     let text = match failure {
         None => None,
         Some(why) => {
@@ -201,6 +202,7 @@ async fn finish(
                     Some(Cause { next_command: Some(next), .. }) => Some(next.clone()),
                     _ => next::command(context, check).await,
                 };
+                blamed = cause.clone().map(Box::new);
                 guard.ladder(rungs, cause);
                 guard.fail(text.clone(), next);
             }
@@ -208,8 +210,33 @@ async fn finish(
     }
     match text {
         None => Ended::Passed,
-        Some(text) => Ended::Failed { text },
+        Some(text) => Ended::Failed { text, cause: blamed },
     }
+}
+
+/// The verdict on what broke while a phase did its work.
+/// What did not come back has the cause for which the phase's own checks failed, where that is one.
+pub(super) fn judged(
+    check: &PlannedCheck,
+    spec: &ThroughoutSpec,
+    seen: &Watched,
+    cause: Option<&Cause>,
+    guard: CheckGuard,
+) -> Ended {
+    let verdict = judge_throughout(spec, seen);
+    guard.written_at(place(&check.at));
+    guard.expected(json!(verdict.expected));
+    guard.seen(json!({"summary": verdict.seen, "detail": verdict.detail, "difference": verdict.difference}));
+    if verdict.passed() {
+        guard.pass();
+        return Ended::Passed;
+    }
+    let cause = cause.filter(|_| seen.outages.iter().any(|outage| !outage.back)).cloned();
+    let text = words::failure(check, &verdict, "it is over: waiting does not help", None, &[]);
+    let next = cause.as_ref().and_then(|cause| cause.next_command.clone());
+    guard.ladder(Vec::new(), cause.clone());
+    guard.fail(text.clone(), next);
+    Ended::Failed { text, cause: cause.map(Box::new) }
 }
 
 /// What is to blame, as the record has it.

@@ -10,6 +10,7 @@ use fabric_harness::runtime::keeper::RuntimeSpec;
 use fabric_harness::tools::{Layers, Tool, ToolInfo, ensure_speaker};
 
 use super::session::{RunError, needs, speaker};
+use super::upgrading::generation;
 
 /// Where the nodes of a run are to live.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -106,6 +107,11 @@ impl Home {
         let (map, real) = match self {
             Self::Netns => {
                 let layers = ensure_speaker(&needs(lab), speaker(lab), &|text: &str| tell(text)).await?;
+                // What a later phase takes is fetched before anything begins; what is not to be had is said then.
+                for upgrade in lab.phases.iter().filter_map(|phase| phase.upgrade.as_ref()) {
+                    let wanted = generation(upgrade);
+                    let _ = ensure_speaker(&[Tool::Gobgp], wanted, &|text: &str| tell(text)).await;
+                }
                 return Ok(Furnished { runtime: RuntimeSpec::Netns, outside: None, layers });
             }
             Self::Docker(map) => (map, None),

@@ -25,7 +25,9 @@ mod still;
 mod story;
 mod trials;
 mod up;
+mod upgrading;
 mod view;
+mod vigil;
 
 pub use actions::ActionError;
 pub use attach::{FoundSettings, SettingsError};

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use fabric_harness::cilium::CiliumVersion;
 use fabric_harness::fabric::Fabric;
 use fabric_harness::probe::TraceReport;
 use fabric_harness::router::{Sessions, Snapshot, Subscription};
@@ -22,6 +23,7 @@ use super::probes::{End, Probes, Wanted, sender_of};
 use super::prospects::Stillness;
 use super::story::{Story, by_connection, by_ping, by_trace};
 use super::view::View;
+use super::vigil::Moments;
 use crate::checks::{
     AgreeOn, AgreeSpec, LineSeen, Outcome, ReachFact, ReachSpec, SessionSpec, Verdict, judge_connect,
     judge_fib, judge_flows, judge_interface, judge_lines, judge_nodes, judge_pings_agree, judge_pod,
@@ -54,6 +56,10 @@ pub(super) struct Context {
     pub(super) looks: Semaphore,
     /// The sessions that a check of this phase wants down.
     pub(super) down: Mutex<Vec<SessionSpec>>,
+    /// What was done to the fabric in this phase.
+    pub(super) moments: Moments,
+    /// The version of Cilium that runs, as far as it is known.
+    pub(super) cilium: Mutex<Option<CiliumVersion>>,
     /// What the ladders of routes and packets have looked at.
     pub(super) facts: Facts,
 }
@@ -63,6 +69,7 @@ impl Context {
     pub(super) async fn begin_phase(&self) {
         self.probes.new_phase();
         self.story.new_phase();
+        self.moments.clear();
         self.ladders.clear();
         self.daemons.clear();
         self.facts.clear();
@@ -200,6 +207,8 @@ impl<'a> Eye<'a> {
                     Err(why) => blind(target, &why),
                 }
             }
+            // It is judged when the phase is over, by whoever has watched.
+            CheckSpec::Throughout(_) => blind(target, "the phase is not over"),
             CheckSpec::Agree(spec) => {
                 self.agree(&atlas, spec).await.unwrap_or_else(|why| blind(target, &why))
             }

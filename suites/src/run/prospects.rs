@@ -233,6 +233,7 @@ fn far_end<'a>(atlas: &'a Atlas, node: &'a str) -> Option<FarEnd<'a>> {
         settled: agent.settled.map(|since| since.elapsed()),
         neighbors: &agent.info.neighbors,
         problems: &agent.info.problems,
+        ignores: agent.ignores.as_deref(),
         silences: &agent.info.silences,
     })
 }

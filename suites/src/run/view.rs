@@ -280,7 +280,7 @@ fn put_agents(atlas: &mut Atlas, agents: Vec<AgentInfo>) {
         let acted = info.without_sessions();
         let same = |agent: &&AgentSeen| agent.info.without_sessions() == acted;
         let settled = before.iter().find(same).and_then(|agent| agent.settled);
-        AgentSeen { info, settled }
+        AgentSeen { info, settled, ignores: None }
     };
     atlas.agents = Some(agents.into_iter().map(seen).collect());
 }

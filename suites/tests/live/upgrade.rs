@@ -1,6 +1,11 @@
-//! An upgrade before it happens: the article's lab written for a later Cilium passes on the twin of that version.
+//! An upgrade before it happens, and while it does: the article's lab written for a later Cilium passes on the twin of that version;
+//! what goes and comes back when agents are replaced is told with its cause; and so is what does not come back.
 
-use super::support::{Ground, article};
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::support::{Ground, Record, SOON, article, copy};
 
 #[test]
 fn the_articles_lab_written_for_a_later_cilium_passes() {
@@ -20,4 +25,100 @@ fn the_articles_lab_written_for_a_later_cilium_passes() {
         ["matrix", lab, "--cilium", "1.18.0,1.19.0", "--migrate", "--only", "policy::routes::router0"];
     let matrix = ground.run(&matrix).code(0);
     assert!(matrix.out.contains("passed on 2 of 2 versions"), "{}", matrix.out);
+}
+
+/// The article's lab with one phase more, which goes to a version; the lab's folder.
+fn with_upgrade(ground: &Ground, upgrade: &str, expect: &str) -> PathBuf {
+    let lab = ground.path("lab");
+    copy(&article(), &lab);
+    let values = std::fs::read_to_string(lab.join("values.yaml")).unwrap();
+    let later = values.replace("tunnel: disabled", "routingMode: native");
+    std::fs::write(lab.join("values-later.yaml"), later).unwrap();
+    let file = lab.join("lab.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (before, _) = text.split_once("  - name: withdraw").unwrap();
+    std::fs::write(
+        &file,
+        format!("{before}  - name: upgrade\n    upgrade: {upgrade}\n    expect: {expect}\n"),
+    )
+    .unwrap();
+    lab
+}
+
+/// What was away, by the names of the checks that watched it.
+fn outages<'r>(record: &'r Record, check: &str) -> &'r Vec<Value> {
+    let checks = record.0["checks"].as_array().unwrap();
+    let check = checks.iter().find(|one| one["name"] == check).unwrap_or_else(|| panic!("no check {check}"));
+    check["seen"]["detail"]["outages"].as_array().unwrap()
+}
+
+#[test]
+fn two_upgrades_and_the_migration_between_them() {
+    let Some(ground) = Ground::new("two_upgrades_and_the_migration_between_them") else { return };
+    let lab = article().with_file_name("cilium-bgp-upgrade");
+    ground.run(&["test", lab.to_str().unwrap(), "--fresh"]).code(0);
+    let record = Record::read(&ground.path("target/fabric/latest"));
+    // Each agent's end is told as the cause of what went with it, and everything came back.
+    for (phase, from) in [("to-1.18", "1.16.7"), ("to-1.20", "1.18.5")] {
+        let budget = if phase == "to-1.18" { "30s" } else { "10s" };
+        let name = format!("{phase}::throughout::router0::each prefix is absent for at most {budget}");
+        let gone = outages(&record, &name);
+        assert_eq!(gone.len(), 4, "the four nodes' pods, once each: {gone:#?}");
+        for outage in gone {
+            let cause = outage["cause"].as_str().unwrap();
+            assert!(cause.contains(&format!("the agent of Cilium {from} is ended")), "{outage}");
+            assert!(cause.contains("lost its session with") && outage["back"] == true, "{outage}");
+        }
+        let name = format!("{phase}::throughout::router0::each session is down for at most {budget}");
+        assert!(outages(&record, &name).is_empty(), "routers lose nothing among themselves");
+        let name = format!(
+            "{phase}::throughout::nettool-1::nettool-2 leaves it without answers for at most {budget}"
+        );
+        let lost = outages(&record, &name);
+        assert!(!lost.is_empty() && lost.iter().all(|gap| gap["back"] == true), "{lost:#?}");
+        assert!(lost[0]["cause"].as_str().unwrap().contains("had no route to"), "{lost:#?}");
+    }
+}
+
+#[test]
+fn an_upgrade_that_silences_policies_is_named_as_what_it_is() {
+    let Some(ground) = Ground::new("an_upgrade_that_silences_policies_is_named_as_what_it_is") else {
+        return;
+    };
+    let expect = "{ routes: { router0: { count: 12 } }, throughout: { loss: 1s, absent: 1s } }";
+    let lab =
+        with_upgrade(&ground, "{ to: 1.20.0, values: values-later.yaml, first: agents, at-once: 1 }", expect);
+    let begun = std::time::Instant::now();
+    ground.run(&["test", lab.to_str().unwrap(), "--only", "upgrade::"]).code(1);
+    assert!(begun.elapsed() < SOON * 90, "it waited for what cannot come: {:?}", begun.elapsed());
+    let record = Record::read(&ground.path("target/fabric/latest"));
+    let causes = record.0["causes"].as_array().unwrap();
+    assert_eq!(causes.len(), 1, "{causes:#?}");
+    assert_eq!(causes[0]["kind"], "api-not-served");
+    assert_eq!(
+        causes[0]["title"],
+        "Cilium 1.20.0 does not act on CiliumBGPPeeringPolicy: rack0, rack1 are ignored"
+    );
+    assert!(causes[0]["text"].as_str().unwrap().contains("fabric upgrade check LAB --to 1.20.0 --write DIR"));
+    // It explains what did not come back as well.
+    assert_eq!(causes[0]["victims"].as_array().unwrap().len(), record.names("failed").len(), "{causes:#?}");
+    let text = record.failure("upgrade::routes::router0::rib has 12 prefixes");
+    assert!(text.contains("8 of 12 prefixes") && text.contains("waiting does not help"), "{text}");
+    let gone = outages(&record, "upgrade::throughout::router0::each prefix is absent for at most 1s");
+    assert!(gone.len() == 4 && gone.iter().all(|outage| outage["back"] == false), "{gone:#?}");
+    // One after the other, as they were ended.
+    let began: Vec<f64> = gone.iter().map(|outage| outage["began_ms"].as_f64().unwrap()).collect();
+    assert!(began.windows(2).all(|two| two[0] <= two[1]), "{began:?}");
+}
+
+#[test]
+fn values_that_the_new_chart_refuses_are_told_before_anything_begins() {
+    let Some(ground) = Ground::new("values_that_the_new_chart_refuses_are_told_before_anything_begins")
+    else {
+        return;
+    };
+    let lab = with_upgrade(&ground, "{ to: 1.20.0 }", "{ throughout: { absent: 1s } }");
+    let refused = ground.run(&["test", lab.to_str().unwrap()]).code(2);
+    assert!(refused.err.contains("values.yaml:2:1"), "{}", refused.err);
+    assert!(refused.err.contains("the chart of Cilium 1.20 refuses this"), "{}", refused.err);
 }

@@ -69,6 +69,13 @@ impl Loader {
                 .error(&first.at, "this lab has no cluster to which objects could be applied")
                 .help(no_cluster);
         }
+        if let Some(upgrade) = &phase.upgrade
+            && !cilium
+        {
+            self.ctx
+                .error(&upgrade.at, "this lab has no Cilium to upgrade")
+                .help("say which at the top (`cilium: { version: 1.12.1, values: values.yaml }`)");
+        }
         let mut cluster_names: Vec<&str> = Vec::new();
         for node in cluster.iter().flat_map(|cluster| &cluster.nodes) {
             cluster_names.push(&node.name);

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 pub use history::{Change, What};
@@ -62,6 +62,8 @@ struct Shared {
     history: Mutex<History>,
     /// Who is told of changes as they are seen.
     listener: Mutex<Option<Listener>>,
+    /// Who reads of them later.
+    journals: Mutex<Vec<mpsc::UnboundedSender<RouterChanges>>>,
 }
 
 /// What changed on a router between two readings.
@@ -99,9 +101,14 @@ impl Shared {
             return;
         }
         let listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let router = self.router.node().name().to_owned();
+        let changes = RouterChanges { router, at: Instant::now(), what: what.clone() };
+        // Whoever reads no more is forgotten.
+        let mut journals = self.journals.lock().unwrap_or_else(PoisonError::into_inner);
+        journals.retain(|journal| journal.send(changes.clone()).is_ok());
+        drop(journals);
         if let Some(Listener(tell)) = listener {
-            let router = self.router.node().name().to_owned();
-            tell(RouterChanges { router, at: Instant::now(), what: what.clone() });
+            tell(changes);
         }
         self.history.lock().unwrap_or_else(PoisonError::into_inner).extend(what);
     }
@@ -119,8 +126,14 @@ impl Observer {
     pub fn start(router: Arc<dyn Router>) -> Self {
         let (latest, _) = watch::channel(Arc::new(Snapshot::nothing_yet()));
         let history = Mutex::new(History::default());
-        let shared =
-            Arc::new(Shared { router, latest, bell: Notify::new(), history, listener: Mutex::default() });
+        let shared = Arc::new(Shared {
+            router,
+            latest,
+            bell: Notify::new(),
+            history,
+            listener: Mutex::default(),
+            journals: Mutex::default(),
+        });
         let task = tokio::spawn(task::watch(Arc::clone(&shared)));
         Self { shared, _task: AbortOnDropHandle::new(task) }
     }
@@ -151,6 +164,13 @@ impl Observer {
     /// Tells `listener` of every change from now on; whoever listened before is told no more.
     pub fn listen(&self, listener: Listener) {
         *self.shared.listener.lock().unwrap_or_else(PoisonError::into_inner) = Some(listener);
+    }
+
+    /// Every change from now on, to be read whenever it suits. Somebody must listen for changes to be seen.
+    pub fn journal(&self) -> mpsc::UnboundedReceiver<RouterChanges> {
+        let (tell, journal) = mpsc::unbounded_channel();
+        self.shared.journals.lock().unwrap_or_else(PoisonError::into_inner).push(tell);
+        journal
     }
 
     /// The last change that was seen while somebody listened.

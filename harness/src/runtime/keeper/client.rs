@@ -14,7 +14,7 @@ use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Interest};
 use tokio::net::UnixStream;
 
-use super::protocol::{AgentInfo, Answer, KeeperSpec, NodeInfo, Progress, Request, StepReport};
+use super::protocol::{AgentInfo, Answer, KeeperSpec, NodeInfo, Progress, Request, StepReport, UpgradeOrder};
 
 use super::state::{State, StateError, runtime_dir, states};
 use crate::lab::Step;
@@ -182,6 +182,23 @@ impl Keeper {
     ) -> Result<StepReport, KeeperError> {
         let what = format!("bring up the {}", step.as_str());
         let mut lines = self.send(&what, &Request::Step(step)).await?;
+        loop {
+            match self.receive(&what, &mut lines).await? {
+                Answer::Progress(part) => progress(part),
+                Answer::Step(report) => return Ok(report),
+                other => return Err(self.unexpected(&what, &other)),
+            }
+        }
+    }
+
+    /// Goes to another version of Cilium; returns when every agent is of that version.
+    pub async fn upgrade(
+        &self,
+        order: &UpgradeOrder,
+        mut progress: impl FnMut(Progress),
+    ) -> Result<StepReport, KeeperError> {
+        let what = format!("upgrade Cilium to {}", order.to);
+        let mut lines = self.send(&what, &Request::Upgrade(order.clone())).await?;
         loop {
             match self.receive(&what, &mut lines).await? {
                 Answer::Progress(part) => progress(part),

@@ -11,12 +11,13 @@ use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Interest};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::client::line_of;
-use super::protocol::{Answer, Request};
+use super::protocol::{Answer, Progress, Request, StepReport};
 use crate::runtime::netns::socket::open_in;
-use crate::world::World;
+use crate::world::{World, WorldError};
 
 /// Serves until `stop`; a `down` request cancels it.
 pub(super) async fn serve(listener: UnixListener, world: Arc<World>, stop: CancellationToken) {
@@ -54,25 +55,16 @@ async fn converse(stream: UnixStream, world: &Arc<World>, stop: &CancellationTok
             Err(error) => answer(&mut stream, &Answer::Failed { why: error.to_string() }).await,
         },
         Request::Step(step) => {
-            let (progress, mut parts) = mpsc::unbounded_channel();
+            let (progress, parts) = mpsc::unbounded_channel();
             let world = Arc::clone(world);
-            let mut work = tokio::spawn(async move { world.step(step, &progress).await });
-            loop {
-                tokio::select! {
-                    biased;
-                    Some(part) = parts.recv() => answer(&mut stream, &Answer::Progress(part)).await?,
-                    done = &mut work => {
-                        while let Ok(part) = parts.try_recv() {
-                            answer(&mut stream, &Answer::Progress(part)).await?;
-                        }
-                        let last = match done? {
-                            Ok(report) => Answer::Step(report),
-                            Err(error) => Answer::Failed { why: error.to_string() },
-                        };
-                        return answer(&mut stream, &last).await;
-                    }
-                }
-            }
+            let work = tokio::spawn(async move { world.step(step, &progress).await });
+            work_on(&mut stream, work, parts).await
+        }
+        Request::Upgrade(order) => {
+            let (progress, parts) = mpsc::unbounded_channel();
+            let world = Arc::clone(world);
+            let work = tokio::spawn(async move { world.upgrade(&order, &progress).await });
+            work_on(&mut stream, work, parts).await
         }
         Request::Phase(phase) => {
             world.reached(phase).await;
@@ -101,6 +93,30 @@ async fn converse(stream: UnixStream, world: &Arc<World>, stop: &CancellationTok
             stop.cancel();
             // The connection stays open until the keeper leaves: its end is what the client waits for.
             std::future::pending().await
+        }
+    }
+}
+
+/// Tells what a piece of work has done so far, and how it ended.
+async fn work_on(
+    stream: &mut BufReader<UnixStream>,
+    mut work: JoinHandle<Result<StepReport, WorldError>>,
+    mut parts: mpsc::UnboundedReceiver<Progress>,
+) -> io::Result<()> {
+    loop {
+        tokio::select! {
+            biased;
+            Some(part) = parts.recv() => answer(stream, &Answer::Progress(part)).await?,
+            done = &mut work => {
+                while let Ok(part) = parts.try_recv() {
+                    answer(stream, &Answer::Progress(part)).await?;
+                }
+                let last = match done? {
+                    Ok(report) => Answer::Step(report),
+                    Err(error) => Answer::Failed { why: error.to_string() },
+                };
+                return answer(stream, &last).await;
+            }
         }
     }
 }

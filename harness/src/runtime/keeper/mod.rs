@@ -13,7 +13,7 @@ pub(crate) use client::ETC;
 pub use client::{Keeper, KeeperError};
 pub use protocol::{
     AgentInfo, AgentNeighbor, AgentSession, AgentSpeaker, CommandEvent, CommandMoment, ExecResult,
-    KeeperSpec, NodeInfo, OperatorSeen, Progress, RuntimeSpec, StepReport,
+    KeeperSpec, NodeInfo, OperatorSeen, Progress, RuntimeSpec, StepReport, UpgradeOrder,
 };
 pub use state::{State, StateError, leftovers, runtime_dir, states};
 

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::cilium::BgpSettings;
-use crate::lab::{KindCluster, Step, Topology};
+use crate::lab::{KindCluster, Roll, Step, Topology};
 use crate::node::SocketKind;
 use crate::outside::LabSpec;
 use crate::runtime::docker::ImageMap;
@@ -82,6 +82,8 @@ const fn yes() -> bool {
 pub(super) enum Request {
     /// Do a part of bringing up; answers with [`Answer::Progress`] lines, then [`Answer::Step`].
     Step(Step),
+    /// Go to another version of Cilium; answers as [`Request::Step`].
+    Upgrade(UpgradeOrder),
     /// Open a socket in the network namespace of the node whose first process has this pid.
     Socket { init: i32, kind: SocketKind },
     /// Remember the phase that the fabric has reached.
@@ -92,6 +94,26 @@ pub(super) enum Request {
     Agents,
     /// End everything and the keeper itself.
     Down,
+}
+
+/// Another version of Cilium to go to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UpgradeOrder {
+    /// The version, without a leading `v`.
+    pub to: String,
+    /// Whether its agents speak BGP.
+    pub bgp: bool,
+    /// What its values tell them about it.
+    pub bgp_settings: BgpSettings,
+    /// The folder on this machine with the gobgpd (and gobgp) that this version's agents are to run; none leaves each node the one it
+    /// was made with.
+    pub speaker: Option<PathBuf>,
+    /// The values file, for the programs of others, from the lab's folder.
+    pub values_file: Option<PathBuf>,
+    /// What upgrades a real cluster instead of `helm upgrade`.
+    pub command: Option<String>,
+    /// In which order things happen.
+    pub roll: Roll,
 }
 
 /// What a keeper answers.
@@ -194,6 +216,12 @@ pub struct StepReport {
 pub struct AgentInfo {
     /// Its node, by its full name.
     pub node: String,
+    /// Its version; none where it does not say.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// Whether that version reads CiliumBGPPeeringPolicies.
+    #[serde(default = "yes")]
+    pub reads_policies: bool,
     /// Whether it has acted on what there was at least once.
     pub running: bool,
     /// The resourceVersion of its Node object that it last acted on.

@@ -289,6 +289,8 @@ impl Agent {
         let version =
             |object: &str, version: Option<String>| (object.to_owned(), version.unwrap_or_default());
         let status = AgentStatus {
+            version: Some(self.version.to_string()),
+            reads_policies: self.promises.peering_policy,
             phase,
             node_seen: self.seen.nodes.get(&self.name).and_then(ResourceExt::resource_version),
             second_seen: self.seen.second(&self.name),

@@ -29,6 +29,10 @@ pub enum Phase {
 /// Everything an agent tells about itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct AgentStatus {
+    /// Its version of Cilium; none before it has been started.
+    pub version: Option<String>,
+    /// Whether that version reads CiliumBGPPeeringPolicies.
+    pub reads_policies: bool,
     /// Where it stands.
     pub phase: Phase,
     /// The resourceVersion of its Node object that it last acted on.

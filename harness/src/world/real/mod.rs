@@ -17,15 +17,15 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::cluster::{Access, ControlPlane, write_private};
-use super::cni::Agent;
 use super::gates::{Gates, Maker};
+use super::parts::Part;
 use super::provision::{Provision, Site, Twin};
 use super::specs::own_nodes;
 use super::whole::{Reporter, WorldError, no_cilium, no_cluster};
 use crate::cluster::connect;
 use crate::lab::KindCluster;
 use crate::outside::{Deployer, LabSpec, MadeCluster, Outside, Said, containerlab, helm, kind, unmake};
-use crate::runtime::keeper::{CommandEvent, ExecResult, StepReport};
+use crate::runtime::keeper::{CommandEvent, ExecResult, StepReport, UpgradeOrder};
 
 /// kind, helm and containerlab.
 #[derive(Debug)]
@@ -199,7 +199,7 @@ impl Provision for Real {
         access: &Access,
         report: &mut StepReport,
         reporter: &Reporter,
-    ) -> Result<Vec<Agent>, WorldError> {
+    ) -> Result<Vec<Part>, WorldError> {
         let version = site.spec.cilium.as_deref().ok_or_else(no_cilium)?;
         let program = self.lab.helm.as_deref().ok_or_else(no_cilium)?;
         let (lab, own) = (site.spec.lab.as_path(), site.spec.dir.as_path());
@@ -232,6 +232,35 @@ impl Provision for Real {
         self.unless_stopped(ready::agents(client_of(access)?, nodes, &tell)).await?;
         reporter.done(report, format!("{nodes} agents ready, nodes Ready"), started);
         Ok(Vec::new())
+    }
+
+    async fn upgrade(
+        &self,
+        site: &Site<'_>,
+        (access, _): (&Access, Option<&str>),
+        order: &UpgradeOrder,
+        _: &mut Vec<Part>,
+        report: &mut StepReport,
+        reporter: &Reporter,
+    ) -> Result<(), WorldError> {
+        let (lab, own) = (site.spec.lab.as_path(), site.spec.dir.as_path());
+        let started = Instant::now();
+        match &order.command {
+            Some(line) => drop(self.run(&helm::by_command(line, lab, own), reporter).await?),
+            None => {
+                let program = self.lab.helm.as_deref().ok_or_else(no_cilium)?;
+                self.run(
+                    &helm::upgrade(program, &self.lab, (&order.to, order.values_file.as_deref()), lab, own),
+                    reporter,
+                )
+                .await?;
+            }
+        }
+        let nodes = site.spec.cluster.as_ref().map_or(0, |cluster| cluster.nodes.len());
+        let tell = |text: String| reporter.tell(text, started);
+        self.unless_stopped(ready::agents(client_of(access)?, nodes, &tell)).await?;
+        reporter.done(report, format!("{nodes} agents of Cilium {} ready", order.to), started);
+        Ok(())
     }
 
     async fn stop(&self) {

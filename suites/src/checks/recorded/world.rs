@@ -97,7 +97,7 @@ impl World {
     pub(super) fn judge(&self, check: &PlannedCheck) -> Option<Verdict> {
         let none = (Vec::new(), Vec::new());
         Some(match &check.spec {
-            CheckSpec::Lines(_) => return None,
+            CheckSpec::Lines(_) | CheckSpec::Throughout(_) => return None,
             CheckSpec::Interface(spec) => {
                 let (links, addresses) = self.links.get(&spec.place).unwrap_or(&none);
                 judge_interface(spec, links, addresses, self)

@@ -64,16 +64,24 @@ pub(super) fn why_not(end: &End, seen: &CiliumSeen, other: &End) -> Option<Blame
 fn nobody_chooses(end: &End, seen: &CiliumSeen, other: &End, own: &[IpAddr]) -> Option<Blame> {
     let all = seen.policies.as_deref()?;
     let acted = |policy: &&Policy| seen.acts_on.is_empty() || seen.acts_on.contains(&policy.kind);
-    let ignored = all.iter().find(|policy| !acted(policy) && chooses(policy, &seen.labels));
-    if let Some(policy) = ignored {
+    if let Some(policy) = all.iter().find(|policy| !acted(policy) && chooses(policy, &seen.labels)) {
+        // All of the kind together: it is one thing to be done about.
+        let ignored: Vec<&Policy> = all.iter().filter(|other| other.kind == policy.kind).collect();
+        let names: Vec<&str> = ignored.iter().map(|policy| policy.name.as_str()).collect();
+        let are = if names.len() == 1 { "is" } else { "are" };
         let version = seen.version.as_deref().unwrap_or("of this version");
-        let title = format!("Cilium {version} does not act on {}", named(policy));
-        let why = format!("It acts on {}: write it as such.", listed(&seen.acts_on));
+        let title =
+            format!("Cilium {version} does not act on {}: {} {are} ignored", policy.kind, names.join(", "));
+        let why = format!(
+            "It acts on {}: write them as such (`fabric upgrade check LAB --to {version} --write DIR` does it). Nobody else says so: \
+             objects of the old kind are still taken, and nothing complains.",
+            listed(&seen.acts_on)
+        );
         return Some(
             blame("api-not-served", RungName::Policy, title)
-                .about(&about(policy))
+                .about(&policy.kind)
                 .why(why)
-                .shown(policy_proof(policy))
+                .all_shown(ignored.into_iter().map(policy_proof))
                 .shown(agent_proof(end, seen))
                 .next("kubectl api-resources --api-group=cilium.io"),
         );

@@ -31,6 +31,10 @@ struct World {
     up: BTreeSet<&'static str>,
     /// Commands that were run in nodes by then.
     ran: Vec<String>,
+    /// The version that Cilium was upgraded to by then.
+    upgraded: Option<String>,
+    /// An upgrade of which the lab does not say how it is done here.
+    unsaid: Option<String>,
 }
 
 impl World {
@@ -48,6 +52,12 @@ impl World {
                     self.labels.extend(set);
                     self.labels.extend(labels.remove.iter().map(|name| (label(name), None)));
                 }
+                Action::Upgrade(upgrade) => {
+                    self.upgraded = Some(upgrade.to.clone());
+                    if upgrade.command.is_none() {
+                        self.unsaid = Some(upgrade.to.clone());
+                    }
+                }
                 Action::Run(run) => self.ran.push(format!("`{}` in {}", run.command.text, run.node.value)),
             }
         }
@@ -60,6 +70,11 @@ impl World {
         }
         if self.up.contains(Step::Cni.as_str()) && !present.cilium {
             return Some("Cilium is not installed in the cluster".to_owned());
+        }
+        if let (Some(to), Some(runs)) = (&self.upgraded, &present.cilium_version)
+            && to != runs
+        {
+            return Some(format!("Cilium is {runs}, and {to} in this phase"));
         }
         let named = |(kind, _, name): &Key| format!("{kind}/{name}");
         let (mut missing, mut more) = (Vec::new(), Vec::new());
@@ -130,6 +145,10 @@ pub(super) fn to_walk(plan: &[PlannedPhase], present: &Present, named: &[String]
             Some("it was not asked for".to_owned())
         } else if let [first, ..] = world.ran.as_slice() {
             Some(format!("{first} would have to be run, and what it does could not be put back"))
+        } else if let Some(to) = &world.unsaid {
+            Some(format!(
+                "nothing says how this cluster's Cilium goes to {to}: write `command: helm upgrade ... --wait` under `upgrade`"
+            ))
         } else if world.up.contains(Step::Cni.as_str()) && !present.cilium {
             Some("Cilium is not installed in the cluster".to_owned())
         } else if world.up.contains(Step::Cluster.as_str()) && !present.cluster {

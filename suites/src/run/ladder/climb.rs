@@ -25,7 +25,7 @@ pub(in crate::run) async fn climb(context: &Context, check: &PlannedCheck, verdi
             CheckSpec::Interface(spec) => boxes::interface(context, spec).await,
             CheckSpec::Nodes(spec) => boxes::node(context, spec).await,
             // What a line said is all there is to be known of it.
-            CheckSpec::Lines(_) => Finding::default(),
+            CheckSpec::Lines(_) | CheckSpec::Throughout(_) => Finding::default(),
         }
     };
     tokio::time::timeout(LIMIT, ladder).await.unwrap_or_default()

@@ -190,8 +190,8 @@ fn kubernetes(name: &str, atlas: &Atlas) -> Vec<Section> {
         });
     }
     if let Some(agent) = atlas.agents.iter().flatten().find(|agent| agent.info.node == name) {
-        let said: Vec<&str> =
-            agent.info.problems.iter().chain(&agent.info.silences).map(String::as_str).collect();
+        let silences = agent.silences();
+        let said: Vec<&str> = agent.info.problems.iter().chain(&silences).map(String::as_str).collect();
         let rows = agent.info.neighbors.iter().map(|neighbor| {
             let asn = if neighbor.asn == 0 { "any".to_owned() } else { neighbor.asn.to_string() };
             vec![

@@ -128,7 +128,7 @@ fn speakers_and_their_sessions_tell() {
             neighbors: neighbors.into_iter().collect(),
             ..AgentInfo::default()
         };
-        Atlas { agents: Some(vec![AgentSeen { info, settled: None }]), ..nothing() }
+        Atlas { agents: Some(vec![AgentSeen { info, settled: None, ignores: None }]), ..nothing() }
     };
     let down = AgentSession { added_at: began, up_since: None, times_up: 0, last_down: None };
     let up = AgentSession { up_since: Some(began + Duration::from_secs(5)), times_up: 1, ..down.clone() };

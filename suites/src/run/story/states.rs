@@ -14,7 +14,7 @@ use super::super::atlas::{Atlas, Interfaces, pod_name};
 use super::super::observe::Context;
 use super::super::probes::sender_of;
 use super::{Story, cluster, names};
-use crate::checks::SessionSpec;
+use crate::checks::{SessionSpec, ThroughoutFact};
 use crate::expect::{Neighbor, Resolver, Symbol};
 use crate::plan::{CheckSpec, PlannedCheck};
 
@@ -155,6 +155,12 @@ fn concerned(atlas: &Atlas, check: &PlannedCheck, routers: &[String]) -> Whose {
         }
         CheckSpec::Pod(spec) => of_end(atlas, &mut whose, &Symbol::Pod(spec.pod.clone())),
         // Any router may be the one that loses packets.
+        CheckSpec::Throughout(spec) => match &spec.fact {
+            ThroughoutFact::Loss { from, to, .. } => of_way(atlas, &mut whose, [from, to], routers),
+            ThroughoutFact::Absent { router } | ThroughoutFact::Down { router } => {
+                routed(&mut whose, router);
+            }
+        },
         CheckSpec::Reach(spec) => of_way(atlas, &mut whose, [&spec.from, &spec.to], routers),
         CheckSpec::Path(spec) => of_way(atlas, &mut whose, [&spec.from, &spec.to], routers),
         CheckSpec::Agree(spec) => of_way(atlas, &mut whose, [&spec.from, &spec.to], routers),

@@ -294,7 +294,7 @@ async fn from_node(
     let (Some(false), Some(available)) = (announced, has(Which::Available).await) else { return finding };
     let atlas = context.view.now();
     let agent = atlas.agents.iter().flatten().find(|agent| agent.info.node == *from);
-    let words = agent.map(|agent| [agent.info.problems.clone(), agent.info.silences.clone()].concat());
+    let words = agent.map(|agent| [agent.info.problems.clone(), agent.silences()].concat());
     let mut why = words.unwrap_or_default();
     let line = format!("gobgp global rib -a {afi}");
     let said = if available {

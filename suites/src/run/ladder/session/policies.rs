@@ -47,7 +47,7 @@ pub(super) async fn look(context: &Context, atlas: &Atlas, node: &str) -> Known 
         settled: agent.settled.is_some(),
         neighbors: agent.info.neighbors.clone(),
         problems: agent.info.problems.clone(),
-        silences: agent.info.silences.clone(),
+        silences: agent.silences(),
     });
     let given = atlas.cluster.as_ref().and_then(|cluster| cluster.node(node));
     let control_plane = context.fabric.state().map_or(true, |state| state.spec.bgp);
