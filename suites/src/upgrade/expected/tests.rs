@@ -130,6 +130,8 @@ fn timers_that_begin_to_count(#[case] seen_hold: u64, #[case] excused: bool) {
     let seen = compared(&old, &new);
     let told = diff::text(&seen, false);
     assert_eq!(!seen.regressed, excused, "{told}");
+    // What was expected is not counted.
+    assert_eq!(told.contains("4 causes, 4 differences"), !excused, "{told}");
     assert!(
         told.contains("expected: Cilium 1.14, field-takes-effect: git log of pkg/k8s/apis/cilium.io"),
         "{told}"
