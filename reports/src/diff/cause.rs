@@ -33,6 +33,8 @@ pub(super) enum Root {
     Time(String),
     /// What took part.
     Versions,
+    /// What is known of the nodes that speak no more.
+    Outage,
 }
 
 /// Differences by what explains them, in the order in which the explanations were found.
@@ -40,6 +42,7 @@ pub(super) enum Root {
 pub(super) struct Groups {
     order: Vec<Root>,
     groups: BTreeMap<Root, Vec<Difference>>,
+    titles: BTreeMap<Root, String>,
 }
 
 impl Groups {
@@ -61,6 +64,11 @@ impl Groups {
         }
     }
 
+    /// Heads a group with a sentence of its own.
+    pub(super) fn entitle(&mut self, root: Root, title: String) {
+        self.titles.insert(root, title);
+    }
+
     /// The groups, the worst first; among equals the one that explains more.
     pub(super) fn finish(mut self, mut expect: impl FnMut(&mut Difference), phases: &[&str]) -> Vec<Group> {
         let mut all = Vec::new();
@@ -68,7 +76,7 @@ impl Groups {
             let Some(mut differences) = self.groups.remove(&root) else { continue };
             differences.iter_mut().for_each(&mut expect);
             let weight = differences.iter().map(Difference::effective).max().unwrap_or(Weight::Note);
-            let title = title(&root, &differences);
+            let title = self.titles.remove(&root).unwrap_or_else(|| title(&root, &differences));
             let seen =
                 |phase: &&&str| differences.iter().any(|one| one.phases.iter().any(|seen| seen == **phase));
             let phases = phases.iter().filter(seen).map(|phase| (*phase).to_owned()).collect();
@@ -118,6 +126,7 @@ fn title(root: &Root, differences: &[Difference]) -> String {
             _ => format!("{phase} takes less time"),
         },
         Root::Versions => "other versions took part".to_owned(),
+        Root::Outage => "nodes speak no more".to_owned(),
     }
 }
 

@@ -7,6 +7,7 @@ use super::checks::{self, Known};
 use super::difference::{Diff, Difference, Group, Kind, Side, Weight};
 use super::expected::Expectations;
 use super::facts::{Facts, by_phase, cut};
+use super::outage::{Losses, Outage};
 use super::peers::Peers;
 use super::{durations, routes, sessions};
 use crate::record::Record;
@@ -28,6 +29,8 @@ pub struct Options {
     /// Whether hops that say nothing count. They do not where packets are forwarded by other means: Cilium's eBPF takes a hop
     /// off at a pod's own end without a word.
     pub silent_hops: bool,
+    /// Nodes that are known to speak no more. What they take with them is no less a loss for it.
+    pub outage: Option<Outage>,
 }
 
 impl Options {
@@ -54,6 +57,7 @@ impl Default for Options {
             missing: true,
             past: true,
             silent_hops: true,
+            outage: None,
         }
     }
 }
@@ -65,6 +69,7 @@ pub fn diff(old: &Record, new: &Record, options: &Options) -> Diff {
     let (before, after) = (by_phase(old), by_phase(new));
     let none = Facts::default();
     let topology = new.topology.as_ref().or(old.topology.as_ref());
+    let mut losses = Losses::default();
     for phase in phases(old, new) {
         let of = |all: &'_ [(String, Facts)]| all.iter().position(|(name, _)| name == phase);
         let facts = |all: &'_ [(String, Facts)], at: Option<usize>| {
@@ -77,13 +82,17 @@ pub fn diff(old: &Record, new: &Record, options: &Options) -> Diff {
         let silent = silent(&was, &is, &mut groups, phase);
         let peers = Peers { topology, old: &was, new: &is };
         let cut = cut(&was, &is);
-        let touched = sessions::compare(&peers, &silent, &cut, &mut groups, phase);
+        let touched = sessions::compare(&peers, &silent, &cut, options.outage.as_ref(), &mut groups, phase);
         let traced = routes::compare(&peers, &touched, &silent, &cut, &mut groups, phase);
+        losses.look(&was, &is, &touched, &traced);
         let known = Known { phase, old: &was, new: &is, touched: &touched, traced: &traced };
         checks::compare(&known, old, new, options.missing, &mut groups);
         if options.durations {
             durations::compare(old, new, phase, &mut groups);
         }
+    }
+    if let Some(outage) = &options.outage {
+        losses.tell(outage, &mut groups);
     }
     let mut met = BTreeSet::new();
     let expect = |difference: &mut Difference| met.extend(options.expected.mark(difference));

@@ -4,11 +4,12 @@
 //! What lives here: predictions as data, and which difference each fits. What does not: making them (whoever knows a
 //! version's promises does).
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::difference::{Difference, Kind};
+use super::difference::{Difference, Kind, Weight};
 
 /// What is predicted, each with who says so.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +55,13 @@ pub struct Predicted {
     /// What it becomes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new: Option<String>,
+    /// How the change would weigh if nobody had predicted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<Weight>,
+    /// Pairs of texts: nothing changes but that the second of each stands where the first stood. Where the first is empty,
+    /// the second is added to each path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub swap: Vec<[String; 2]>,
 }
 
 /// Why predictions could not be read.
@@ -106,7 +114,7 @@ impl Expectations {
 impl Expectation {
     /// It in a line, for when it did not come about.
     pub(super) fn line(&self) -> String {
-        let Predicted { kind, phase, node, about, old, new } = &self.change;
+        let Predicted { kind, phase, node, about, old, new, .. } = &self.change;
         let mut parts: Vec<&str> = Vec::new();
         parts.extend(kind.map(Kind::word));
         parts.extend([node, about].into_iter().flatten().map(String::as_str));
@@ -134,7 +142,24 @@ impl Predicted {
             && text(&self.about, Some(&difference.about))
             && text(&self.old, difference.old.as_deref())
             && text(&self.new, difference.new.as_deref())
+            && self.weight.is_none_or(|weight| weight == difference.weight)
+            && (self.swap.is_empty() || swaps(&self.swap, difference))
     }
+}
+
+/// Whether some texts in the place of others are all that there is to a difference.
+fn swaps(all: &[[String; 2]], difference: &Difference) -> bool {
+    let (Some(old), Some(new)) = (&difference.old, &difference.new) else { return false };
+    let swapped = |path: &str| {
+        all.iter().fold(path.to_owned(), |path, [from, to]| match from.as_str() {
+            "" => path + to,
+            from => path.replace(from, to),
+        })
+    };
+    // Paths stand in the order of their texts, which a swap may turn.
+    let paths = |text: &str| -> BTreeSet<String> { text.split("; ").map(str::to_owned).collect() };
+    let old: BTreeSet<String> = paths(old).iter().map(|path| swapped(path)).collect();
+    old == paths(new)
 }
 
 /// Whether a text is as a pattern with `*` wants it.
@@ -156,6 +181,30 @@ fn like(pattern: &str, text: &str) -> bool {
 mod tests {
     use super::*;
     use rstest::rstest;
+
+    #[rstest]
+    #[case::whole("from a, origin incomplete", "from a, origin igp", true)]
+    #[case::more("from a, origin incomplete", "from b, origin igp", false)]
+    #[case::in_another_order(
+        "from a, origin incomplete; from a, origin jgp",
+        "from a, origin igp; from a, origin jgp",
+        true
+    )]
+    #[case::a_path_less("from a, origin incomplete; from b, origin incomplete", "from a, origin igp", false)]
+    fn a_swap_is_the_whole_difference(#[case] old: &str, #[case] new: &str, #[case] expected: bool) {
+        let difference = Difference::new(Kind::Route, Weight::Changed, "tor0", "10.9.0.1/32");
+        let difference = difference.between(Some(old.into()), Some(new.into()));
+        let swap = |from: &str, to: &str| Predicted {
+            swap: vec![[from.to_owned(), to.to_owned()]],
+            ..Predicted::default()
+        };
+        assert_eq!(swap("origin incomplete", "origin igp").fits(&difference), expected);
+        let longer = format!("{old}, communities 65000:1").replace(';', ", communities 65000:1;");
+        let difference = difference.between(Some(old.into()), Some(longer));
+        assert!(swap("", ", communities 65000:1").fits(&difference));
+        assert!(!swap("", ", communities 65000:2").fits(&difference));
+        assert!(!swap("", "").fits(&difference.between(Some(old.into()), None)));
+    }
 
     #[rstest]
     #[case("net0", "net0", true)]

@@ -63,6 +63,12 @@ impl Peers<'_> {
         }
     }
 
+    /// Whether a name that the cluster or a user gives a box is that of this box.
+    pub(super) fn is(&self, called: &str, node: &str) -> bool {
+        // Without a topology to look it up in, kind's prefix is all that there is to it.
+        self.known_as(called) == node || called.strip_suffix(node).is_some_and(|prefix| prefix.ends_with('-'))
+    }
+
     fn is_session(&self, end: &End) -> bool {
         self.old.sessions.contains_key(end) || self.new.sessions.contains_key(end)
     }

@@ -6,6 +6,7 @@ use super::cause::{Groups, Root};
 use super::difference::{Difference, Kind, Weight};
 use super::facts::{Cut, SessionFact};
 use super::names::holds;
+use super::outage::Outage;
 use super::peers::{End, Pair, Peers};
 
 /// The sessions that differ, each with what explains the differences that follow from it.
@@ -16,6 +17,7 @@ pub(super) fn compare(
     peers: &Peers,
     silent: &BTreeSet<String>,
     cut: &Cut,
+    outage: Option<&Outage>,
     groups: &mut Groups,
     phase: &str,
 ) -> Touched {
@@ -44,7 +46,13 @@ pub(super) fn compare(
     let mut touched = Touched::new();
     for (end, difference) in differing {
         let pair = peers.pair(&end);
+        let is_silenced = || {
+            let down = difference.weight == Weight::Worse && difference.new.is_some() && gone.contains(&pair);
+            down && outage.is_some_and(|outage| outage.is_beyond(peers, &end))
+        };
         let root = match (root_of(peers, &end, &pair, &boxes, silent), over(&pair)) {
+            // Nobody speaks at the far end, whatever else became of the way there.
+            (Root::Session(..) | Root::Box(_), _) if is_silenced() => Root::Outage,
             // A box that lost every session lost more than one link.
             (Root::Session(..), Some(prefix)) => Root::Cut(prefix),
             (root, _) => root,

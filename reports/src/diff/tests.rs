@@ -239,6 +239,40 @@ fn what_was_predicted_is_no_regression_and_what_was_not_seen_is_told() {
     assert!(still.regressed, "the session was not predicted");
 }
 
+/// What is known of the worker, with what became of it.
+fn with_outage(fault: Fault) -> Diff {
+    let outage = Outage { nodes: ["demo-worker".to_owned()].into(), why: "nobody tells it to speak".into() };
+    let options = Options { outage: Some(outage), ..Options::default() };
+    diff(&record(Fault::None, &QUIET), &record(fault, &QUIET), &options)
+}
+
+#[test]
+fn an_outage_is_one_cause_with_what_was_counted() {
+    let seen = with_outage(Fault::Worker);
+    let told = text(&seen, false);
+    assert!(seen.regressed, "{told}");
+    assert_eq!(seen.groups.len(), 1, "{told}");
+    let title = "4 routes became 3 on router0, 3 became 2 on tor0: nobody tells it to speak";
+    assert_eq!(seen.groups[0].title, title, "{told}");
+    assert!(told.contains(title) && markdown(&seen).contains(title) && seen.to_json().contains(title));
+}
+
+#[rstest]
+#[case::link(Fault::Link, "the session router0 net0 -- tor0 net0 is down")]
+#[case::silence(
+    Fault::Silence,
+    "tor0 has routes no more that come from worker, and the session is what it was"
+)]
+fn what_an_outage_does_not_explain_keeps_its_cause(#[case] fault: Fault, #[case] title: &str) {
+    let seen = with_outage(fault);
+    let told = text(&seen, false);
+    assert!(seen.groups[0].title.starts_with(title), "{told}");
+    // Known, and not seen: that is told, and weighs nothing.
+    assert_eq!(seen.groups.len(), 2, "{told}");
+    assert!(seen.groups[1].title.starts_with("not seen by any router here: nobody"), "{told}");
+    assert_eq!(seen.groups[1].weight, Weight::Note);
+}
+
 #[test]
 fn a_router_that_does_not_answer_is_one_cause() {
     let mut new = record(Fault::Link, &QUIET);

@@ -2,6 +2,7 @@
 
 mod cause;
 mod check;
+mod cilium;
 mod drawn;
 mod file;
 mod happened;
@@ -14,6 +15,7 @@ pub mod shape;
 pub use cause::{Cause, Rung, RungName, Standing};
 pub(crate) use check::pretty;
 pub use check::{Check, Content, Deadline, Evidence, Hop, Path, Place, Term, Verdict};
+pub use cilium::Cilium;
 pub use drawn::{Link, LinkEnd, Node, Role, Topology};
 pub use file::RecordError;
 pub(crate) use file::write_atomically;

@@ -9,7 +9,7 @@ use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Cause, Check, Moment, Phase, State, Step, Topology};
+use super::{Cause, Check, Cilium, Moment, Phase, State, Step, Topology};
 use crate::times::Times;
 
 /// The version of the record's schema that this crate writes, and the only one it reads.
@@ -102,6 +102,9 @@ pub struct Lab {
     /// What the lab is about, in a sentence or two; empty when it does not say.
     #[serde(default)]
     pub description: String,
+    /// What it gives Cilium to act on; none where it has no cluster, and in records of earlier programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cilium: Option<Cilium>,
 }
 
 /// Where a fabric lived and what it was made of.

@@ -103,6 +103,7 @@ pub(crate) fn passed() -> Record {
             dir: "fixtures/cilium-bgp".into(),
             content: None,
             description: "A spine, two ToRs, a cluster of four nodes.".into(),
+            cilium: None,
         },
         environment: environment(),
         started: started(),

@@ -7,6 +7,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use fabric_reports::Record;
 use fabric_reports::diff::{self, Diff, Expectations, Options};
+use fabric_suites::upgrade::{Between, between};
 
 use super::exit::Usage;
 
@@ -37,6 +38,9 @@ pub(super) struct DiffArgs {
     /// Changes that are expected, each with its source: a file of JSON.
     #[arg(long, value_name = "FILE")]
     expect: Option<PathBuf>,
+    /// Between two versions of Cilium, expect nothing of what is known of them.
+    #[arg(long)]
+    no_expected: bool,
     /// Leave out how long checks took.
     #[arg(long)]
     no_durations: bool,
@@ -44,11 +48,16 @@ pub(super) struct DiffArgs {
 
 pub(super) fn run(args: &DiffArgs) -> Result<ExitCode> {
     let (old, new) = (read(&args.old)?, read(&args.new)?);
-    let expected = match &args.expect {
+    let mut expected = match &args.expect {
         Some(path) => Expectations::read(path).map_err(|error| Usage(error.to_string()))?,
         None => Expectations::default(),
     };
-    let options = Options { expected, durations: !args.no_durations, ..Options::default() };
+    let Between { expected: known, outage } = between(&old, &new);
+    if !args.no_expected {
+        // What the user says of a change goes before what is known of it.
+        expected.0.extend(known.0);
+    }
+    let options = Options { expected, outage, durations: !args.no_durations, ..Options::default() };
     let seen = diff::diff(&old, &new, &options);
     print(&seen, args.format);
     Ok(ExitCode::from(seen.exit_code()))

@@ -37,6 +37,7 @@ pub use learn::{LearnSettings, learn};
 pub use live::{Ended, LiveError, listen, serve};
 pub use prepare::{Prepared, prepare};
 pub use runtime::runtime;
+pub(crate) use session::CILIUM;
 pub use session::{
     Begin, Finished, NOT_MODELLED, RunError, RunSettings, VERSION, find, keeper_spec, needs, recorder, run,
 };

@@ -161,6 +161,7 @@ pub fn recorder(prepared: &Prepared, progress: Arc<dyn Progress>) -> Arc<Recorde
         dir: prepared.shown.display().to_string(),
         content: super::content::sum(&prepared.lab.dir),
         description: prepared.lab.description.clone().unwrap_or_default(),
+        cilium: crate::upgrade::kept(&prepared.lab),
     };
     let run = Run { id: new_run_id(), tool_version: VERSION.to_owned(), lab, environment: environment() };
     let recorder = Recorder::new(run, progress);
@@ -203,7 +204,7 @@ fn environment() -> Environment {
 }
 
 /// What the record calls the Cilium that the twin is.
-const CILIUM: &str = "Cilium (modelled)";
+pub(crate) const CILIUM: &str = "Cilium (modelled)";
 
 /// What the twin does not model: a reader must know what a pass does not say.
 pub const NOT_MODELLED: [&str; 3] = [

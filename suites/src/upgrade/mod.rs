@@ -5,8 +5,10 @@
 
 mod asked;
 mod effect;
+mod expected;
 mod finding;
 mod forecast;
+mod kept;
 mod live;
 mod look;
 mod migrate;
@@ -15,8 +17,10 @@ mod rules;
 
 pub use asked::{Asked, AskedNode, ValuesFile};
 pub use effect::Effect;
+pub use expected::{Between, between};
 pub use finding::{Finding, Severity};
 pub use forecast::{Forecast, Step, forecast};
+pub use kept::kept;
 pub use live::of_cluster;
 pub use migrate::{MigrateError, Migrated, migrate, with_version};
 pub use read::{AskError, Files, of_files, of_lab, version_at};

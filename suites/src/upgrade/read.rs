@@ -84,14 +84,7 @@ pub fn of_lab(path: &Path, from: Option<CiliumVersion>, to: CiliumVersion) -> Re
         Some(file) => values(&lab.dir.join(file), &shown(file), &mut noted)?,
         None => None,
     };
-    let mut objects: Vec<Manifest> = Vec::new();
-    for object in lab.phases.iter().flat_map(|phase| &phase.apply) {
-        // A file that is applied twice is written once.
-        if !objects.iter().any(|known| known.at == object.at) {
-            objects.push(object.clone());
-        }
-    }
-    Ok(Asked { from, to, values, objects, nodes: nodes(&lab), daemons: daemons(&lab) })
+    Ok(Asked { from, to, values, objects: objects(&lab), nodes: nodes(&lab), daemons: daemons(&lab) })
 }
 
 /// The question about files alone.
@@ -143,8 +136,20 @@ fn values(path: &Path, shown: &Path, noted: &mut Diagnostics) -> Result<Option<V
     Ok(tree.map(|tree| ValuesFile { shown: shown.to_path_buf(), tree }))
 }
 
+/// Everything that a lab applies, in that order.
+pub(super) fn objects(lab: &Lab<Expect>) -> Vec<Manifest> {
+    let mut objects: Vec<Manifest> = Vec::new();
+    for object in lab.phases.iter().flat_map(|phase| &phase.apply) {
+        // A file that is applied twice is written once.
+        if !objects.iter().any(|known| known.at == object.at) {
+            objects.push(object.clone());
+        }
+    }
+    objects
+}
+
 /// The cluster's nodes with the labels that the lab gives them, those of its phases included.
-fn nodes(lab: &Lab<Expect>) -> Vec<AskedNode> {
+pub(super) fn nodes(lab: &Lab<Expect>) -> Vec<AskedNode> {
     let mut nodes: Vec<AskedNode> = lab
         .cluster
         .iter()

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::support::{Ground, article, impatient};
+use super::support::{Ground, article, copy, impatient};
 
 /// The titles of a comparison's groups that weigh more than a note.
 fn titles(diff: &Value) -> Vec<&str> {
@@ -26,6 +26,51 @@ fn two_runs_of_a_lab_differ_in_nothing() {
     assert!(told.out.contains("the same: nothing of meaning differs"), "{}", told.out);
     let seen = ground.run(&["diff", "one", "other", "--format", "json"]).code(0).json();
     assert_eq!(seen["groups"].as_array().unwrap().len(), 0, "{seen:#}");
+}
+
+/// The same lab on two versions: what differs is the version's doing, and with the policies left behind it is an outage.
+#[test]
+fn an_upgrade_is_no_regression_and_a_silent_outage_is_one() {
+    let Some(ground) = Ground::new("an_upgrade_is_no_regression_and_a_silent_outage_is_one") else { return };
+    let old = article();
+    let old = old.to_str().unwrap();
+    let written = ground.path("written");
+    let new = written.to_str().unwrap();
+    ground.run(&["upgrade", "check", old, "--to", "1.20.0", "--write", new]).code(1);
+    // The same with nothing for the new version to act on: what is left of policies that nobody serves.
+    let silent = ground.path("silent");
+    copy(&written, &silent);
+    let file = silent.join("lab.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let without = |line: &&str| !line.contains("[cilium-bgp-peering-policies.yaml]");
+    let text: String = text.lines().filter(without).map(|line| format!("{line}\n")).collect();
+    let (before, after) = text.split_once("- name: policy").unwrap();
+    let after = after.replacen("expect:\n", "expect:\n      within: 3s\n", 1);
+    std::fs::write(&file, format!("{before}- name: policy{after}")).unwrap();
+    // One after the other: a busy machine loses sessions that neither version would.
+    for (lab, name, code) in [(old, "old", 0), (new, "new", 0), (silent.to_str().unwrap(), "silent", 1)] {
+        let line = ["test", lab, "--fresh", "--name", name, "--report-dir", name, "--only", "policy::"];
+        ground.run(&line).code(code);
+    }
+
+    let told = ground.run(&["diff", "old", "new"]).code(0).out;
+    assert!(told.contains("Cilium (modelled): 1.12.1 -> 1.20.0"), "{told}");
+    assert!(told.contains("expected: Cilium 1.20 embeds GoBGP 4.7: go.mod"), "{told}");
+    assert!(!told.contains("does not serve"), "{told}");
+
+    let seen = ground.run(&["diff", "old", "silent", "--format", "json", "--no-durations"]).code(1).json();
+    let all = titles(&seen);
+    assert!(all[0].starts_with("12 routes became 8 on router0"), "{all:#?}");
+    assert!(
+        all[0].contains(
+            "Cilium 1.20.0 does not serve CiliumBGPPeeringPolicy any more; rack0, rack1 are ignored"
+        ),
+        "{all:#?}"
+    );
+    let differences = seen["groups"][0]["differences"].as_array().unwrap();
+    let of = |kind: &str| differences.iter().filter(|one| one["kind"] == kind).count();
+    assert_eq!((of("session"), of("route"), of("kernel")), (4, 12, 12), "{seen:#}");
+    ground.run(&["diff", "old", "silent", "--no-expected"]).code(1);
 }
 
 #[test]

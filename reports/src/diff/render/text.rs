@@ -50,7 +50,7 @@ pub fn text(diff: &Diff, colors: bool) -> String {
                 .groups
                 .iter()
                 .filter(|group| group.weight.regresses())
-                .map(|group| group.differences.len())
+                .map(|group| group.differences.iter().filter(|one| one.expected.is_none()).count())
                 .sum();
             paint.bad(format!("{}, {}", count(causes, "cause"), count(differences, "difference")))
         }
