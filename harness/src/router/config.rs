@@ -25,6 +25,8 @@ pub struct NeighborConfig {
     pub password: Option<Secret>,
     /// The address or interface that connections come from.
     pub update_source: Option<String>,
+    /// Whether it is waited for and never dialed.
+    pub passive: bool,
 }
 
 /// The AS a neighbor must have.

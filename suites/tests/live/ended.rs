@@ -61,6 +61,13 @@ fn nodes_are_gone() {
     assert!(text.contains("waiting does not help"), "{text}");
     let text = record.failure("policy::sessions::tor0::10.0.2.2 is established with AS 65010");
     assert!(text.contains("worker is gone"), "{text}");
+    let gone = |node: &str| {
+        let causes = record.0["causes"].as_array().unwrap().iter();
+        causes
+            .filter(|cause| cause["kind"] == "router-gone")
+            .any(|cause| cause["node"].as_str().unwrap_or_default().ends_with(node))
+    };
+    assert!(gone("tor1") && gone("worker"), "{:#}", record.0["causes"]);
 }
 
 #[test]

@@ -21,6 +21,7 @@ pub(in crate::router) fn configuration(bgpd: &str, zebra: &str) -> Configuration
         }
         match rest.split_once(' ') {
             None if rest == "peer-group" => kinds.push(name),
+            None if rest == "passive" => told.entry(name).or_default().passive = true,
             Some(("peer-group", group)) => {
                 groups.insert(name, group.trim());
                 told.entry(name).or_default();
@@ -39,6 +40,7 @@ pub(in crate::router) fn configuration(bgpd: &str, zebra: &str) -> Configuration
         if let Some(group) = groups.get(name).and_then(|group| told.get(group)) {
             one.remote_as = one.remote_as.or(group.remote_as);
             one.password = one.password.or_else(|| group.password.clone());
+            one.passive |= group.passive;
             one.update_source = one.update_source.or_else(|| group.update_source.clone());
         }
         (name.to_owned(), one)

@@ -140,6 +140,9 @@ pub struct RouterSeen {
     pub expects: Option<RemoteAs>,
     /// The address or interface it is told to speak from.
     pub update_source: Option<String>,
+    /// Whether it is told to wait for the other end's call, and never to call itself.
+    #[serde(default)]
+    pub passive: bool,
     /// The line that shows the session.
     pub line: String,
 }
@@ -218,6 +221,11 @@ impl End {
     /// Its own addresses.
     pub fn own(&self) -> impl Iterator<Item = IpAddr> {
         self.addresses.iter().flatten().map(|address| address.address.addr())
+    }
+
+    /// Whether it never calls the other end by itself.
+    pub fn passive(&self) -> bool {
+        matches!(&self.speaker, Speaker::Router(RouterSeen { passive: true, .. }))
     }
 
     /// Its routing daemon's session.

@@ -96,6 +96,7 @@ fn router(name: &str, own: &str, peer: &str, local_as: u32, remote_as: u32) -> E
         local_as: Some(local_as),
         expects: Some(RemoteAs::Number(remote_as)),
         update_source: None,
+        passive: false,
         line: format!("vtysh -c 'show bgp neighbors {peer}'"),
     };
     End { speaker: Speaker::Router(seen), ..end(name, own, peer) }
@@ -180,6 +181,15 @@ type Break = fn(&mut SessionFacts);
     calls(facts, &Came::Refused);
     facts.ends.iter_mut().for_each(|end| end.sockets = Some(vec![]));
 }, Some(("peer-not-listening", Some("r1"), Some("tcp/179"))))]
+#[case::nobody_calls(|facts: &mut SessionFacts| for at in 0..2 {
+    seen(&mut facts.ends[at]).passive = true;
+}, Some(("nobody-calls", Some("r1"), Some("passive"))))]
+#[case::one_may_wait(|facts: &mut SessionFacts| seen(&mut facts.ends[1]).passive = true, None)]
+#[case::who_calls_is_not_heard(|facts: &mut SessionFacts| {
+    seen(&mut facts.ends[1]).passive = true;
+    facts.ends[0].dialed.as_mut().unwrap().came = Came::Refused;
+    facts.ends[1].sockets = None;
+}, Some(("tcp-refused", Some("r2"), Some("tcp/179"))))]
 #[case::filtered(|facts: &mut SessionFacts| calls(facts, &Came::Silence), Some(("tcp-filtered", Some("r1"), Some("tcp/179"))))]
 #[case::filtered_here(|facts: &mut SessionFacts| {
     calls(facts, &Came::Silence);

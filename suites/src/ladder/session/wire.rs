@@ -17,9 +17,15 @@ pub(super) fn tcp(facts: &SessionFacts) -> Step {
         return Step::Broken(blame);
     }
     let dialed = || facts.pairs().filter_map(|(end, other)| Some((end, other, end.dialed.as_ref()?)));
-    if let Some((end, other, _)) = dialed().find(|(_, _, dialed)| dialed.came == Came::Connected) {
+    // A call of ours says nothing where the end itself never calls.
+    if let Some((end, other, _)) =
+        dialed().find(|(end, _, dialed)| dialed.came == Came::Connected && !end.passive())
+    {
         let seen = format!("{} takes {}'s connections to port 179", other.name, end.name);
         return Step::Holds(RungName::Tcp, seen);
+    }
+    if facts.ends.len() == 2 && facts.ends.iter().all(End::passive) {
+        return Step::Broken(nobody_calls(facts));
     }
     // Silence where somebody listens, or may: it is swallowed on the way, or at one of the ends.
     let at = |dialed: &Dialed| Some(dialed.to.ip());
@@ -75,6 +81,19 @@ pub(super) fn tcp(facts: &SessionFacts) -> Step {
         return Step::Broken(blame.shown(call(end, dialed)).next("ss -tln"));
     }
     Step::Unknown(RungName::Tcp, "nobody could be called".into())
+}
+
+/// Both wait for the other's call.
+fn nobody_calls(facts: &SessionFacts) -> Blame {
+    let names: Vec<&str> = facts.ends.iter().map(|end| end.name.as_str()).collect();
+    let title = format!("{} both wait for the other's call: each is told to be passive", listed(&names));
+    let first = names.first().copied().unwrap_or_default();
+    blame("nobody-calls", RungName::Tcp, title)
+        .at(first)
+        .about("passive")
+        .why("One of the two must call: take `passive` from one of them.")
+        .all_shown(facts.ends.iter().map(sockets))
+        .next("vtysh -c 'show running-config'")
 }
 
 fn call(end: &End, dialed: &Dialed) -> Proof {

@@ -89,3 +89,57 @@ fn what_cilium_is_told_is_told_apart() {
         assert!(next.contains("kubectl "), "{next}");
     }
 }
+
+/// The article's lab with a change in one of its files, its phase `policy` judged; what the record has.
+fn judged(ground: &Ground, file: &str, from: &str, to: &str, only: &[&str]) -> Record {
+    let lab = ground.path("changed");
+    copy(&article(), &lab);
+    let text = std::fs::read_to_string(lab.join(file)).unwrap();
+    assert!(text.contains(from), "{file} has no {from}");
+    std::fs::write(lab.join(file), text.replacen(from, to, 1)).unwrap();
+    let only = only.iter().flat_map(|name| ["--only", name]);
+    let arguments: Vec<&str> = ["test", lab.to_str().unwrap()].into_iter().chain(only).collect();
+    ground.run(&arguments).code(1);
+    Record::read(&ground.path("target/fabric/latest"))
+}
+
+#[test]
+fn a_router_that_does_not_listen() {
+    let Some(ground) = Ground::new("a_router_that_does_not_listen") else { return };
+    let starts =
+        "      - sed -i -e 's/bgpd=no/bgpd=yes/g' /etc/frr/daemons\n      - /usr/lib/frr/frrinit.sh start";
+    let deaf = starts.replace("-e 's/bgpd=no", "-e '/^bgpd_options/s/-A/-p 0 -A/' -e 's/bgpd=no");
+    let check = "policy::sessions::tor0::10.0.1.2 is established with AS 65010";
+    // Neither end listens: Cilium never does.
+    let lab = ground.path("impatient");
+    copy(&article(), &lab);
+    let file = lab.join("lab.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (before, after) = text.split_once("- name: policy").unwrap();
+    let after = after.replacen("expect:\n", "expect:\n      within: 4s\n", 1);
+    std::fs::write(&file, format!("{before}- name: policy{after}")).unwrap();
+    let topo = std::fs::read_to_string(lab.join("topo.yaml")).unwrap();
+    assert!(topo.contains(starts), "{topo}");
+    std::fs::write(lab.join("topo.yaml"), topo.replacen(starts, &deaf, 1)).unwrap();
+    ground.run(&["test", lab.to_str().unwrap(), "--only", check]).code(1);
+    let record = Record::read(&ground.path("target/fabric/latest"));
+    let wanted = ("peer-not-listening".to_owned(), Some("tor0".to_owned()), Some("tcp/179".to_owned()));
+    assert_eq!(of(&record, check), Some(wanted), "{}", record.failure(check));
+}
+
+#[test]
+fn a_node_that_announces_nothing() {
+    let Some(ground) = Ground::new("a_node_that_announces_nothing") else { return };
+    let check = "policy::routes::router0::rib has the 12 prefixes";
+    let record = judged(
+        &ground,
+        "cilium-bgp-peering-policies.yaml",
+        "exportPodCIDR: true",
+        "exportPodCIDR: false",
+        &[check, "policy::sessions::tor0::10.0"],
+    );
+    let (kind, ..) = of(&record, check).unwrap();
+    assert_eq!(kind, "not-announced", "{}", record.failure(check));
+    let text = record.failure("policy::sessions::tor0::10.0.1.2 gives 1 IPv4 prefix");
+    assert!(text.contains("waiting does not help"), "{text}");
+}

@@ -12,7 +12,7 @@ use super::wheel::{self, SPOKE, Spoke};
 struct Expected(&'static str, &'static str, &'static str);
 
 /// Ways to break a session, and what is to be said of each.
-const WAYS: [(Spoke, Expected); 19] = [
+const WAYS: [(Spoke, Expected); 21] = [
     (
         Spoke { name: "link", broken_by: &["ip link set net0 down"], ..SPOKE },
         Expected("link-down", "link", "net0"),
@@ -58,6 +58,24 @@ const WAYS: [(Spoke, Expected); 19] = [
             ..SPOKE
         },
         Expected("tcp-refused", "reject", "tcp/179"),
+    ),
+    (
+        Spoke {
+            name: "deaf",
+            options: "-A 127.0.0.1 -l 127.0.0.1",
+            told: &["neighbor PEER passive"],
+            ..SPOKE
+        },
+        Expected("peer-not-listening", "deaf", "tcp/179"),
+    ),
+    (
+        Spoke {
+            name: "waits",
+            told: &["neighbor PEER passive"],
+            hub_told: &["neighbor PEER passive"],
+            ..SPOKE
+        },
+        Expected("nobody-calls", "hub", "passive"),
     ),
     (Spoke { name: "number", asn: Some(65099), ..SPOKE }, Expected("wrong-as", "hub", "SPOKE")),
     (Spoke { name: "source", loopbacks: true, ..SPOKE }, Expected("wrong-peer-address", "hub", "SPOKE")),

@@ -15,6 +15,8 @@ pub(super) struct Spoke {
     pub(super) hub_told: &'static [&'static str],
     /// Its AS number, where that is not the one the hub expects.
     pub(super) asn: Option<u32>,
+    /// More options of its bgpd.
+    pub(super) options: &'static str,
     /// Whether both ends speak between their loopbacks.
     pub(super) loopbacks: bool,
     /// Whether it stays up, and is to carry both families.
@@ -30,6 +32,7 @@ pub(super) const SPOKE: Spoke = Spoke {
     told: &[],
     hub_told: &[],
     asn: None,
+    options: "",
     loopbacks: false,
     both: false,
     broken_by: &[],
@@ -121,6 +124,11 @@ fn topology(spokes: &[Spoke]) -> String {
         let [far, own] = Spoke::link(number);
         let [_, peer] = spoke.called(number);
         let mut lines = vec![format!("ip addr add {own}/24 dev net0")];
+        if !spoke.options.is_empty() {
+            let options = spoke.options;
+            lines
+                .push(format!("sed -i -e 's/^bgpd_options=.*/bgpd_options=\"{options}\"/' /etc/frr/daemons"));
+        }
         let mut told = vec!["timers bgp 1 3".to_owned(), format!("neighbor {peer} remote-as {HUB}")];
         if spoke.loopbacks {
             lines.push(format!("ip addr add 10.8.{number}.2/32 dev lo"));

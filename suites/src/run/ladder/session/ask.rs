@@ -168,6 +168,7 @@ fn name_session(
     let told = daemon.config.as_ref().and_then(|config| config.neighbors.get(&key));
     if let Some(told) = told {
         (seen.expects, seen.update_source) = (told.remote_as, told.update_source.clone());
+        seen.passive = told.passive;
     }
 }
 
