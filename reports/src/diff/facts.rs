@@ -148,6 +148,10 @@ impl Facts {
         if check.kind != "paths" || check.expected.as_str().is_some_and(|hops| hops.contains('{')) {
             return;
         }
+        // Two ways to look that agree may both have seen a path that was not whole yet.
+        if check.seen.pointer("/detail/native").is_some() && check.seen.pointer("/detail/own").is_some() {
+            return;
+        }
         let Some((from, to)) = ends(check) else { return };
         let seen: Vec<Option<String>> = match check.paths.first() {
             Some(path) => path.hops.iter().map(|hop| hop.address.clone()).collect(),

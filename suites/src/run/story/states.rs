@@ -35,7 +35,7 @@ impl Story {
         let atlas = context.view.now();
         let own = |place: &&String| atlas.box_of(place) == place.as_str();
         let whose = Whose {
-            routers: self.watched().into_iter().collect(),
+            routers: self.kept(context),
             boxes: atlas.interfaces.keys().filter(own).cloned().collect(),
             pods: atlas.pods.iter().flatten().map(pod_name).collect(),
         };
@@ -45,6 +45,16 @@ impl Story {
             self.state(when, ("fabric", "names"), names.clone(), names.to_string(), true);
         }
         self.draw(&atlas);
+    }
+
+    /// The routers whose state is kept: those that are watched, and of what others brought up every one, which is read for it.
+    fn kept(&self, context: &Context) -> BTreeSet<String> {
+        let mut all: BTreeSet<String> = self.watched().into_iter().collect();
+        if context.fabric.found().is_some() {
+            let routers = context.fabric.topology().nodes.iter().filter(|node| node.routing().is_some());
+            all.extend(routers.map(|node| node.name.clone()));
+        }
+        all
     }
 
     /// Keeps the state of what a check that failed is about. What looks as it did when another check of the phase failed
