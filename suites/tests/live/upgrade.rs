@@ -1,8 +1,11 @@
 //! An upgrade before it happens, and while it does: the article's lab written for a later Cilium passes on the twin of that version;
 //! what goes and comes back when agents are replaced is told with its cause; and so is what does not come back.
 
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::support::{Ground, Record, SOON, article, copy};
@@ -121,4 +124,88 @@ fn values_that_the_new_chart_refuses_are_told_before_anything_begins() {
     let refused = ground.run(&["test", lab.to_str().unwrap()]).code(2);
     assert!(refused.err.contains("values.yaml:2:1"), "{}", refused.err);
     assert!(refused.err.contains("the chart of Cilium 1.20 refuses this"), "{}", refused.err);
+}
+
+/// A fabric that is up to a phase of the article's lab, and its kubeconfig.
+fn up(ground: &Ground, lab: &Path, to: &str) -> String {
+    ground.run(&["up", lab.to_str().unwrap(), "--name", "there", "--to", to]).code(0);
+    let status = ground.run(&["status", "--name", "there", "--format", "json"]).code(0).json();
+    status["kubeconfig"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_live_cluster_is_asked_what_an_upgrade_would_do_to_it() {
+    let Some(ground) = Ground::new("a_live_cluster_is_asked_what_an_upgrade_would_do_to_it") else { return };
+    let lab = ground.path("lab");
+    copy(&article(), &lab);
+    // What helm keeps of a release: JSON, gzipped, in base64 of its own.
+    let release = serde_json::json!({ "name": "cilium", "config": { "tunnel": "disabled", "bgpControlPlane": { "enabled": true } } });
+    let mut zip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    zip.write_all(release.to_string().as_bytes()).unwrap();
+    let packed = STANDARD.encode(zip.finish().unwrap());
+    let secret = serde_json::json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "helm.sh/release.v1",
+        "metadata": { "name": "sh.helm.release.v1.cilium.v1", "namespace": "kube-system",
+                      "labels": { "owner": "helm", "name": "cilium", "version": "1" } },
+        "data": { "release": STANDARD.encode(packed) },
+    });
+    let file = lab.join("cilium-bgp-peering-policies.yaml");
+    let policies = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{policies}\n---\n{secret}\n")).unwrap();
+    let kubeconfig = up(&ground, &lab, "policy");
+    let asked = ["upgrade", "check", "--kubeconfig", &kubeconfig, "--from", "1.12.1", "--to", "1.20.0"];
+    let said = ground.run(&asked).code(1).out;
+    // The release's values, the objects and the nodes with their labels, each where it is.
+    assert!(said.contains("helm get values cilium") && said.contains("tunnel"), "{said}");
+    assert!(
+        said.contains("ciliumbgppeeringpolicy/rack0") && said.contains("ciliumbgppeeringpolicy/rack1"),
+        "{said}"
+    );
+    assert!(said.contains("4 nodes speak BGP now, 0 will if nothing is done"), "{said}");
+    // And nothing was changed by it.
+    ground
+        .run(&["test", lab.to_str().unwrap(), "--name", "there", "--only", "policy::routes::router0"])
+        .code(0);
+}
+
+#[test]
+fn what_others_brought_up_is_upgraded_by_the_labs_own_command() {
+    let Some(ground) = Ground::new("what_others_brought_up_is_upgraded_by_the_labs_own_command") else {
+        return;
+    };
+    let kubeconfig = up(&ground, &article(), "cni");
+    let lab = ground.path("theirs");
+    copy(&article(), &lab);
+    let phases = |command: &str| {
+        format!(
+            "topology: topo.yaml\ncluster: cluster.yaml\ncilium: {{ version: 1.12.1, values: values.yaml }}\nphases:\n\
+             - name: policy\n  apply: [cilium-bgp-peering-policies.yaml]\n  expect: {{ routes: {{ router0: {{ count: 12 }} }} }}\n\
+             - name: upgrade\n  upgrade: {{ to: 1.14.5{command} }}\n  expect: {{ routes: {{ router0: {{ count: 12 }} }}, throughout: {{ absent: 5s }} }}\n"
+        )
+    };
+    let mut line =
+        vec!["test", lab.to_str().unwrap(), "--env", "attach", "--allow-apply", "--kubeconfig", &kubeconfig];
+    let fabric = env!("CARGO_BIN_EXE_fabric");
+    let ways: Vec<String> = ["router0", "tor0", "tor1", "control-plane", "worker", "worker2", "worker3"]
+        .map(|node| format!("{node}=exec:{fabric} exec --name there {node} --"))
+        .into();
+    line.extend(ways.iter().flat_map(|way| ["--router", way.as_str()]));
+    // Nobody knows how a cluster of others is upgraded.
+    std::fs::write(lab.join("lab.yaml"), phases("")).unwrap();
+    let left = ground.run(&line).code(0).err;
+    assert!(left.contains("nothing says how this cluster's Cilium goes to 1.14.5"), "{left}");
+    let command = ", command: 'echo \"$KUBECONFIG\" > upgraded; exit $(cat code)'";
+    std::fs::write(lab.join("lab.yaml"), phases(command)).unwrap();
+    std::fs::write(lab.join("code"), "0").unwrap();
+    ground.run(&line).code(0);
+    let told = std::fs::read_to_string(lab.join("upgraded")).unwrap();
+    assert_eq!(told.trim(), kubeconfig, "it runs in the lab's folder, with the cluster's kubeconfig");
+    let record = Record::read(&ground.path("target/fabric/latest"));
+    let watched = "upgrade::throughout::router0::each prefix is absent for at most 5s";
+    assert!(record.names("passed").contains(&watched), "{:?}", record.names("passed"));
+    // One that fails is told with its code.
+    std::fs::write(lab.join("code"), "7").unwrap();
+    let failed = ground.run(&line);
+    assert!(failed.err.contains("ended with code 7"), "{}", failed.err);
+    assert_ne!(failed.code, 0);
 }
