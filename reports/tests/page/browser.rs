@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -90,6 +90,7 @@ impl Browser {
             Ok(client) => client,
             Err(error) => {
                 let _ = driver.kill();
+                end_browser(folder.path());
                 panic!("chromedriver has no session with {}: {error}", chromium.display());
             }
         };
@@ -180,7 +181,19 @@ impl Drop for Browser {
         // Chromedriver takes its browser along when it is asked to end, which a kill is not.
         let _ = Command::new("kill").arg(self.driver.id().to_string()).status();
         let _ = self.driver.wait();
+        end_browser(self.folder.path());
         let _ = fs::remove_dir_all(self.folder.path());
+    }
+}
+
+/// Ends a browser that its chromedriver has left behind, known by the profile it was given: its other processes end with it.
+fn end_browser(folder: &Path) {
+    let profile = format!("--user-data-dir={}", folder.join("profile").display());
+    for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Ok(line) = fs::read(process.path().join("cmdline")) else { continue };
+        if line.split(|byte| *byte == 0).any(|word| word == profile.as_bytes()) {
+            let _ = Command::new("kill").arg("-KILL").arg(process.file_name()).status();
+        }
     }
 }
 
