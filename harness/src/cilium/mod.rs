@@ -24,7 +24,7 @@ pub use pool::{
 };
 pub use promises::{
     AgentStop, BgpV2, ConnectRange, Generation, PolicyFields, Promises, RetryRule, ServiceAddresses,
-    Unsupported, V2Fields, Winner, known_lines, newest_known, promises,
+    Unsupported, V2Fields, Winner, known_lines, newest_known, promises, takes_rights,
 };
 pub use settings::BgpSettings;
 pub use version::{CiliumVersion, ParseVersionError, PreRelease};

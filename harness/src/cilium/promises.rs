@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::version::CiliumVersion;
+use super::version::{CiliumVersion, PreRelease};
 
 pub use fields::{BgpV2, PolicyFields, ServiceAddresses, V2Fields, Winner};
 pub use gobgp::{ConnectRange, Generation, RetryRule};
@@ -157,6 +157,19 @@ pub struct Unsupported {
 /// [`Unsupported`] before 1.12.
 pub fn promises(version: &CiliumVersion) -> Result<&'static Promises, Unsupported> {
     ROWS.iter().rev().find(|row| row.line <= version.line()).ok_or(Unsupported { version: *version })
+}
+
+/// The last 1.19 whose chart is known to take the right to read policies from agents that still need it (reported with 1.18.9 to
+/// 1.19.3; given back by pull request 45829).
+const LAST_TO_TAKE_RIGHTS: u32 = 3;
+
+/// Whether the roles of `to`'s chart leave out what agents of `from` still watch: while these are replaced they run no BGP at all.
+pub fn takes_rights(from: &CiliumVersion, to: &CiliumVersion) -> bool {
+    let still = |version: &CiliumVersion| {
+        promises(version).is_ok_and(|row| row.peering_policy && row.bgp_v2 != BgpV2::Absent)
+    };
+    let given_back = to.patch > LAST_TO_TAKE_RIGHTS && to.pre == PreRelease::Release;
+    still(from) && to.line() == (1, 19) && !given_back
 }
 
 /// The rows, oldest first.

@@ -63,6 +63,11 @@ impl Part {
         Self { what: What::Agent { node: live.name.clone(), said }, task, stop }
     }
 
+    /// A part that has ended, in its place until another one takes it.
+    pub(super) fn ended(what: What) -> Self {
+        Self { what, task: tokio::spawn(std::future::ready(())), stop: CancellationToken::new() }
+    }
+
     /// Starts the operator.
     pub(super) fn operator(
         client: &Client,

@@ -18,7 +18,7 @@ use super::cni::secrets_namespace;
 use super::nodes::{Births, Live};
 use super::parts::{Part, What};
 use super::whole::{Reporter, WorldError};
-use crate::cilium::{BgpSettings, CiliumVersion, crds};
+use crate::cilium::{BgpSettings, CiliumVersion, crds, takes_rights};
 use crate::lab::First;
 use crate::node::{Command, NodeError};
 use crate::runtime::keeper::{StepReport, UpgradeOrder};
@@ -74,6 +74,7 @@ pub(super) async fn upgrade(
     }
     let count = agents.len();
     let at_once = order.roll.at_once.unwrap_or(agents.len()).clamp(1, agents.len().max(1));
+    let agents = roll.take_rights(agents).await;
     let (may_begin, begun) = (Notify::new(), Notify::new());
     let operator = async {
         if order.roll.first == First::Agents && count > 0 {
@@ -99,6 +100,21 @@ pub(super) async fn upgrade(
 impl Roll<'_> {
     fn tell(&self, what: String) {
         self.reporter.tell(what, self.began);
+    }
+
+    /// The chart's roles change before anything else does. Where they leave out what agents of the version before still watch,
+    /// these lose their sessions at once, and not when their turn comes.
+    async fn take_rights(&self, agents: Vec<(Arc<Live>, Part)>) -> Vec<(Arc<Live>, Part)> {
+        let Some(from) = self.from.filter(|from| takes_rights(from, &self.to)) else { return agents };
+        let silenced = agents.into_iter().map(|(live, part)| async move {
+            self.tell(format!(
+                "{}: the roles of Cilium {}'s chart take the right to watch CiliumBGPPeeringPolicy from the agent of {from}, which runs no BGP without",
+                live.name, self.to
+            ));
+            let what = part.stop().await;
+            (live, Part::ended(what))
+        });
+        futures::future::join_all(silenced).await
     }
 
     /// The operator of the new version in the place of the old one: it registers its definitions.

@@ -209,3 +209,47 @@ fn what_others_brought_up_is_upgraded_by_the_labs_own_command() {
     assert!(failed.err.contains("ended with code 7"), "{}", failed.err);
     assert_ne!(failed.code, 0);
 }
+
+/// The lab of the second API, of 1.18.9 and upgraded node by node; what was away from tor0 and tor1, and why.
+fn rolled(ground: &Ground, to: &str) -> Vec<Value> {
+    let lab = ground.path(&format!("to-{to}"));
+    copy(&article().with_file_name("cilium-bgp-v2"), &lab);
+    let phases = format!(
+        "topology: topo.yaml\ncluster: cluster.yaml\ncilium: {{ version: 1.18.9, values: values.yaml }}\nphases:\n\
+         - {{ name: cluster, up: cluster }}\n- {{ name: underlay, up: underlay }}\n- {{ name: cni, up: cni }}\n\
+         - {{ name: policy, apply: [bgp.yaml, advertisement.yaml], expect: {{ routes: {{ router0: {{ count: 12 }} }} }} }}\n\
+         - name: upgrade\n  upgrade: {{ to: {to}, at-once: 1 }}\n  expect:\n    routes: {{ router0: {{ count: 12 }} }}\n\
+         \u{20}   throughout: {{ down: 60s }}\n"
+    );
+    std::fs::write(lab.join("lab.yaml"), phases).unwrap();
+    ground.run(&["test", lab.to_str().unwrap(), "--fresh"]).code(0);
+    let record = Record::read(&ground.path("target/fabric/latest"));
+    ["tor0", "tor1"]
+        .iter()
+        .flat_map(|tor| {
+            let name = format!("upgrade::throughout::{tor}::each session is down for at most 60s");
+            outages(&record, &name).clone()
+        })
+        .collect()
+}
+
+#[test]
+fn a_chart_that_takes_rights_from_agents_that_still_run_silences_all_at_once() {
+    let Some(ground) =
+        Ground::new("a_chart_that_takes_rights_from_agents_that_still_run_silences_all_at_once")
+    else {
+        return;
+    };
+    let cause = |outage: &Value| outage["cause"].as_str().unwrap_or_default().to_owned();
+    let bad = rolled(&ground, "1.19.3");
+    assert!(
+        bad.len() == 4 && bad.iter().all(|one| cause(one).contains("take the right to watch")),
+        "{bad:#?}"
+    );
+    // The next release gives it back: each node goes when its turn has come.
+    let good = rolled(&ground, "1.19.4");
+    assert!(
+        good.len() == 4 && good.iter().all(|one| cause(one).contains("the agent of Cilium 1.18.9 is ended")),
+        "{good:#?}"
+    );
+}

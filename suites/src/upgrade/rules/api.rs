@@ -1,7 +1,7 @@
 //! The two BGP APIs: which is served, what is deprecated, which wins, and states between two versions that are known to break.
 
 use fabric_harness::cilium::bgp::CiliumBGPClusterConfigSpec;
-use fabric_harness::cilium::{BgpV2, CiliumBGPPeeringPolicySpec, PreRelease, promises};
+use fabric_harness::cilium::{BgpV2, CiliumBGPPeeringPolicySpec, promises, takes_rights};
 use fabric_harness::lab::Manifest;
 
 use super::super::effect::{self, spec};
@@ -184,14 +184,9 @@ fn both(asked: &Asked) -> Vec<Finding> {
     findings
 }
 
-/// The last 1.19 that is known to take the right to read policies away from agents that still need it.
-const RBAC_KNOWN_BAD: u32 = 3;
-
 /// A chart of 1.19 whose roles leave out what agents of 1.18 still watch.
 fn rbac(asked: &Asked) -> Option<Finding> {
-    let old = promises(&asked.from).is_ok_and(|row| row.peering_policy && row.bgp_v2 != BgpV2::Absent);
-    let late = asked.to.patch > RBAC_KNOWN_BAD && asked.to.pre == PreRelease::Release;
-    let bad = old && asked.crosses((1, 19)) && asked.to.line() == (1, 19) && !late;
+    let bad = takes_rights(&asked.from, &asked.to);
     let speaks = !effect::of(asked).speak_before.is_empty() || !asked.objects.is_empty();
     (bad && speaks).then(|| {
         let what = "while the agents are replaced, the roles of the new chart take the right to watch CiliumBGPPeeringPolicy away from \
