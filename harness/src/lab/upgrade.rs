@@ -149,7 +149,7 @@ mod tests {
     #[rstest]
     #[case("to: newest", "lab.yaml:1:5", "\"newest\" is not a version of Cilium")]
     #[case("values: a.yaml", "lab.yaml:1:1", "`to`")]
-    #[case("{ to: 1.18.5, at-once: 0 }", "lab.yaml:1:25", "no agent would ever be replaced")]
+    #[case("{ to: 1.18.5, at-once: 0 }", "lab.yaml:1:24", "no agent would ever be replaced")]
     #[case("{ to: 1.18.5, first: crds }", "lab.yaml:1:22", "\"crds\" is not who comes first")]
     #[case("{ to: 1.18.5, form: all }", "lab.yaml:1:15", "has no key `form`")]
     fn what_makes_no_sense_is_refused(#[case] text: &str, #[case] at: &str, #[case] expected: &str) {

@@ -1,6 +1,7 @@
 //! A vigil: echo requests without end, to tell when a flow broke and for how long.
 //!
-//! What lives here: sending until told to stop, and the gaps between answers. What does not: whether a gap is too long.
+//! What lives here: sending until told to stop, and the gaps between answers. What does not: whether a gap is too long, and keeping
+//! watch by a node's own program (`by_program`).
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -13,7 +14,9 @@ use super::error::ProbeError;
 use super::packet::{self, Cookie, Message, QuotedKind};
 use super::report::IcmpError;
 use super::socket::{Arrived, IcmpSocket, refusal};
-use crate::node::Node;
+use crate::node::{Node, NodeError};
+
+mod by_program;
 
 /// What to watch, and how closely.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +41,8 @@ impl Vigil {
 pub struct VigilReport {
     /// The target.
     pub to: IpAddr,
+    /// Time from one request to the next, as it was kept: a gap is known this exactly.
+    pub every: Duration,
     /// How many requests were sent.
     pub sent: u64,
     /// How many were answered.
@@ -79,8 +84,15 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(to: IpAddr) -> Self {
-        Self { open: VecDeque::new(), report: VigilReport { to, sent: 0, received: 0, gaps: Vec::new() } }
+    fn new(to: IpAddr, every: Duration) -> Self {
+        let report = VigilReport { to, every, sent: 0, received: 0, gaps: Vec::new() };
+        Self { open: VecDeque::new(), report }
+    }
+
+    /// Tells whether requests are answered, when that has changed.
+    fn tell(&self, answering: &watch::Sender<bool>) {
+        let answers = self.answers();
+        answering.send_if_modified(|told| std::mem::replace(told, answers) != answers);
     }
 
     fn sent(&mut self, seq: u16, at: Instant, error: Option<IcmpError>) {
@@ -148,9 +160,16 @@ pub async fn keep_vigil(
     answering: &watch::Sender<bool>,
     stop: CancellationToken,
 ) -> Result<VigilReport, ProbeError> {
-    let socket = IcmpSocket::open(node, vigil.to).await?;
+    let socket = match IcmpSocket::open(node, vigil.to).await {
+        Ok(socket) => socket,
+        // A node that gives no sockets is asked by the program it has.
+        Err(ProbeError::Node(NodeError::Unsupported { .. })) => {
+            return by_program::keep(node, vigil, answering, stop).await;
+        }
+        Err(error) => return Err(error),
+    };
     let (id, cookie): (u16, Cookie) = (rand::random(), rand::random());
-    let mut watch = Watch::new(vigil.to);
+    let mut watch = Watch::new(vigil.to, vigil.every);
     let mut seq = 0_u16;
     let mut ticks = tokio::time::interval(vigil.every);
     // What a busy machine makes late is not made up for: a burst would say nothing of the time before it.
@@ -158,7 +177,7 @@ pub async fn keep_vigil(
     loop {
         let now = Instant::now();
         watch.settle(now, vigil.timeout);
-        answering.send_if_modified(|told| std::mem::replace(told, watch.answers()) != watch.answers());
+        watch.tell(answering);
         let stopped = stop.is_cancelled();
         if stopped && watch.open.is_empty() {
             return Ok(watch.report);
@@ -207,7 +226,7 @@ mod tests {
     /// A watch over requests 10 ms apart, of which those with these numbers were answered.
     fn watched(count: u16, answered: impl Fn(u16) -> bool) -> (Instant, VigilReport) {
         let begun = Instant::now();
-        let mut watch = Watch::new("10.0.0.1".parse().unwrap());
+        let mut watch = Watch::new("10.0.0.1".parse().unwrap(), Duration::from_millis(10));
         for seq in 0..count {
             let at = begun + Duration::from_millis(10) * u32::from(seq);
             watch.settle(at, TIMEOUT);
@@ -241,7 +260,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_overtakes_another_makes_no_gap() {
-        let mut watch = Watch::new("10.0.0.1".parse().unwrap());
+        let mut watch = Watch::new("10.0.0.1".parse().unwrap(), Duration::from_millis(10));
         let now = Instant::now();
         watch.sent(1, now, None);
         watch.sent(2, now, None);

@@ -66,6 +66,9 @@ pub struct Outage {
 pub struct Watched {
     /// How long the watch was, in milliseconds.
     pub watched_ms: f64,
+    /// How exactly a gap between answers is known, in milliseconds; none for what sends no requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub every_ms: Option<f64>,
     /// How many things of this kind were watched.
     pub things: usize,
     /// What was away, and when.
@@ -154,7 +157,7 @@ mod tests {
 
     fn absent(budget: Duration, outages: Vec<Outage>) -> Verdict {
         let fact = ThroughoutFact::Absent { router: "router0".to_owned() };
-        let seen = Watched { watched_ms: 20_000.0, things: 12, outages, blind: None };
+        let seen = Watched { watched_ms: 20_000.0, things: 12, outages, ..Watched::default() };
         judge_throughout(&ThroughoutSpec { fact, budget }, &seen)
     }
 

@@ -179,8 +179,8 @@ fn what_others_brought_up_is_upgraded_by_the_labs_own_command() {
     let phases = |command: &str| {
         format!(
             "topology: topo.yaml\ncluster: cluster.yaml\ncilium: {{ version: 1.12.1, values: values.yaml }}\nphases:\n\
-             - name: policy\n  apply: [cilium-bgp-peering-policies.yaml]\n  expect: {{ routes: {{ router0: {{ count: 12 }} }} }}\n\
-             - name: upgrade\n  upgrade: {{ to: 1.14.5{command} }}\n  expect: {{ routes: {{ router0: {{ count: 12 }} }}, throughout: {{ absent: 5s }} }}\n"
+             - name: policy\n  apply: [cilium-bgp-peering-policies.yaml]\n  expect: {{ routes: {{ router0: {{ count: 12 }} }}, reach: [{{ from: node/worker, to: \"tor1:lo\", via: native }}] }}\n\
+             - name: upgrade\n  upgrade: {{ to: 1.14.5{command} }}\n  expect: {{ routes: {{ router0: {{ count: 12 }} }}, throughout: {{ absent: 5s, loss: 1s }} }}\n"
         )
     };
     let mut line =
@@ -194,7 +194,7 @@ fn what_others_brought_up_is_upgraded_by_the_labs_own_command() {
     std::fs::write(lab.join("lab.yaml"), phases("")).unwrap();
     let left = ground.run(&line).code(0).err;
     assert!(left.contains("nothing says how this cluster's Cilium goes to 1.14.5"), "{left}");
-    let command = ", command: 'echo \"$KUBECONFIG\" > upgraded; exit $(cat code)'";
+    let command = ", command: 'echo \"$KUBECONFIG\" > upgraded; sleep 2; exit $(cat code)'";
     std::fs::write(lab.join("lab.yaml"), phases(command)).unwrap();
     std::fs::write(lab.join("code"), "0").unwrap();
     ground.run(&line).code(0);
@@ -203,6 +203,17 @@ fn what_others_brought_up_is_upgraded_by_the_labs_own_command() {
     let record = Record::read(&ground.path("target/fabric/latest"));
     let watched = "upgrade::throughout::router0::each prefix is absent for at most 5s";
     assert!(record.names("passed").contains(&watched), "{:?}", record.names("passed"));
+    // Nothing gives us sockets there: the node's own ping keeps watch.
+    let checks = record.0["checks"].as_array().unwrap();
+    let flow = checks.iter().find(|one| {
+        one["name"] == "upgrade::throughout::node/worker::tor1 leaves it without answers for at most 1s"
+    });
+    let seen = &flow.unwrap_or_else(|| panic!("{checks:#?}"))["seen"]["detail"];
+    assert_eq!(
+        (&seen["every_ms"], &seen["outages"]),
+        (&serde_json::json!(200.0), &serde_json::json!([])),
+        "{seen}"
+    );
     // One that fails is told with its code.
     std::fs::write(lab.join("code"), "7").unwrap();
     let failed = ground.run(&line);

@@ -300,7 +300,7 @@ impl<'a> Seen<'a> {
     }
 
     fn watched(&self, things: usize, outages: Vec<Outage>) -> Watched {
-        Watched { watched_ms: ms(self.ended - self.begun), things, outages, blind: None }
+        Watched { watched_ms: ms(self.ended - self.begun), things, outages, ..Watched::default() }
     }
 
     fn blind(&self, why: String) -> Watched {
@@ -366,7 +366,7 @@ impl<'a> Seen<'a> {
             let outage = self.outage(format!("to {}", report.to), gap.from, gap.until, cause);
             Outage { lost: Some(gap.lost), ..outage }
         });
-        self.watched(1, outages.collect())
+        Watched { every_ms: Some(ms(report.every)), ..self.watched(1, outages.collect()) }
     }
 
     /// A prefix, and whose pods have their addresses of it.
