@@ -380,11 +380,14 @@ fn a_cilium_that_has_not_acted_yet_is_not_blamed() {
 
 #[test]
 fn a_kind_that_this_cilium_does_not_read_is_told() {
-    let mut facts = silent(vec![policy("a", "rack=rack0", "10.0.1.1")], "rack=rack0");
+    // All of the kind are ignored, whether they choose this node or another one: it is one thing to be done about.
+    let all = vec![policy("a", "rack=rack0", "10.0.1.1"), policy("b", "rack=rack1", "10.0.1.1")];
+    let mut facts = silent(all, "rack=rack0");
     let Speaker::Cilium(seen) = &mut facts.ends[1].speaker else { panic!("no Cilium") };
     seen.acts_on = vec!["CiliumBGPClusterConfig".into()];
     let blame = climb(&facts, &[]).blame.unwrap();
-    assert_eq!((blame.kind, blame.about.as_deref()), ("api-not-served", Some("CiliumBGPPeeringPolicy/a")));
+    assert_eq!((blame.kind, blame.about.as_deref()), ("api-not-served", Some("CiliumBGPPeeringPolicy")));
+    assert!(blame.title.ends_with("CiliumBGPPeeringPolicy: a, b are ignored"), "{}", blame.title);
 }
 
 /// Facts can be written down and judged again.
