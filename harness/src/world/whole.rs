@@ -140,6 +140,7 @@ impl World {
             nodes: Vec::new(),
             api: None,
             kubeconfig: None,
+            speaker: None,
             made: Default::default(),
             spec: spec.clone(),
         };
@@ -254,7 +255,11 @@ impl World {
         *self.parts.lock().await = parts;
         went?;
         *self.running.lock().await = Some(order.to.clone());
-        self.remember(|state| state.spec.cilium = Some(order.to.clone())).await?;
+        let change = |state: &mut State| {
+            state.spec.cilium = Some(order.to.clone());
+            state.speaker = order.speaker.as_ref().and(order.speaker_version.clone());
+        };
+        self.remember(change).await?;
         drop(done);
         Ok(report)
     }

@@ -15,19 +15,17 @@ pub(super) async fn read(fabric: &Fabric, routers: &[String], cilium: Option<&st
     let row = version.and_then(|version| promises(&version).ok());
     // The speaker that runs decides when it dials, whatever the version that was asked for embeds; where none runs
     // there is nobody to wait for.
-    let spec = fabric.state().ok().map(|state| state.spec);
-    let row = row.filter(|_| spec.as_ref().is_none_or(|spec| spec.bgp));
-    let runs = spec.and_then(|spec| Generation::of(&spec.gobgp?));
+    let state = fabric.state().ok();
+    let row = row.filter(|_| state.as_ref().is_none_or(|state| state.spec.bgp));
+    let runs = state.and_then(|state| Generation::of(&state.speaker.or(state.spec.gobgp)?));
     let row = row.map(|row| row.with_speaker(runs.unwrap_or(row.generation)));
     let mut timers = Timers { cilium: row.as_ref().map(CiliumEnd::new), ..Timers::default() };
-    for router in routers {
-        let Ok(observer) = fabric.observer(router).await else { continue };
-        if let Ok(sessions) = &observer.now().await.sessions
-            && let Some(end) = end(sessions.values())
-        {
-            timers.routers.insert(router.clone(), end);
-        }
-    }
+    let reading = routers.iter().map(|router| async move {
+        let observer = fabric.observer(router).await.ok()?;
+        let snapshot = observer.now().await;
+        Some((router.clone(), end(snapshot.sessions.as_ref().ok()?.values())?))
+    });
+    timers.routers.extend(futures::future::join_all(reading).await.into_iter().flatten());
     timers
 }
 

@@ -88,6 +88,7 @@ impl Engine {
             daemons: Kept::default(),
             looks: Semaphore::new(4),
             down: Mutex::default(),
+            settled: Mutex::default(),
             moments: Moments::default(),
             cilium: Mutex::new(cilium.as_deref().and_then(|version| version.parse().ok())),
             facts: Facts::default(),

@@ -56,6 +56,8 @@ pub(super) struct Context {
     pub(super) looks: Semaphore,
     /// The sessions that a check of this phase wants down.
     pub(super) down: Mutex<Vec<SessionSpec>>,
+    /// When each router's tables were last judged whole, at the end of a phase.
+    pub(super) settled: Mutex<BTreeMap<String, chrono::DateTime<chrono::Utc>>>,
     /// What was done to the fabric in this phase.
     pub(super) moments: Moments,
     /// The version of Cilium that runs, as far as it is known.
@@ -73,14 +75,15 @@ impl Context {
         self.ladders.clear();
         self.daemons.clear();
         self.facts.clear();
-        let mut losses = BTreeMap::new();
-        for (router, observer) in self.fabric.observers().await {
-            if let Ok(sessions) = &observer.now().await.sessions {
-                let counted =
-                    sessions.iter().map(|(neighbor, session)| (neighbor.clone(), session.dropped_count));
-                losses.extend(counted.map(|(neighbor, count)| ((router.clone(), neighbor), count)));
-            }
-        }
+        let observers = self.fabric.observers().await;
+        let reading = observers.into_iter().map(|(router, observer)| async move {
+            let snapshot = observer.now().await;
+            let sessions = snapshot.sessions.iter().flat_map(|sessions| sessions.iter());
+            sessions
+                .map(|(neighbor, session)| ((router.clone(), neighbor.clone()), session.dropped_count))
+                .collect::<Vec<_>>()
+        });
+        let losses = futures::future::join_all(reading).await.into_iter().flatten().collect();
         *self.losses.lock().unwrap_or_else(PoisonError::into_inner) = losses;
     }
 

@@ -3,7 +3,7 @@
 //! What is kept of them then is in `story::states`.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::observe::Context;
@@ -21,15 +21,25 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// taken on the way is another one in every run.
 pub(super) async fn still(context: &Context, judged: &BTreeSet<&str>) {
     let observers = context.fabric.observers().await;
+    {
+        let mut settled = context.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = chrono::Utc::now();
+        settled.extend(judged.iter().map(|router| ((*router).to_owned(), now)));
+    }
     if observers.keys().all(|router| judged.contains(router.as_str())) {
         return;
     }
+    let settled = context.settled.lock().unwrap_or_else(PoisonError::into_inner).clone();
     futures::future::join_all(observers.values().map(now)).await;
     // Changes are noticed as long as somebody listens.
     let listening: Vec<_> = observers.values().map(|observer| observer.subscribe()).collect();
     let begun = Instant::now();
     while begun.elapsed() < AT_MOST {
-        let last = observers.values().filter_map(|observer| observer.last_change().map(|change| change.at));
+        let last = observers.iter().filter_map(|(router, observer)| {
+            let at = observer.last_change()?.at;
+            // What came before its tables were judged whole was on the way to that.
+            settled.get(router).is_none_or(|settled| at > *settled).then_some(at)
+        });
         let ago = last.max().map_or(STILL, |at| (chrono::Utc::now() - at).to_std().unwrap_or_default());
         match STILL.checked_sub(ago) {
             None | Some(Duration::ZERO) => break,

@@ -32,8 +32,11 @@ pub(super) async fn upgrade(
         // Containers keep the one of their image, and a real Cilium has its own.
         _ => None,
     };
+    let (speaker, speaker_version) =
+        speaker.map_or((None, None), |(folder, version)| (Some(folder), version));
     let order = UpgradeOrder {
         speaker,
+        speaker_version,
         to: upgrade.to.clone(),
         bgp: upgrade.values.speaks_bgp(),
         bgp_settings: upgrade.values.bgp_settings(),
@@ -56,13 +59,13 @@ pub(super) async fn upgrade(
     Ok(())
 }
 
-/// The folder with the GoBGP of the generation that a version embeds; none where the nodes have one of that generation (`has` is
+/// The folder with the GoBGP of the generation that a version embeds, and its version; none where the nodes have one of that generation (`has` is
 /// its version), and where none is to be had.
 async fn speaker(
     upgrade: &Upgrade,
     has: Option<&str>,
     recorder: &Recorder,
-) -> Result<Option<PathBuf>, ActionError> {
+) -> Result<Option<(PathBuf, Option<String>)>, ActionError> {
     let Some(wanted) = generation(upgrade) else { return Ok(None) };
     if has.and_then(Generation::of) == Some(wanted) {
         return Ok(None);
@@ -78,7 +81,8 @@ async fn speaker(
         Origin::Layer(dir) => Some(dir.join(info.path.strip_prefix("/").unwrap_or(&info.path))),
         Origin::Image(_) => None,
     });
-    Ok(file.and_then(|file| file.parent().map(Path::to_path_buf)))
+    let folder = file.and_then(|file| file.parent().map(Path::to_path_buf));
+    Ok(folder.map(|folder| (folder, info.and_then(|info| info.version.clone()))))
 }
 
 /// The generation of GoBGP that a version embeds.

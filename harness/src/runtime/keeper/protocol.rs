@@ -108,6 +108,8 @@ pub struct UpgradeOrder {
     /// The folder on this machine with the gobgpd (and gobgp) that this version's agents are to run; none leaves each node the one it
     /// was made with.
     pub speaker: Option<PathBuf>,
+    /// The version of that GoBGP, where it is known.
+    pub speaker_version: Option<String>,
     /// The values file, for the programs of others, from the lab's folder.
     pub values_file: Option<PathBuf>,
     /// What upgrades a real cluster instead of `helm upgrade`.

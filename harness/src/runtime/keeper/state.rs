@@ -34,6 +34,9 @@ pub struct State {
     pub api: Option<String>,
     /// The kubeconfig for it (mode 0600).
     pub kubeconfig: Option<PathBuf>,
+    /// The version of the GoBGP that an upgrade gave the cluster's nodes; none while they run the one they were made with.
+    #[serde(default)]
+    pub speaker: Option<String>,
     /// What programs of others made for it.
     #[serde(default)]
     pub made: Made,
