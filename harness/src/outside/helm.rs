@@ -53,7 +53,7 @@ pub(crate) fn install(program: &Path, spec: &LabSpec, version: &str, lab: &Path,
 }
 
 /// `helm upgrade -n kube-system cilium cilium/cilium --version v1.18.5 -f values.yaml --wait`: helm then waits until every agent is
-/// of the new version.
+/// of the new version. A chart of this machine has one version: it goes to no other.
 pub(crate) fn upgrade(
     program: &Path,
     spec: &LabSpec,
@@ -61,13 +61,8 @@ pub(crate) fn upgrade(
     lab: &Path,
     own: &Path,
 ) -> Outside {
-    let mut args = words(&["upgrade", "-n", NAMESPACE, RELEASE]);
-    match &spec.chart {
-        Chart::Repository(_) => {
-            args.extend(["cilium/cilium".to_owned(), "--version".to_owned(), format!("v{version}")])
-        }
-        Chart::Local(path) => args.push(path.display().to_string()),
-    }
+    let version = format!("v{version}");
+    let mut args = words(&["upgrade", "-n", NAMESPACE, RELEASE, "cilium/cilium", "--version", &version]);
     if let Some(values) = values.or(spec.values_file.as_deref()) {
         args.extend(["-f".to_owned(), values.display().to_string()]);
     }
@@ -107,7 +102,34 @@ pub(crate) fn uninstall(program: &Path, lab: &Path, own: &Path) -> Outside {
 
 #[cfg(test)]
 mod tests {
+    use super::super::spec::Deployer;
     use super::*;
+
+    #[test]
+    fn an_upgrade_waits_for_every_agent_and_takes_the_values_of_its_version() {
+        let spec = LabSpec {
+            kind: "kind".into(),
+            helm: Some("helm".into()),
+            containerlab: None,
+            cluster_file: "cluster.yaml".into(),
+            cluster_name: None,
+            topology_file: "topo.yaml".into(),
+            values_file: Some("values.yaml".into()),
+            kind_image: None,
+            reuse: false,
+            chart: Chart::Repository("https://helm.cilium.io/".to_owned()),
+            deployer: Deployer::Fabric,
+        };
+        let line = |values: Option<&str>| {
+            let (lab, own) = (Path::new("/lab"), Path::new("/own"));
+            upgrade(Path::new("helm"), &spec, ("1.18.5", values.map(Path::new)), lab, own).line()
+        };
+        let common = "helm upgrade -n kube-system cilium cilium/cilium --version v1.18.5 -f";
+        assert_eq!(line(Some("later.yaml")), format!("{common} later.yaml --wait --timeout 15m"));
+        assert_eq!(line(None), format!("{common} values.yaml --wait --timeout 15m"), "the lab's own");
+        let own = by_command("helm upgrade x", Path::new("/lab"), Path::new("/own"));
+        assert!(own.line().ends_with("sh -c 'helm upgrade x'"), "{}", own.line());
+    }
 
     #[test]
     fn what_is_installed() {

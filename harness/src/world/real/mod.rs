@@ -24,7 +24,9 @@ use super::specs::own_nodes;
 use super::whole::{Reporter, WorldError, no_cilium, no_cluster};
 use crate::cluster::connect;
 use crate::lab::KindCluster;
-use crate::outside::{Deployer, LabSpec, MadeCluster, Outside, Said, containerlab, helm, kind, unmake};
+use crate::outside::{
+    Chart, Deployer, LabSpec, MadeCluster, Outside, Said, containerlab, helm, kind, unmake,
+};
 use crate::runtime::keeper::{CommandEvent, ExecResult, StepReport, UpgradeOrder};
 
 /// kind, helm and containerlab.
@@ -249,6 +251,15 @@ impl Provision for Real {
             Some(line) => drop(self.run(&helm::by_command(line, lab, own), reporter).await?),
             None => {
                 let program = self.lab.helm.as_deref().ok_or_else(no_cilium)?;
+                if let Chart::Local(path) = &self.lab.chart {
+                    let path = path.display();
+                    return Err(WorldError::Cluster {
+                        what: format!("upgrade Cilium to {}", order.to),
+                        why: format!(
+                            "the chart is the one at {path}, of one version; write `command: helm upgrade ... --wait` under `upgrade`"
+                        ),
+                    });
+                }
                 self.run(
                     &helm::upgrade(program, &self.lab, (&order.to, order.values_file.as_deref()), lab, own),
                     reporter,
