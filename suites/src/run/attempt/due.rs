@@ -46,7 +46,10 @@ pub(super) fn of(context: &Context, check: &PlannedCheck, router: Option<&Snapsh
             let mut awaited = context.awaited.lock().unwrap_or_else(PoisonError::into_inner);
             if !awaits {
                 awaited.sessions.remove(&place);
-                return None;
+                drop(awaited);
+                // A session that is up waits for what others bring.
+                let is_up = session.is_up() && super::prospects::is_for_up(spec);
+                return if is_up { soonest(context, &atlas, Some(name)) } else { None };
             }
             let first_connect = awaited.first_connect;
             awaited.sessions.insert(place);
