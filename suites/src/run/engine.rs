@@ -90,7 +90,6 @@ impl Engine {
             down: Mutex::default(),
             settled: Mutex::default(),
             moments: Moments::default(),
-            cilium: Mutex::new(cilium.as_deref().and_then(|version| version.parse().ok())),
             facts: Facts::default(),
         });
         let actor = Actor::new(Arc::clone(&context), Arc::clone(&recorder), found.is_none());

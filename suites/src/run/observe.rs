@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use fabric_harness::cilium::CiliumVersion;
 use fabric_harness::fabric::Fabric;
 use fabric_harness::probe::TraceReport;
 use fabric_harness::router::{Sessions, Snapshot, Subscription};
@@ -60,8 +59,6 @@ pub(super) struct Context {
     pub(super) settled: Mutex<BTreeMap<String, chrono::DateTime<chrono::Utc>>>,
     /// What was done to the fabric in this phase.
     pub(super) moments: Moments,
-    /// The version of Cilium that runs, as far as it is known.
-    pub(super) cilium: Mutex<Option<CiliumVersion>>,
     /// What the ladders of routes and packets have looked at.
     pub(super) facts: Facts,
 }

@@ -343,7 +343,7 @@ async fn as_last_read(context: &Context, atlas: &Atlas) -> Prospect {
 }
 
 /// The nodes that run a routing daemon.
-fn routers(atlas: &Atlas) -> impl Iterator<Item = &str> {
+pub(super) fn routers(atlas: &Atlas) -> impl Iterator<Item = &str> {
     let routes = |node: &&NodeSpec| node.runs(Routing::Frr) || node.runs(Routing::Bird);
     atlas.topology.nodes.iter().filter(routes).map(|node| node.name.as_str())
 }

@@ -66,8 +66,6 @@ impl Engine {
     /// Runs the checks of a phase: those that are wanted, and silently those that later phases stand on.
     pub(super) async fn judge(&self, phase: &PlannedPhase, wanted: &HashSet<String>) -> Failed {
         let timers = self.timers(phase).await;
-        *self.context.cilium.lock().unwrap_or_else(PoisonError::into_inner) =
-            self.cilium_in(&phase.name).and_then(|version| version.parse().ok());
         let first_connect = timers.cilium.as_ref().map(|cilium| cilium.promises.first_connect.max);
         *self.context.awaited.lock().unwrap_or_else(PoisonError::into_inner) = Awaited::new(first_connect);
         self.still(&timers).await;

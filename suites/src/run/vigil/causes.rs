@@ -51,11 +51,14 @@ impl Events {
         let began = session.map_or(at, |lost| lost.at) + BLUR;
         let before = || self.done.iter().filter(move |moment| moment.at <= began);
         let of_owner = || before().filter(|moment| moment.node.as_deref().is_some_and(owned));
-        // Of what was done together the first thing counts: an agent is ended, and another one works soon after.
-        let latest = of_owner().map(|moment| moment.at).max();
+        // Of what was done since it was lost before the first thing counts: an agent is ended, and another one works soon after.
+        let previous = session.and_then(|session| {
+            let before = self.lost.iter().filter(|lost| owned(&lost.peer) && lost.at + BLUR < session.at);
+            before.map(|lost| lost.at).max()
+        });
         let own = of_owner()
-            .filter(|moment| latest.is_some_and(|latest| moment.at + TOGETHER >= latest))
-            .min_by_key(|m| m.at);
+            .filter(|moment| previous.is_none_or(|previous| moment.at > previous))
+            .min_by_key(|moment| moment.at);
         let done = own.or_else(|| before().filter(|moment| moment.node.is_none()).max_by_key(|m| m.at));
         let done = done.map(|moment| moment.what.clone());
         let session = session.map(|LostSession { router, peer, called, reason, .. }| {

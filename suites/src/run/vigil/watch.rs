@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::atlas::Atlas;
 use super::super::observe::Context;
 use super::super::probes::{sender_of, target_of};
+use super::super::prospects::{routers, stillness};
 use super::causes::{Events, LostRoute, LostSession};
 use super::tables::{Away, by_router, prefixes, sessions};
 use crate::checks::{Outage, ThroughoutFact, ThroughoutSpec, Watched};
@@ -92,12 +93,15 @@ impl Vigil {
             checks,
         };
         let atlas = context.view.now();
-        for (name, observer) in context.fabric.observers().await {
+        // Every router, also one that no check has looked at so far.
+        let opened = routers(&atlas).map(|name| async move {
+            let observer = context.fabric.observer(name).await.ok()?;
             let journal = observer.journal();
             let mut listens = observer.subscribe();
             let before = listens.next().await;
-            vigil.tables.insert(name, Table { _listens: listens, journal, before });
-        }
+            Some((name.to_owned(), Table { _listens: listens, journal, before }))
+        });
+        vigil.tables.extend(futures::future::join_all(opened).await.into_iter().flatten());
         let wanted: Vec<(String, ThroughoutSpec)> =
             vigil.specs().map(|(check, spec)| (check.name, spec)).collect();
         let count =
@@ -150,7 +154,7 @@ impl Vigil {
         if !whole {
             return;
         }
-        let settling = super::super::prospects::stillness(context).settling;
+        let settling = stillness(context).settling;
         let spent = self.begun.elapsed();
         let specs: Vec<ThroughoutSpec> = self.specs().map(|(_, spec)| spec).collect();
         let left = |budget: Duration| budget.saturating_sub(spent).max(settling);

@@ -1,6 +1,6 @@
 //! Cilium that is told wrong things, or none: what is to blame is the policy, the node, or the pod.
 
-use super::super::support::{Ground, Record, article, copy};
+use super::super::support::{Ground, Record, article, copy, impatient};
 use super::of;
 
 const POLICIES: &str = r#"
@@ -90,19 +90,6 @@ fn what_cilium_is_told_is_told_apart() {
     }
 }
 
-/// The article's lab with a change in one of its files, its phase `policy` judged; what the record has.
-fn judged(ground: &Ground, file: &str, from: &str, to: &str, only: &[&str]) -> Record {
-    let lab = ground.path("changed");
-    copy(&article(), &lab);
-    let text = std::fs::read_to_string(lab.join(file)).unwrap();
-    assert!(text.contains(from), "{file} has no {from}");
-    std::fs::write(lab.join(file), text.replacen(from, to, 1)).unwrap();
-    let only = only.iter().flat_map(|name| ["--only", name]);
-    let arguments: Vec<&str> = ["test", lab.to_str().unwrap()].into_iter().chain(only).collect();
-    ground.run(&arguments).code(1);
-    Record::read(&ground.path("target/fabric/latest"))
-}
-
 #[test]
 fn a_router_that_does_not_listen() {
     let Some(ground) = Ground::new("a_router_that_does_not_listen") else { return };
@@ -111,13 +98,7 @@ fn a_router_that_does_not_listen() {
     let deaf = starts.replace("-e 's/bgpd=no", "-e '/^bgpd_options/s/-A/-p 0 -A/' -e 's/bgpd=no");
     let check = "policy::sessions::tor0::10.0.1.2 is established with AS 65010";
     // Neither end listens: Cilium never does.
-    let lab = ground.path("impatient");
-    copy(&article(), &lab);
-    let file = lab.join("lab.yaml");
-    let text = std::fs::read_to_string(&file).unwrap();
-    let (before, after) = text.split_once("- name: policy").unwrap();
-    let after = after.replacen("expect:\n", "expect:\n      within: 4s\n", 1);
-    std::fs::write(&file, format!("{before}- name: policy{after}")).unwrap();
+    let lab = impatient(&ground, "4s");
     let topo = std::fs::read_to_string(lab.join("topo.yaml")).unwrap();
     assert!(topo.contains(starts), "{topo}");
     std::fs::write(lab.join("topo.yaml"), topo.replacen(starts, &deaf, 1)).unwrap();
@@ -130,14 +111,16 @@ fn a_router_that_does_not_listen() {
 #[test]
 fn a_node_that_announces_nothing() {
     let Some(ground) = Ground::new("a_node_that_announces_nothing") else { return };
+    let lab = ground.path("silent");
+    copy(&article(), &lab);
+    let file = lab.join("cilium-bgp-peering-policies.yaml");
+    let policies = std::fs::read_to_string(&file).unwrap();
+    assert!(policies.contains("exportPodCIDR: true"), "{policies}");
+    std::fs::write(&file, policies.replacen("exportPodCIDR: true", "exportPodCIDR: false", 1)).unwrap();
     let check = "policy::routes::router0::rib has the 12 prefixes";
-    let record = judged(
-        &ground,
-        "cilium-bgp-peering-policies.yaml",
-        "exportPodCIDR: true",
-        "exportPodCIDR: false",
-        &[check, "policy::sessions::tor0::10.0"],
-    );
+    let only = ["--only", check, "--only", "policy::sessions::tor0::10.0"];
+    ground.run(&[&["test", lab.to_str().unwrap()][..], &only[..]].concat()).code(1);
+    let record = Record::read(&ground.path("target/fabric/latest"));
     let (kind, ..) = of(&record, check).unwrap();
     assert_eq!(kind, "not-announced", "{}", record.failure(check));
     let text = record.failure("policy::sessions::tor0::10.0.1.2 gives 1 IPv4 prefix");
