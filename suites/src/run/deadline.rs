@@ -2,6 +2,8 @@
 //!
 //! What lives here: reading them off the routers. What does not: the arithmetic (`plan::deadline`, `harness::wait`).
 
+use std::time::Instant;
+
 use fabric_harness::cilium::{CiliumVersion, Generation, promises};
 use fabric_harness::fabric::Fabric;
 use fabric_harness::router::Session;
@@ -9,8 +11,14 @@ use fabric_harness::wait::{CiliumEnd, FrrEnd};
 
 use crate::plan::Timers;
 
-/// Reads the timers of every router that is being observed; a router that does not answer keeps FRR's defaults.
-pub(super) async fn read(fabric: &Fabric, routers: &[String], cilium: Option<&str>) -> Timers {
+/// Reads the timers of every router that is being observed, as they are since a moment; a router that does not answer keeps
+/// FRR's defaults.
+pub(super) async fn read(
+    fabric: &Fabric,
+    routers: &[String],
+    cilium: Option<&str>,
+    since: Instant,
+) -> Timers {
     let version: Option<CiliumVersion> = cilium.and_then(|version| version.parse().ok());
     let row = version.and_then(|version| promises(&version).ok());
     // The speaker that runs decides when it dials, whatever the version that was asked for embeds; where none runs
@@ -22,7 +30,7 @@ pub(super) async fn read(fabric: &Fabric, routers: &[String], cilium: Option<&st
     let mut timers = Timers { cilium: row.as_ref().map(CiliumEnd::new), ..Timers::default() };
     let reading = routers.iter().map(|router| async move {
         let observer = fabric.observer(router).await.ok()?;
-        let snapshot = observer.now().await;
+        let snapshot = observer.since(since).await;
         Some((router.clone(), end(snapshot.sessions.as_ref().ok()?.values())?))
     });
     timers.routers.extend(futures::future::join_all(reading).await.into_iter().flatten());

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fabric_harness::fabric::Fabric;
 use fabric_harness::lab::Step;
@@ -154,6 +154,8 @@ impl Engine {
         self.context.story.begin(&self.context.fabric, &self.context.view).await;
         self.skip_the_past(&wanted);
         let mut unreached: Option<String> = None;
+        // A reading of a router since then is one between two phases: the end of the one and the start of the other.
+        let mut between = Instant::now();
         for (number, phase) in self.plan.iter().enumerate().take(last + 1).skip(self.first) {
             if let Some(why) = &unreached {
                 self.fail_all(phase, &wanted, why);
@@ -163,19 +165,21 @@ impl Engine {
             let guard = self.recorder.phase(&phase.name, actions.map(describe).collect());
             let found = self.found && number == self.first;
             let vigil = self.watch(phase, found, &wanted).await;
-            match self.act(phase, found).await {
+            match self.act(phase, found, between).await {
                 Ok(()) => {
                     let failed = self.judge(phase, &wanted).await;
                     self.over(phase, vigil, &failed).await;
-                    still::still(&self.context, &whole_tables(phase)).await;
-                    self.context.story.keep(&self.context, &format!("end of phase {}", phase.name)).await;
+                    between = still::still(&self.context, &whole_tables(phase)).await;
+                    let when = format!("end of phase {}", phase.name);
+                    self.context.story.keep(&self.context, &when, between).await;
                     guard.done();
                 }
                 Err(error) if self.lost(&error).await => std::future::pending().await,
                 Err(error) => {
                     let why = format!("the phase {} could not be reached: {error}", phase.name);
                     self.recorder.bring_up_failed(&phase.name, error.to_string());
-                    self.context.story.keep(&self.context, &format!("failure of phase {}", phase.name)).await;
+                    let when = format!("failure of phase {}", phase.name);
+                    self.context.story.keep(&self.context, &when, Instant::now()).await;
                     guard.unreached(error.to_string());
                     self.fail_all(phase, &wanted, &why);
                     unreached = Some(why);
@@ -195,7 +199,7 @@ impl Engine {
             self.plan.iter().position(|phase| phase.name == last).map_or(self.plan.len(), |at| at + 1);
         for phase in self.plan.iter().take(through) {
             let guard = self.recorder.phase(&phase.name, Vec::new());
-            self.act(phase, false).await?;
+            self.act(phase, false, Instant::now()).await?;
             self.judge(phase, &HashSet::new()).await;
             guard.done();
         }
@@ -210,7 +214,7 @@ impl Engine {
     /// Does what a phase does, and waits in it for what its checks say that later phases stand on.
     pub(super) async fn act_of(&self, number: usize) -> Result<(), ActionError> {
         let Some(phase) = self.plan.get(number) else { return Ok(()) };
-        self.act(phase, false).await?;
+        self.act(phase, false, Instant::now()).await?;
         self.judge(phase, &HashSet::new()).await;
         Ok(())
     }
@@ -268,14 +272,14 @@ impl Engine {
         }
     }
 
-    async fn act(&self, phase: &PlannedPhase, found: bool) -> Result<(), ActionError> {
+    async fn act(&self, phase: &PlannedPhase, found: bool, between: Instant) -> Result<(), ActionError> {
         if found {
             // What was lost before we came is not this phase's doing: the counts must be read now.
             for router in self.routers() {
                 let _ = self.context.fabric.observer(&router).await;
             }
         }
-        self.context.begin_phase().await;
+        self.context.begin_phase(between).await;
         for action in &phase.actions {
             // A fabric that was found in this phase has had its actions; bringing up can be asked for again.
             if self.is_to_do(action) && (!found || matches!(action, Action::Up(_))) {

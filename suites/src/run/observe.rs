@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fabric_harness::fabric::Fabric;
 use fabric_harness::probe::TraceReport;
@@ -19,7 +19,7 @@ use super::atlas::Atlas;
 use super::attempt::Awaited;
 use super::ladder::{Daemon, Facts, Kept};
 use super::probes::{End, Probes, Wanted, sender_of};
-use super::prospects::Stillness;
+use super::prospects::{Stillness, stillness};
 use super::story::{Story, by_connection, by_ping, by_trace};
 use super::view::View;
 use super::vigil::Moments;
@@ -65,7 +65,7 @@ pub(super) struct Context {
 
 impl Context {
     /// A phase begins: what has been lost so far is not its doing.
-    pub(super) async fn begin_phase(&self) {
+    pub(super) async fn begin_phase(&self, between: Instant) {
         self.probes.new_phase();
         self.story.new_phase();
         self.moments.clear();
@@ -74,7 +74,7 @@ impl Context {
         self.facts.clear();
         let observers = self.fabric.observers().await;
         let reading = observers.into_iter().map(|(router, observer)| async move {
-            let snapshot = observer.now().await;
+            let snapshot = observer.since(between).await;
             let sessions = snapshot.sessions.iter().flat_map(|sessions| sessions.iter());
             sessions
                 .map(|(neighbor, session)| ((router.clone(), neighbor.clone()), session.dropped_count))
@@ -127,7 +127,10 @@ impl<'a> Eye<'a> {
     pub(super) async fn open(context: &'a Context, check: &'a PlannedCheck) -> Self {
         let atlas = context.view.subscribe();
         let router = match router_of(check) {
-            Some(router) => context.fabric.observer(router).await.ok().map(|observer| observer.subscribe()),
+            Some(router) => {
+                let acted = stillness(context).since;
+                context.fabric.observer(router).await.ok().map(|observer| observer.subscribe_since(acted))
+            }
             None => None,
         };
         Self { context, check, atlas, router, fresh: None, round: 0, paths: Vec::new() }

@@ -23,7 +23,7 @@ use super::traits::Router;
 /// What one router was seen to say. A part that could not be read holds the reason as text.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    /// Grows with every change of content, never otherwise.
+    /// Grows with every change of content, never otherwise; 0 before the first reading.
     pub version: u64,
     /// When the router last confirmed this content.
     pub taken_at: Instant,
@@ -49,6 +49,11 @@ impl Snapshot {
             rib: Err(why.clone()),
             fib: Err(why),
         }
+    }
+
+    /// Whether it was read, and after `moment` at that.
+    fn is_since(&self, moment: Instant) -> bool {
+        self.version > 0 && self.read_at >= moment
     }
 }
 
@@ -145,10 +150,17 @@ impl Observer {
 
     /// Begins to listen; the router is read at once.
     pub fn subscribe(&self) -> Subscription {
-        let subscription =
-            Subscription { latest: self.shared.latest.subscribe(), since: Instant::now(), seen: None };
-        self.shared.bell.notify_one();
-        subscription
+        self.subscribe_since(Instant::now())
+    }
+
+    /// Begins to listen; a reading that began after `moment` is as good as one of now, and the router is read at once only if
+    /// there is none.
+    pub fn subscribe_since(&self, moment: Instant) -> Subscription {
+        let latest = self.shared.latest.subscribe();
+        if !latest.borrow().is_since(moment) {
+            self.shared.bell.notify_one();
+        }
+        Subscription { latest, since: moment, seen: None }
     }
 
     /// The latest reading, which may be old: asking for it makes nobody read.
@@ -159,6 +171,11 @@ impl Observer {
     /// A reading that began after this call.
     pub async fn now(&self) -> Arc<Snapshot> {
         self.subscribe().next().await
+    }
+
+    /// A reading that began after `moment`: the latest, if it did. Whoever asks for the state after one event shares one reading.
+    pub async fn since(&self, moment: Instant) -> Arc<Snapshot> {
+        self.subscribe_since(moment).next().await
     }
 
     /// Tells `listener` of every change from now on; whoever listened before is told no more.
@@ -197,9 +214,8 @@ impl Subscription {
     /// After the observer was dropped it never returns.
     pub async fn next(&mut self) -> Arc<Snapshot> {
         let (since, seen) = (self.since, self.seen);
-        let fresh = |snapshot: &Arc<Snapshot>| {
-            snapshot.read_at >= since && seen.is_none_or(|v| v != snapshot.version)
-        };
+        let fresh =
+            |snapshot: &Arc<Snapshot>| snapshot.is_since(since) && seen.is_none_or(|v| v != snapshot.version);
         match self.latest.wait_for(fresh).await.map(|snapshot| Arc::clone(&snapshot)) {
             Ok(snapshot) => {
                 self.seen = Some(snapshot.version);

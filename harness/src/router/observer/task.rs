@@ -15,7 +15,7 @@ const TICK: Duration = Duration::from_millis(50);
 /// How often everything is read although the cheap question says that nothing changed (an attribute of a path that is
 /// not the best one does not show in it).
 const WHOLE: Duration = Duration::from_secs(1);
-/// The least time between two readings: a burst of kernel events is one.
+/// The least time between two readings that nobody asked for: a burst of kernel events is one.
 const SPACING: Duration = Duration::from_millis(5);
 
 /// Why a reading is due.
@@ -36,8 +36,11 @@ pub(super) async fn watch(shared: Arc<Shared>) {
     let mut events: Option<RouteEvents> = None;
     let mut pulse: Option<Pulse> = None;
     let mut spacing = SPACING;
+    let mut asked = false;
     loop {
-        let cause = if shared.latest.receiver_count() == 0 {
+        let cause = if std::mem::take(&mut asked) {
+            Cause::Asked
+        } else if shared.latest.receiver_count() == 0 {
             events = None;
             shared.bell.notified().await;
             Cause::Asked
@@ -92,8 +95,15 @@ pub(super) async fn watch(shared: Arc<Shared>) {
         // A node that is asked by programs spends at most half its time on us.
         if matches!(kernel.by_program().await, Ok(true)) {
             spacing = began.elapsed().max(SPACING);
+            tokio::time::sleep(spacing).await;
+            continue;
         }
-        tokio::time::sleep(spacing).await;
+        // Whoever asks need not wait for what only spares the kernel's bursts.
+        tokio::select! {
+            biased;
+            () = shared.bell.notified() => asked = true,
+            () = tokio::time::sleep(spacing) => {}
+        }
     }
 }
 

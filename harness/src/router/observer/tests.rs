@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex as StdMutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use ipnet::IpNet;
@@ -137,6 +137,22 @@ async fn while_nobody_listens_nothing_is_asked() {
     assert_eq!(router.pulses.load(Ordering::SeqCst), pulses);
     router.say(recorded("2/tor0"));
     assert_eq!(soon(observer.now()).await.rib.as_ref().unwrap().routes.len(), 13, "no old news");
+}
+
+#[tokio::test]
+async fn who_asks_for_the_state_after_one_event_shares_one_reading() {
+    let before = Instant::now();
+    let router = Told::new(recorded("0/tor0"));
+    let observer = Observer::start(router.clone());
+    // What was never read is no reading, whenever the observer began.
+    assert_eq!(soon(observer.since(before)).await.rib.as_ref().unwrap().routes.len(), 9);
+    let event = Instant::now();
+    soon(observer.since(event)).await;
+    let tables = router.tables.load(Ordering::SeqCst);
+    soon(futures::future::join_all((0..20).map(|_| observer.since(event)))).await;
+    assert_eq!(router.tables.load(Ordering::SeqCst), tables);
+    soon(observer.since(Instant::now())).await;
+    assert!(router.tables.load(Ordering::SeqCst) > tables, "what came after is another question");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
+use std::time::Instant;
 
 use fabric_harness::wait::Deadline;
 use fabric_reports::record::Cause;
@@ -65,10 +66,12 @@ impl Engine {
 
     /// Runs the checks of a phase: those that are wanted, and silently those that later phases stand on.
     pub(super) async fn judge(&self, phase: &PlannedPhase, wanted: &HashSet<String>) -> Failed {
-        let timers = self.timers(phase).await;
+        // The actions of the phase are done: from here on things are as they are, and one reading of a router serves all who ask.
+        let since = Instant::now();
+        let timers = self.timers(phase, since).await;
         let first_connect = timers.cilium.as_ref().map(|cilium| cilium.promises.first_connect.max);
         *self.context.awaited.lock().unwrap_or_else(PoisonError::into_inner) = Awaited::new(first_connect);
-        self.still(&timers).await;
+        self.still(&timers, since).await;
         self.context.expect_down(&phase.checks);
         let mut failed = Failed::default();
         let mut running = JoinSet::new();
@@ -100,11 +103,10 @@ impl Engine {
         failed
     }
 
-    /// The actions of a phase are done: from here on things are as they are. The routers are all looked at, so that what
-    /// moves on them is known.
-    async fn still(&self, timers: &Timers) {
+    /// The routers are all looked at, so that what moves on them is known.
+    async fn still(&self, timers: &Timers, since: Instant) {
         let settling = Deadline::route_in_rib(timers.routers.values()).then(Deadline::fib_after_rib()).budget;
-        let stillness = Stillness { since: std::time::Instant::now(), settling };
+        let stillness = Stillness { since, settling };
         *self.context.stillness.lock().unwrap_or_else(PoisonError::into_inner) = stillness;
         if self.context.view.now().agents.is_some()
             && let Ok(client) = self.context.fabric.client().await
@@ -113,13 +115,13 @@ impl Engine {
         }
     }
 
-    async fn timers(&self, phase: &PlannedPhase) -> Timers {
+    async fn timers(&self, phase: &PlannedPhase, since: Instant) -> Timers {
         let routed = |check: &&PlannedCheck| matches!(check.kind, CheckKind::Sessions | CheckKind::Routes);
         let routers: HashSet<&str> =
             phase.checks.iter().filter(routed).map(|check| check.target.as_str()).collect();
         let routers: Vec<String> = routers.into_iter().map(str::to_owned).collect();
         let cilium = self.cilium_in(&phase.name);
-        timers::read(&self.context.fabric, &routers, cilium.as_deref()).await
+        timers::read(&self.context.fabric, &routers, cilium.as_deref(), since).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the fabric looks like at the end of a phase and when a check fails.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use fabric_harness::router::Snapshot;
 use fabric_harness::runtime::keeper::AgentInfo;
@@ -30,8 +30,8 @@ struct Whose {
 }
 
 impl Story {
-    /// Keeps the state of everything; `when` names the occasion.
-    pub(in crate::run) async fn keep(&self, context: &Context, when: &str) {
+    /// Keeps the state of everything as it is since a moment; `when` names the occasion.
+    pub(in crate::run) async fn keep(&self, context: &Context, when: &str, since: Instant) {
         let atlas = context.view.now();
         let own = |place: &&String| atlas.box_of(place) == place.as_str();
         let whose = Whose {
@@ -39,7 +39,7 @@ impl Story {
             boxes: atlas.interfaces.keys().filter(own).cloned().collect(),
             pods: atlas.pods.iter().flatten().map(pod_name).collect(),
         };
-        self.keep_of(context, &atlas, &whose, when, true).await;
+        self.keep_of(context, &atlas, &whose, (when, since), true).await;
         if atlas.nodes.is_some() || !atlas.interfaces.is_empty() {
             let names = value(&names::names(&atlas));
             self.state(when, ("fabric", "names"), names.clone(), names.to_string(), true);
@@ -62,14 +62,22 @@ impl Story {
     pub(in crate::run) async fn failed(&self, context: &Context, check: &PlannedCheck) {
         let atlas = context.view.now();
         let whose = concerned(&atlas, check, &self.watched());
-        self.keep_of(context, &atlas, &whose, &format!("failure of {}", check.name), false).await;
+        let when = format!("failure of {}", check.name);
+        self.keep_of(context, &atlas, &whose, (&when, Instant::now()), false).await;
     }
 
-    async fn keep_of(&self, context: &Context, atlas: &Atlas, whose: &Whose, when: &str, always: bool) {
+    async fn keep_of(
+        &self,
+        context: &Context,
+        atlas: &Atlas,
+        whose: &Whose,
+        (when, since): (&str, Instant),
+        always: bool,
+    ) {
         let readings = whose.routers.iter().map(|router| async move {
             let observer = context.fabric.observer(router).await.ok()?;
             // Only what is asked of a router takes time: all of them are asked at once.
-            let now = tokio::time::timeout(ANSWER, observer.now()).await;
+            let now = tokio::time::timeout(ANSWER, observer.since(since)).await;
             Some((router, now.unwrap_or_else(|_| observer.latest())))
         });
         for (router, snapshot) in futures::future::join_all(readings).await.into_iter().flatten() {
