@@ -54,3 +54,32 @@ fn at_random_moments() {
     }
     ground.goes_on(&lab);
 }
+
+/// A command of a node has a process between it and the keeper. When that one is killed, the keeper is left with the command: the
+/// node's first process ends only when somebody reaps it.
+#[test]
+fn whoever_started_a_command() {
+    let Some(ground) = Ground::new("whoever_started_a_command") else { return };
+    ground.run(&["up", article().to_str().unwrap(), "--name", "k", "--to", "policy"]).code(0);
+    let kin = ground.kin();
+    let keeper = kin.keepers()[0];
+    let name = |pid: &i32| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    let starters: Vec<i32> = children(keeper)
+        .into_iter()
+        .filter(|pid| children(*pid).iter().any(|child| name(child).trim() == "gobgpd"))
+        .collect();
+    assert_eq!(starters.len(), 4, "one for each node's speaker");
+    for starter in starters {
+        kill(Pid::from_raw(starter), Signal::SIGKILL).unwrap();
+    }
+    ground.run(&["down", "--name", "k"]).code(0);
+    ground.nothing_is_left_of(&kin);
+}
+
+fn children(pid: i32) -> Vec<i32> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let lists = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+    lists
+        .flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
+        .collect()
+}

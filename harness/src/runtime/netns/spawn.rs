@@ -3,17 +3,19 @@
 //! What lives here: the keeper's side of `init`. What does not: what goes on inside the node.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::waitpid;
+use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::{Pid, pipe2};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::pipe::Receiver;
 
+use super::enter::pidfd;
 use super::rootfs::{FileSpec, MountSpec};
 use super::zygote::Zygote;
 
@@ -107,13 +109,66 @@ impl NodeInit {
         let pid = Pid::from_raw(self.pid);
         // Already gone is as good as killed.
         let _ = kill(pid, Signal::SIGKILL);
-        tokio::task::spawn_blocking(move || waitpid(pid, None))
-            .await
-            .map_err(io::Error::other)?
-            .map(|_| ())
-            .or_else(|error| match error {
-                nix::errno::Errno::ECHILD => Ok(()),
-                other => Err(other.into()),
-            })
+        tokio::task::spawn_blocking(move || wait(pid)).await.map_err(io::Error::other)?
+    }
+}
+
+/// How often it is looked for adopted processes while a node ends, in milliseconds: only who lost its starter makes it take so long.
+const LOOK: u16 = 50;
+
+/// Waits until a node's first process has gone, which takes as long as anything of the node is not reaped.
+fn wait(pid: Pid) -> io::Result<()> {
+    let gone = |error| match error {
+        nix::errno::Errno::ECHILD => Ok(()),
+        other => Err(io::Error::from(other)),
+    };
+    let Ok(init) = pidfd(pid.as_raw()) else { return waitpid(pid, None).map(drop).or_else(gone) };
+    loop {
+        let mut ended = [PollFd::new(init.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut ended, PollTimeout::from(LOOK)) {
+            Ok(0) => reap_adopted(),
+            Ok(_) => return waitpid(pid, None).map(drop).or_else(gone),
+            Err(nix::errno::Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// A command in a node whose starter was killed is a child of ours now, and nobody else reaps it.
+fn reap_adopted() {
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let children = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+    let children: Vec<String> = children.collect();
+    for child in children.iter().flat_map(|list| list.split_whitespace()) {
+        let status = std::fs::read_to_string(format!("/proc/{child}/status")).unwrap_or_default();
+        if is_of_node(&status)
+            && let Ok(pid) = child.parse()
+        {
+            let _ = waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG));
+        }
+    }
+}
+
+/// Whether a process lives in a node's pid namespace and is not the first there: starters are in ours alone, and those who started
+/// them wait for them.
+fn is_of_node(status: &str) -> bool {
+    let pids = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    let mut pids = pids.into_iter().flat_map(str::split_whitespace).skip(1).peekable();
+    pids.peek().is_some() && pids.last() != Some("1")
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::a_starter("Name:\tfabric\nNSpid:\t398\n", false)]
+    #[case::a_first_process("NSpid:\t32593\t1\n", false)]
+    #[case::a_command("Name:\tgobgpd\nNSpid:\t399\t3\n", true)]
+    #[case::no_such_line("Name:\tx\n", false)]
+    fn who_is_adopted(#[case] status: &str, #[case] adopted: bool) {
+        assert_eq!(is_of_node(status), adopted);
     }
 }
