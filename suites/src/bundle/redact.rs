@@ -35,8 +35,9 @@ impl Redactor {
 
     /// Looks for secrets in a text, to take them out of all others.
     pub fn learn(&mut self, text: &str) {
+        let patterns = Pattern::of(text).filter(|pattern| pattern.certain);
         let mut text = std::borrow::Cow::Borrowed(text);
-        for pattern in Pattern::all().iter().filter(|pattern| pattern.certain) {
+        for pattern in patterns {
             // What one pattern has found is nothing for the next.
             if let Some(changed) = pattern.replace(&text, |secret| self.number(secret)) {
                 text = changed.into();
@@ -114,7 +115,8 @@ impl Redactor {
             .collect();
         // The longest first: one secret may be a part of another.
         known.sort_by_key(|(secret, _)| std::cmp::Reverse(secret.len()));
-        for pattern in Pattern::all() {
+        // A mark is no hint: what no pattern may find at first, none may find later.
+        for pattern in Pattern::of(&text) {
             let changed = pattern.replace(&text, |secret| {
                 count += 1;
                 let trimmed = secret.trim();

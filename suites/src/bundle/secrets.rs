@@ -10,9 +10,27 @@ use regex::{Captures, Regex};
 /// that it is a secret.
 pub(super) struct Pattern {
     regex: Regex,
-    /// Words of which a text has one, in small letters, if there is anything to find: most texts are long and have none.
-    hints: &'static [&'static str],
+    family: Family,
     pub(super) certain: bool,
+}
+
+/// Patterns whose secrets are near the same words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Family {
+    Named,
+    Key,
+    Likely,
+}
+
+impl Family {
+    /// Words of which a text has one, in small letters, if there is anything to find: most texts are long and have none.
+    fn hints(self) -> &'static [&'static str] {
+        match self {
+            Self::Named => &HINTS,
+            Self::Key => &["private key"],
+            Self::Likely => &["authorization", "eyj", "://", "community"],
+        }
+    }
 }
 
 /// What can stand around the value of a key: quotes, or nothing up to the next blank.
@@ -48,14 +66,12 @@ static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
         r"(?i)snmp-server community (?P<a>\S+)",
     ];
     let made = |(text, certain): (&str, bool)| {
-        let hints: &'static [&'static str] = if text.contains("PRIVATE") {
-            &["private key"][..]
-        } else if certain {
-            &HINTS
-        } else {
-            &["authorization", "eyj", "://", "community"]
+        let family = match certain {
+            _ if text.contains("PRIVATE") => Family::Key,
+            true => Family::Named,
+            false => Family::Likely,
         };
-        Regex::new(text).ok().map(|regex| Pattern { regex, hints, certain })
+        Regex::new(text).ok().map(|regex| Pattern { regex, family, certain })
     };
     let certain = certain.iter().map(|text| (text.as_str(), true));
     certain.chain(likely.into_iter().map(|text| (text, false))).filter_map(made).collect()
@@ -84,17 +100,18 @@ const HARMLESS: [&str; 12] =
     ["true", "false", "null", "none", "yes", "no", "on", "off", "required", "optional", "nil", "~"];
 
 impl Pattern {
-    /// The patterns, those first that know best.
-    pub(super) fn all() -> &'static [Pattern] {
-        &PATTERNS
+    /// The patterns that may find something in a text, those first that know best.
+    pub(super) fn of(text: &str) -> impl Iterator<Item = &'static Pattern> + use<> {
+        // Each text is searched for hints once, not once for each pattern.
+        let small = text.to_ascii_lowercase();
+        let hinted = |family: &Family| family.hints().iter().any(|hint| small.contains(hint));
+        let there: Vec<Family> =
+            [Family::Named, Family::Key, Family::Likely].into_iter().filter(hinted).collect();
+        PATTERNS.iter().filter(move |pattern| there.contains(&pattern.family))
     }
 
     /// Calls `change` for each secret and puts what it gives in the secret's place.
     pub(super) fn replace(&self, text: &str, mut change: impl FnMut(&str) -> String) -> Option<String> {
-        let small = text.to_ascii_lowercase();
-        if !self.hints.iter().any(|hint| small.contains(hint)) {
-            return None;
-        }
         let mut made = String::new();
         let mut done = 0;
         for found in self.regex.captures_iter(text) {
@@ -144,6 +161,6 @@ pub(super) fn is_secret_name(name: &str) -> bool {
 mod tests {
     #[test]
     fn every_pattern_is_one() {
-        assert_eq!(super::Pattern::all().len(), 15);
+        assert_eq!(super::PATTERNS.len(), 15);
     }
 }
