@@ -3,7 +3,9 @@
 mod client;
 mod objects;
 mod process;
+mod seen;
 
 pub use client::{ClusterError, connect, words};
 pub use objects::{Objects, as_written};
 pub(crate) use process::process_of;
+pub(crate) use seen::{Seen, is_ready, why_not_ready};

@@ -26,6 +26,8 @@ pub(super) enum DeployedBy {
     Fabric,
     /// `containerlab deploy`; its containers are taken over.
     Containerlab,
+    /// clabernetes, into the cluster that is attached to: each router a pod (with --env attach).
+    Clabernetes,
 }
 
 /// The environment.
@@ -34,7 +36,7 @@ pub(super) struct EnvArgs {
     /// What the lab's cluster is.
     #[arg(long, value_enum, env = "FABRIC_ENV", default_value_t = Env::Twin)]
     pub(super) env: Env,
-    /// Who makes routers and links (with --env lab).
+    /// Who makes routers and links: fabric or containerlab with --env lab, clabernetes with --env attach.
     #[arg(long, value_enum, env = "FABRIC_DEPLOYER", default_value_t = DeployedBy::Fabric)]
     deployer: DeployedBy,
     /// Take kind's cluster of the lab's name if there is one; it is not deleted at the end (with --env lab).
@@ -54,6 +56,10 @@ impl EnvArgs {
     /// # Errors
     /// When something is said that belongs to a real lab, and none is meant; when there is no such chart.
     pub(super) fn real(&self) -> Result<Option<RealLab>, String> {
+        if self.deployer == DeployedBy::Clabernetes && self.env != Env::Attach {
+            let why = "--deployer clabernetes puts the routers into a cluster that is there: say `--env attach --kubeconfig FILE` too";
+            return Err(why.to_owned());
+        }
         if self.env != Env::Lab {
             return match self.foreign() {
                 Some(word) => Err(format!("{word} is for a real lab: say `--env lab` too")),
@@ -69,10 +75,15 @@ impl EnvArgs {
             ),
         };
         let deployer = match self.deployer {
-            DeployedBy::Fabric => Deployer::Fabric,
             DeployedBy::Containerlab => Deployer::Containerlab,
+            DeployedBy::Fabric | DeployedBy::Clabernetes => Deployer::Fabric,
         };
         Ok(Some(RealLab { deployer, reuse: self.reuse, kind_image: self.kind_image.clone(), chart }))
+    }
+
+    /// Whether clabernetes is to put the routers into the cluster that is attached to.
+    pub(super) fn clabernetes(&self) -> bool {
+        self.env == Env::Attach && self.deployer == DeployedBy::Clabernetes
     }
 
     fn foreign(&self) -> Option<&'static str> {
@@ -80,7 +91,7 @@ impl EnvArgs {
             (self.reuse, "--reuse"),
             (self.kind_image.is_some(), "--kind-image"),
             (self.chart.is_some(), "--chart"),
-            (self.deployer != DeployedBy::Fabric, "--deployer containerlab"),
+            (self.deployer == DeployedBy::Containerlab, "--deployer containerlab"),
         ];
         said.into_iter().find_map(|(said, word)| said.then_some(word))
     }
@@ -101,6 +112,9 @@ mod tests {
     #[rstest]
     #[case(&["--reuse"], "--reuse is for a real lab")]
     #[case(&["--deployer", "containerlab"], "--deployer containerlab is for a real lab")]
+    #[case(&["--deployer", "clabernetes"], "--deployer clabernetes puts the routers into a cluster that is there")]
+    #[case(&["--env", "lab", "--deployer", "clabernetes"], "--deployer clabernetes puts the routers into a cluster")]
+    #[case(&["--env", "attach", "--deployer", "containerlab"], "--deployer containerlab is for a real lab")]
     #[case(&["--env", "lab", "--chart", "/no/such/chart"], "--chart /no/such/chart: ")]
     fn what_does_not_go_together_is_refused(#[case] line: &[&str], #[case] said: &str) {
         let line = Line::parse_from(["fabric"].iter().chain(line));

@@ -13,8 +13,9 @@ use fabric_reports::progress::on_stderr;
 use fabric_suites::learn::{self, LearnedPhase, Skeleton};
 use fabric_suites::run::{self, LearnSettings, Prepared};
 
-use super::args::{HomeArgs, LabArg, NameArg};
+use super::args::{LabArg, NameArg};
 use super::exit::{self, Usage};
+use super::home::HomeArgs;
 use super::pick;
 
 #[derive(Debug, Args)]

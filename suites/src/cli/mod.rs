@@ -23,6 +23,7 @@ mod env;
 mod exit;
 mod graph;
 mod history;
+mod home;
 mod learn;
 mod list;
 mod matrix;

@@ -15,9 +15,10 @@ use fabric_reports::{Record, Screen};
 use fabric_suites::run::{self, Begin, Home, Prepared, RunSettings, Selection};
 use tokio::sync::oneshot;
 
-use super::args::{FoundArgs, HomeArgs, LabArg};
+use super::args::LabArg;
 use super::diff::{DiffFormat, print};
 use super::exit::{self, Usage};
+use super::home::{FoundArgs, HomeArgs};
 use super::{pick, test};
 
 #[derive(Debug, Args)]
@@ -54,7 +55,7 @@ pub(super) async fn run(args: ParityArgs) -> Result<ExitCode> {
     let prepared = run::prepare(&pick::lab(&lab)?)?;
     let home = args.home.home()?;
     let begin = if args.home.is_attach() {
-        Begin::Found(test::found(&args.found, &prepared)?)
+        Begin::Found(test::found(&args.found, args.home.clabernetes(), &prepared)?)
     } else if home == Home::Netns {
         let why = "parity compares the twin with another environment: say which, as `--env attach`, `--env lab` or \
                    `--runtime docker`";

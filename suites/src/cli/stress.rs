@@ -14,8 +14,9 @@ use fabric_suites::run::{self, Begin, Home, Prepared, RunSettings, Selection};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use super::args::{Format, HomeArgs, LabArg};
+use super::args::{Format, LabArg};
 use super::diff::colors;
+use super::home::HomeArgs;
 use super::pick;
 
 #[derive(Debug, Args)]

@@ -9,8 +9,9 @@ use fabric_reports::{Screen, github, summary};
 use fabric_suites::run::{self, Begin, Finished, FoundSettings, Prepared, RunSettings, Selection};
 use tokio::sync::oneshot;
 
-use super::args::{Format, FoundArgs, LabArg, TestArgs};
+use super::args::{Format, LabArg, TestArgs};
 use super::exit::{self, Usage};
+use super::home::FoundArgs;
 use super::pick;
 
 pub(super) async fn run(args: TestArgs) -> Result<ExitCode> {
@@ -76,11 +77,11 @@ fn found_of(args: &TestArgs, prepared: &Prepared) -> Result<FoundSettings> {
             "--fresh, --keep and --name are for fabrics of this program's, and `--env attach` makes none";
         return Err(Usage(why.into()).into());
     }
-    found(&args.found, prepared)
+    found(&args.found, args.home.clabernetes(), prepared)
 }
 
-/// What somebody else brought up.
-pub(super) fn found(args: &FoundArgs, prepared: &Prepared) -> Result<FoundSettings> {
+/// What somebody else brought up, and whether clabernetes is to put its routers there first.
+pub(super) fn found(args: &FoundArgs, clabernetes: bool, prepared: &Prepared) -> Result<FoundSettings> {
     let FoundArgs { kubeconfig, routers, phases, allow_apply, .. } = args.clone();
     let known: Vec<&str> = prepared.plan.iter().map(|phase| phase.name.as_str()).collect();
     if let Some(unknown) = phases.iter().find(|phase| !known.contains(&phase.as_str())) {
@@ -90,7 +91,11 @@ pub(super) fn found(args: &FoundArgs, prepared: &Prepared) -> Result<FoundSettin
         let why = "the lab has a cluster: say how to reach it, as `--kubeconfig ~/.kube/config`";
         return Err(Usage(why.into()).into());
     }
-    Ok(FoundSettings { kubeconfig, ways: routers, phases, allow_apply })
+    if kubeconfig.is_none() && clabernetes {
+        let why = "--deployer clabernetes puts the routers into a cluster: say how to reach it, as `--kubeconfig ~/.kube/config`";
+        return Err(Usage(why.into()).into());
+    }
+    Ok(FoundSettings { kubeconfig, ways: routers, phases, allow_apply, clabernetes })
 }
 
 fn selected(prepared: &Prepared, args: &TestArgs) -> Vec<String> {

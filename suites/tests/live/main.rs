@@ -16,6 +16,7 @@ mod attach;
 mod broken;
 mod causes;
 mod cilium;
+mod clabernetes;
 mod compare;
 mod contract;
 mod diagnostics;

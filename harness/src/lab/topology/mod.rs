@@ -23,6 +23,7 @@ pub use types::{
 };
 
 pub(crate) use check::check_containers;
+pub(crate) use env::substituted;
 
 #[cfg(test)]
 mod tests;

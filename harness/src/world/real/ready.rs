@@ -2,42 +2,28 @@
 //!
 //! What lives here: the watch, the limit, and what the agents say when it is over. What does not: making any of it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::Client;
 use kube::api::Api;
-use kube::runtime::watcher::{Config, Event, watcher};
-use kube::{Client, ResourceExt};
+use kube::runtime::watcher::{Config, watcher};
 
 use super::super::whole::WorldError;
+use crate::cluster::{Seen, is_ready, why_not_ready};
 use crate::outside::Limit;
 
 /// What Cilium's charts call the agents' pods, every version of them.
 const AGENTS: &str = "k8s-app=cilium";
 
-/// Objects as they are, by name.
-struct Seen<K>(BTreeMap<String, K>);
-
-impl<K: ResourceExt> Seen<K> {
-    fn hear(&mut self, event: Event<K>) {
-        match event {
-            Event::Init => self.0.clear(),
-            Event::InitApply(object) | Event::Apply(object) => drop(self.0.insert(object.name_any(), object)),
-            Event::Delete(object) => drop(self.0.remove(&object.name_any())),
-            Event::InitDone => {}
-        }
-    }
-}
-
 /// Waits until the cluster has its nodes; kind returns when kubeadm has joined them, the API may be a moment behind.
 pub(super) async fn registered(client: &Client, count: usize) -> Result<(), WorldError> {
     let limit = Limit::of(Duration::from_secs(60), "for kubelets that have joined to register their nodes");
-    let mut nodes = Seen::<Node>(BTreeMap::new());
+    let mut nodes = Seen::<Node>::default();
     let waiting = async {
         let mut events = watcher(Api::<Node>::all(client.clone()), Config::default()).boxed();
-        while nodes.0.len() < count {
+        while nodes.len() < count {
             // An error is told by the watch and tried again by it.
             if let Some(Ok(event)) = events.next().await {
                 nodes.hear(event);
@@ -47,7 +33,7 @@ pub(super) async fn registered(client: &Client, count: usize) -> Result<(), Worl
     let waited = tokio::time::timeout(limit.time(), waiting).await;
     waited.map_err(|_| WorldError::Cluster {
         what: "wait for the cluster's nodes".into(),
-        why: format!("{} of {count} have registered after {limit}", nodes.0.len()),
+        why: format!("{} of {count} have registered after {limit}", nodes.len()),
     })
 }
 
@@ -61,7 +47,7 @@ pub(super) async fn agents(
     let limit = Limit::of(Duration::from_secs(210), "the startup probe of Cilium's agents")
         .and_pull(500, "Cilium's images")
         .and(Duration::from_secs(30), "for the kubelets to see the CNI");
-    let (mut pods, mut nodes) = (Seen::<Pod>(BTreeMap::new()), Seen::<Node>(BTreeMap::new()));
+    let (mut pods, mut nodes) = (Seen::<Pod>::default(), Seen::<Node>::default());
     let waiting = async {
         let of_agents = Config::default().labels(AGENTS);
         let mut agents = watcher(Api::<Pod>::namespaced(client.clone(), "kube-system"), of_agents).boxed();
@@ -73,7 +59,7 @@ pub(super) async fn agents(
                 Some(Ok(event)) = all.next() => nodes.hear(event),
                 else => continue,
             }
-            let (working, ready) = (working(&pods.0), ready(&nodes.0));
+            let (working, ready) = (working(&pods), ready(&nodes));
             if working >= count && ready >= count {
                 return;
             }
@@ -87,14 +73,14 @@ pub(super) async fn agents(
     let waited = tokio::time::timeout(limit.time(), waiting).await;
     waited.map_err(|_| WorldError::Cluster {
         what: "wait for Cilium's agents".into(),
-        why: format!("after {limit}: {}", why_not(&pods.0, &nodes.0, count)),
+        why: format!("after {limit}: {}", why_not(&pods, &nodes, count)),
     })
 }
 
 /// Nodes with a ready agent.
-fn working(pods: &BTreeMap<String, Pod>) -> usize {
+fn working(pods: &Seen<Pod>) -> usize {
     let mut on: Vec<&str> = pods
-        .values()
+        .all()
         .filter(|pod| pod.metadata.deletion_timestamp.is_none() && is_ready(pod))
         .filter_map(|pod| pod.spec.as_ref()?.node_name.as_deref())
         .collect();
@@ -103,27 +89,23 @@ fn working(pods: &BTreeMap<String, Pod>) -> usize {
     on.len()
 }
 
-fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    conditions.into_iter().any(|one| one.type_ == "Ready" && one.status == "True")
-}
-
-fn ready(nodes: &BTreeMap<String, Node>) -> usize {
+fn ready(nodes: &Seen<Node>) -> usize {
     let is_ready = |node: &&Node| {
         let conditions = node.status.iter().flat_map(|status| status.conditions.iter().flatten());
         conditions.into_iter().any(|one| one.type_ == "Ready" && one.status == "True")
     };
-    nodes.values().filter(is_ready).count()
+    nodes.all().filter(is_ready).count()
 }
 
 /// What agents and nodes say that are not ready, and what to type.
-fn why_not(pods: &BTreeMap<String, Pod>, nodes: &BTreeMap<String, Node>, count: usize) -> String {
-    if pods.is_empty() {
+fn why_not(pods: &Seen<Pod>, nodes: &Seen<Node>, count: usize) -> String {
+    if pods.len() == 0 {
         return format!(
             "there is no pod labelled {AGENTS} in kube-system; type: kubectl -n kube-system describe daemonset cilium"
         );
     }
-    let mut all: Vec<String> = pods.values().filter(|pod| !is_ready(pod)).map(says).collect();
+    let mut all: Vec<String> =
+        pods.all().filter(|pod| !is_ready(pod)).map(|pod| why_not_ready(pod, "kube-system")).collect();
     if all.is_empty() && ready(nodes) < count {
         all.push(format!(
             "{} of {count} nodes are Ready though their agents are; type: kubectl describe nodes",
@@ -133,51 +115,27 @@ fn why_not(pods: &BTreeMap<String, Pod>, nodes: &BTreeMap<String, Node>, count: 
     all.join("; ")
 }
 
-/// What a pod that is not ready says.
-fn says(pod: &Pod) -> String {
-    let name = pod.name_any();
-    let status = pod.status.clone().unwrap_or_default();
-    let containers = status.init_container_statuses.into_iter().flatten();
-    let containers = containers.chain(status.container_statuses.into_iter().flatten());
-    let waiting = containers.filter_map(|container| {
-        let waiting = container.state?.waiting?;
-        Some((container.image, waiting.reason.unwrap_or_default(), waiting.message.unwrap_or_default()))
-    });
-    let waiting = waiting.into_iter().find(|(_, reason, _)| reason != "PodInitializing");
-    let Some((image, reason, message)) = waiting else {
-        let conditions = status.conditions.unwrap_or_default();
-        let word = conditions.into_iter().find(|one| one.status == "False").and_then(|one| one.message);
-        let word = word.unwrap_or_else(|| "it runs and is not ready".to_owned());
-        return format!("{name}: {word}; type: kubectl -n kube-system logs {name}");
-    };
-    let remedy = match reason.as_str() {
-        "ErrImagePull" | "ImagePullBackOff" => {
-            format!("docker pull {image} and kind load docker-image {image} --name CLUSTER")
-        }
-        "CrashLoopBackOff" => format!("kubectl -n kube-system logs {name} --previous"),
-        _ => format!("kubectl -n kube-system describe pod {name}"),
-    };
-    let message = if message.is_empty() { String::new() } else { format!(" ({message})") };
-    format!("{name}: {reason}{message}; type: {remedy}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
 
-    fn pod(name: &str, node: &str, status: serde_json::Value) -> (String, Pod) {
-        let pod = json!({"metadata": {"name": name}, "spec": {"nodeName": node, "containers": []}, "status": status});
-        (name.to_owned(), serde_json::from_value(pod).unwrap())
+    fn pods<const N: usize>(all: [(&str, &str, serde_json::Value); N]) -> Seen<Pod> {
+        let mut seen = Seen::default();
+        for (name, node, status) in all {
+            let pod = json!({"metadata": {"name": name}, "spec": {"nodeName": node, "containers": []}, "status": status});
+            seen.put(serde_json::from_value(pod).unwrap());
+        }
+        seen
     }
 
     #[test]
     fn agents_count_by_node_and_only_when_ready() {
         let ready = json!({"conditions": [{"type": "Ready", "status": "True"}]});
-        let pods = BTreeMap::from([
-            pod("a", "worker", ready.clone()),
-            pod("b", "worker", ready.clone()),
-            pod("c", "worker2", json!({"conditions": [{"type": "Ready", "status": "False"}]})),
+        let pods = pods([
+            ("a", "worker", ready.clone()),
+            ("b", "worker", ready.clone()),
+            ("c", "worker2", json!({"conditions": [{"type": "Ready", "status": "False"}]})),
         ]);
         assert_eq!(working(&pods), 1);
     }
@@ -188,15 +146,14 @@ mod tests {
             "name": "cilium-agent", "image": "quay.io/cilium/cilium:v1.12.1", "imageID": "", "ready": false, "restartCount": 0,
             "state": {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}},
         }]});
-        let pods = BTreeMap::from([pod("cilium-x", "worker", state)]);
-        let said = why_not(&pods, &BTreeMap::new(), 1);
+        let said = why_not(&pods([("cilium-x", "worker", state)]), &Seen::default(), 1);
         assert_eq!(
             said,
             "cilium-x: ImagePullBackOff (Back-off pulling image); type: docker pull quay.io/cilium/cilium:v1.12.1 and kind load \
              docker-image quay.io/cilium/cilium:v1.12.1 --name CLUSTER"
         );
         assert!(
-            why_not(&BTreeMap::new(), &BTreeMap::new(), 4)
+            why_not(&Seen::default(), &Seen::default(), 4)
                 .contains("kubectl -n kube-system describe daemonset cilium")
         );
     }

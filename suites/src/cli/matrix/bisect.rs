@@ -8,8 +8,9 @@ use fabric_harness::cilium::CiliumVersion;
 use fabric_reports::record::Verdict;
 use fabric_suites::upgrade::{self, Severity, forecast};
 
-use super::super::args::{HomeArgs, LabArg};
+use super::super::args::LabArg;
 use super::super::exit::{self, Usage};
+use super::super::home::HomeArgs;
 use super::super::pick;
 use super::column::{self, Column, Way, column};
 use super::table;

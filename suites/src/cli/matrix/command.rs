@@ -11,8 +11,9 @@ use fabric_reports::junit;
 use fabric_reports::record::Record;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::super::args::{HomeArgs, LabArg};
+use super::super::args::LabArg;
 use super::super::exit::{self, Usage};
+use super::super::home::HomeArgs;
 use super::super::pick;
 use super::column::{self, Column, Way, column};
 use super::table;

@@ -1,6 +1,7 @@
 //! Judging what others brought up: which phases its present state satisfies, and walking through them where that is allowed.
 
 mod choose;
+mod host;
 mod present;
 mod restore;
 mod session;

@@ -15,6 +15,7 @@ use super::super::heard;
 use super::super::prepare::Prepared;
 use super::super::session::{Finished, INTERRUPTED, RunSettings, asked_for, interruption, none_run};
 use super::choose::{Choice, by_state, to_walk};
+use super::host::Host;
 use super::present::Present;
 use super::restore::Before;
 use super::settings::FoundSettings;
@@ -40,9 +41,14 @@ pub(in crate::run) async fn run(
     let interrupted = interruption(&recorder);
     tokio::pin!(interrupted);
     let asked_for = asked_for(&prepared.plan, &selection);
-    let mut begun = Box::pin(begin(&prepared, &found, &settings, &recorder));
+    let host = Host::default();
+    let beginning = async {
+        host.bring(&prepared, &found, &recorder).await.map_err(|error| error.to_string())?;
+        let begun = begin(&prepared, &found, &settings, &recorder).await;
+        begun.map_err(|error| format!("the fabric could not be found: {error}"))
+    };
     let begun = tokio::select! {
-        begun = &mut begun => Some(begun),
+        begun = Box::pin(beginning) => Some(begun),
         () = &mut interrupted => None,
     };
     let mut diagnostics = None;
@@ -102,17 +108,13 @@ pub(in crate::run) async fn run(
                 put_back(before, &recorder).await;
             }
         }
-        Some(Err(error)) => {
-            recorder.bring_up_failed("start", error.to_string());
-            none_run(
-                &prepared.plan,
-                selection,
-                &recorder,
-                &format!("the fabric could not be found: {error}"),
-            );
+        Some(Err(why)) => {
+            recorder.bring_up_failed("start", &why);
+            none_run(&prepared.plan, selection, &recorder, &why);
         }
         None => recorder.never_begun(asked_for, INTERRUPTED),
     }
+    host.take_down(&recorder).await;
     report(&recorder, &settings, None, diagnostics).await
 }
 

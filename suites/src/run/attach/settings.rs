@@ -17,6 +17,8 @@ pub struct FoundSettings {
     pub phases: Vec<String>,
     /// Walk through the phases, applying and deleting what lab.yaml says, and put everything back at the end.
     pub allow_apply: bool,
+    /// The routers are not there yet: clabernetes puts them into the cluster, and they are taken away at the end.
+    pub clabernetes: bool,
 }
 
 /// The environment says something that makes no sense.
@@ -26,14 +28,17 @@ pub enum SettingsError {
     /// No such environment.
     #[error("FABRIC_ENV is `{0}`: write `twin` or `attach`")]
     Env(String),
+    /// Who could deploy nothing in a lab of others.
+    #[error("FABRIC_DEPLOYER is `{0}`: with FABRIC_ENV=attach, write `clabernetes` or nothing")]
+    Deployer(String),
     /// A way that is none.
     #[error("FABRIC_ROUTERS: {0}")]
     Way(#[from] WayError),
 }
 
 impl FoundSettings {
-    /// What FABRIC_ENV, FABRIC_KUBECONFIG, FABRIC_ROUTERS (ways, with `;` between them), FABRIC_PHASES and FABRIC_ALLOW_APPLY
-    /// say; none unless FABRIC_ENV is `attach`.
+    /// What FABRIC_ENV, FABRIC_KUBECONFIG, FABRIC_ROUTERS (ways, with `;` between them), FABRIC_PHASES, FABRIC_ALLOW_APPLY and
+    /// FABRIC_DEPLOYER say; none unless FABRIC_ENV is `attach`.
     ///
     /// # Errors
     /// When they make no sense.
@@ -44,6 +49,11 @@ impl FoundSettings {
             Some("attach") => {}
             Some(other) => return Err(SettingsError::Env(other.to_owned())),
         }
+        let clabernetes = match said("FABRIC_DEPLOYER").as_deref() {
+            None => false,
+            Some("clabernetes") => true,
+            Some(other) => return Err(SettingsError::Deployer(other.to_owned())),
+        };
         let list = |name: &str| -> Vec<String> {
             let parts = said(name).unwrap_or_default();
             parts
@@ -59,6 +69,7 @@ impl FoundSettings {
             ways,
             phases: list("FABRIC_PHASES"),
             allow_apply: said("FABRIC_ALLOW_APPLY").is_some_and(|value| value != "0" && value != "false"),
+            clabernetes,
         }))
     }
 }
