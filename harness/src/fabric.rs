@@ -21,6 +21,7 @@ use crate::runtime::docker::Engine;
 use crate::runtime::keeper::{
     AgentInfo, Keeper, KeeperSpec, NodeInfo, Progress, RuntimeSpec, State, StepReport, UpgradeOrder,
 };
+use crate::runtime::kubectl::{KubeNode, PodContainer};
 use crate::runtime::netns::NetnsNode;
 
 mod error;
@@ -202,7 +203,10 @@ impl Fabric {
     /// (`default/nettool-1`; without a namespace, of the default one, if no node is called so).
     pub async fn node(&self, name: &str) -> Result<NodeRef, FabricError> {
         match &self.backing {
-            Backing::Kept(kept) => Ok(self.kept(kept, name).await?.1),
+            Backing::Kept(kept) => match self.kept(kept, name).await {
+                Ok((_, node)) => Ok(node),
+                Err(unknown) => self.pod_by_exec(kept, name).await?.ok_or(unknown),
+            },
             Backing::Found(found) => Ok(found.node(name).await?),
         }
     }
@@ -253,12 +257,7 @@ impl Fabric {
     /// A pod of a real cluster whose nodes are containers of this machine: its processes are this machine's too.
     async fn real_pod(&self, name: &str) -> Result<Option<NodeInfo>, FabricError> {
         let (namespace, pod) = name.split_once('/').unwrap_or(("default", name));
-        let api: Api<Pod> = Api::namespaced(self.client().await?, namespace);
-        let found = api
-            .get_opt(pod)
-            .await
-            .map_err(|error| ClusterError::api(format!("look for the pod {name}"), error))?;
-        let Some(found) = found else { return Ok(None) };
+        let Some(found) = self.pod_of(namespace, pod).await? else { return Ok(None) };
         Ok(process_of(&found).map(|init| NodeInfo {
             name: name.to_owned(),
             container: name.to_owned(),
@@ -267,6 +266,25 @@ impl Fabric {
             container_id: None,
             mgmt: None,
         }))
+    }
+
+    /// A pod of a real cluster whose processes are not found on this machine: by the API, as kubectl goes into it.
+    async fn pod_by_exec(&self, kept: &Kept, name: &str) -> Result<Option<NodeRef>, FabricError> {
+        if !kept.outside {
+            return Ok(None);
+        }
+        let (namespace, pod) = name.split_once('/').unwrap_or(("default", name));
+        if self.pod_of(namespace, pod).await?.is_none() {
+            return Ok(None);
+        }
+        let place = PodContainer::new(self.client().await?, namespace, pod, None);
+        Ok(Some(Arc::new(KubeNode::by(name, place))))
+    }
+
+    async fn pod_of(&self, namespace: &str, name: &str) -> Result<Option<Pod>, FabricError> {
+        let api: Api<Pod> = Api::namespaced(self.client().await?, namespace);
+        let found = api.get_opt(name).await;
+        Ok(found.map_err(|error| ClusterError::api(format!("look for the pod {namespace}/{name}"), error))?)
     }
 
     /// The kernel of a node: its routes, links and addresses.

@@ -16,6 +16,7 @@ mod ends;
 mod engine;
 mod lab;
 mod options;
+mod real;
 mod refusals;
 #[allow(dead_code, unused_imports, reason = "the tests of namespaces use more of it")]
 #[path = "../live/support/mod.rs"]
@@ -25,7 +26,7 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-const TRIALS: [(&str, fn()); 8] = [
+const TRIALS: [(&str, fn()); 10] = [
     ("article::passes_every_check_and_leaves_nothing", ends::the_article_passes),
     ("ends::after_the_keeper_was_killed", ends::after_the_keeper_was_killed),
     ("ends::after_the_client_was_killed", ends::after_the_client_was_killed),
@@ -34,6 +35,8 @@ const TRIALS: [(&str, fn()); 8] = [
     ("refusals::an_image_that_is_not_there", refusals::an_image_that_is_not_there),
     ("refusals::a_network_of_another_subnet", refusals::a_network_of_another_subnet),
     ("refusals::no_engine", refusals::no_engine),
+    ("real::kind_and_helm_in_their_order", real::kind_and_helm_in_their_order),
+    ("real::an_upgrade_is_helms_and_is_watched", real::an_upgrade_is_helms_and_is_watched),
 ];
 
 fn main() -> ExitCode {
@@ -46,6 +49,9 @@ fn main() -> ExitCode {
         eprintln!("docker: {why}");
     }
     let trials = TRIALS.iter().map(|(name, run)| {
+        let helmless = (name.starts_with("real::") && real::helm().is_none())
+            .then(|| "there is no helm: put one on the path, or name it by FABRIC_HELM".to_owned());
+        let missing = missing.clone().or(helmless);
         let why = missing.clone();
         let trial = Trial::test(*name, move || match why {
             Some(why) => Err(Failed::from(why)),
