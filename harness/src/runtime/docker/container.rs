@@ -90,7 +90,7 @@ impl Engine {
         let options = CreateContainerOptionsBuilder::new().name(&spec.name).build();
         let made = match self.api().create_container(Some(options), body(spec)).await {
             Ok(made) => made,
-            Err(error) if status(&error) == Some(409) => return Err(self.taken(spec).await),
+            Err(error) if is_taken(&error) => return Err(self.taken(spec).await),
             Err(error) => {
                 return Err(
                     EngineError::refused(format!("{}: make the container {}", spec.node, spec.name))(error),
@@ -202,10 +202,28 @@ impl Engine {
     /// The first thing that did not work, when all was tried.
     pub async fn remove_labelled(&self, label: &str, value: &str) -> Result<usize, EngineError> {
         let all = self.containers_labelled(label, value).await?;
-        let removed = futures::future::join_all(all.iter().map(|id| self.remove_container(id))).await;
-        removed.into_iter().collect::<Result<Vec<()>, _>>()?;
-        Ok(all.len())
+        let mut left: Vec<&String> = all.iter().collect();
+        loop {
+            let removed = futures::future::join_all(left.iter().map(|id| self.remove_container(id))).await;
+            let (before, mut wrong) = (left.len(), None);
+            let failed = left.into_iter().zip(removed).filter_map(|(id, removed)| {
+                wrong = Some(removed.err()?);
+                Some(id)
+            });
+            left = failed.collect();
+            match wrong {
+                None => return Ok(all.len()),
+                // Podman removes no container whose network another one shares: those without any that depend on them are gone now.
+                Some(_) if left.len() < before => {}
+                Some(error) => return Err(error),
+            }
+        }
     }
+}
+
+/// Whether an engine says that a name is taken: Docker by its code, Podman in words.
+fn is_taken(error: &bollard::errors::Error) -> bool {
+    status(error) == Some(409) || (status(error) == Some(500) && why(error).contains("is already in use"))
 }
 
 /// The label that says which fabric a container belongs to.
