@@ -13,7 +13,8 @@ use fabric_reports::record::{Outcome, Record};
 use fabric_reports::{Recorder, Reports};
 
 use super::prepare::Prepared;
-use super::session::{Finished, RunSettings, interruption};
+use super::session::interruption;
+use super::settings::{Finished, RunSettings};
 use crate::bundle::{Captured, Collected, NAME, Piece, Sources, collect};
 
 /// What is asked for a second time to end, ends without a bundle.

@@ -9,7 +9,8 @@ use fabric_harness::runtime::docker::{Engine, ImageMap};
 use fabric_harness::runtime::keeper::RuntimeSpec;
 use fabric_harness::tools::{Layers, Tool, ToolInfo, ensure_speaker};
 
-use super::session::{RunError, needs, speaker};
+use super::session::{needs, speaker};
+use super::settings::RunError;
 use super::upgrading::generation;
 
 /// Where the nodes of a run are to live.

@@ -21,6 +21,7 @@ mod probes;
 mod prospects;
 mod runtime;
 mod session;
+mod settings;
 mod still;
 mod story;
 mod trials;
@@ -38,8 +39,7 @@ pub use live::{Ended, LiveError, listen, serve};
 pub use prepare::{Prepared, prepare};
 pub use runtime::runtime;
 pub(crate) use session::CILIUM;
-pub use session::{
-    Begin, Finished, NOT_MODELLED, RunError, RunSettings, VERSION, find, keeper_spec, needs, recorder, run,
-};
+pub use session::{NOT_MODELLED, VERSION, find, keeper_spec, needs, recorder, run};
+pub use settings::{Begin, Finished, RunError, RunSettings};
 pub use trials::main;
 pub use up::bring_up;

@@ -3,111 +3,25 @@
 //! What lives here: the order of these, interruption included. What does not: reading the lab (`prepare`), bringing it up
 //! to stay (`up`), phases and checks (`engine`), the test harness's part (`trials`).
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use fabric_harness::cilium::{Generation, promises};
 use fabric_harness::fabric::{Fabric, FabricError, Gone};
 use fabric_harness::lab::{Lab, Routing, Scope};
-use fabric_harness::outside::ProgramError;
-use fabric_harness::runtime::docker::EngineError;
 use fabric_harness::runtime::keeper::{Keeper, KeeperSpec, RuntimeSpec, states};
-use fabric_harness::tools::{Tool, ToolsError};
-use fabric_reports::record::{Cluster, Environment, Kind, Outcome, Record, Runtime, new_run_id};
+use fabric_harness::tools::Tool;
+use fabric_reports::record::{Cluster, Environment, Kind, Outcome, Runtime, new_run_id};
 use fabric_reports::recorder::{Run, Subject};
-use fabric_reports::{Progress, Recorder, ReportError, Written};
+use fabric_reports::{Progress, Recorder};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::actions::ActionError;
-use super::attach::FoundSettings;
 use super::diagnose::{collected, report};
 use super::engine::{self, Engine, Selection};
 use super::heard;
-use super::home::{Furnished, Home};
+use super::home::Furnished;
 use super::prepare::Prepared;
+use super::settings::{Begin, Finished, RunError, RunSettings};
 use crate::plan::PlannedPhase;
-
-/// How to get a fabric for a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Begin {
-    /// A new one that ends with the run.
-    Fresh,
-    /// A new one that outlives the run when a check fails.
-    KeepOnFailure,
-    /// The one of this name, which is up; it outlives the run.
-    Attach(String),
-    /// One that others brought up.
-    Found(FoundSettings),
-}
-
-/// How a run is to go.
-#[derive(Debug, Clone)]
-pub struct RunSettings {
-    /// Where its fabric comes from.
-    pub begin: Begin,
-    /// The fabric's name, where the lab's own will not do.
-    pub name: Option<String>,
-    /// Where reports go instead of into a folder of runs.
-    pub report_dir: Option<PathBuf>,
-    /// The folder of runs.
-    pub runs_dir: PathBuf,
-    /// Where its nodes are to live.
-    pub home: Home,
-}
-
-/// What can stop a run before anything is judged.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RunError {
-    /// Programs are missing and could not be fetched.
-    #[error(transparent)]
-    Tools(#[from] ToolsError),
-    /// The fabric could not be made or found.
-    #[error(transparent)]
-    Fabric(#[from] FabricError),
-    /// The container engine would not do.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// A program that makes a real lab is missing.
-    #[error(transparent)]
-    Program(#[from] ProgramError),
-    /// A real lab has a cluster.
-    #[error(
-        "`--env lab` brings up kind's cluster, and this lab has none; give it a kind configuration (`cluster:` in lab.yaml)"
-    )]
-    NoCluster,
-    /// The engine's containers are not ours to wire.
-    #[error(
-        "containers are wired through their network namespaces, which takes root on the engine's own machine: run this as root \
-         (`sudo -E`), with the engine at a unix socket, not at {host}; without root there is `--runtime netns`"
-    )]
-    NotAtHand {
-        /// Where the engine is.
-        host: String,
-    },
-    /// A phase could not be reached.
-    #[error(transparent)]
-    Action(#[from] ActionError),
-    /// What the fabric lives on ended while the lab was brought up.
-    #[error("{id}: {why}; then try again")]
-    Gone {
-        /// The fabric.
-        id: String,
-        /// What ended.
-        why: &'static str,
-    },
-}
-
-/// A run that is over.
-#[derive(Debug)]
-pub struct Finished {
-    /// Its record.
-    pub record: Record,
-    /// Where the reports are, or why they are nowhere.
-    pub written: Result<Written, ReportError>,
-    /// Name of the fabric, if it is still up.
-    pub kept: Option<String>,
-}
 
 /// The programs a lab's nodes need.
 pub fn needs<E>(lab: &Lab<E>) -> Vec<Tool> {

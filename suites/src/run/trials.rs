@@ -17,7 +17,8 @@ use super::engine::{Outcome, Selection};
 use super::home::Home;
 use super::nextest::{self, Standing};
 use super::prepare::{Prepared, prepare};
-use super::session::{Begin, Finished, RunSettings, recorder, run};
+use super::session::{recorder, run};
+use super::settings::{Begin, Finished, RunSettings};
 
 /// `cargo test --test fabric`: everything after the hats.
 ///

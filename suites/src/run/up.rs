@@ -9,7 +9,8 @@ use fabric_reports::Progress;
 use super::engine::{Engine, Selection};
 use super::home::Home;
 use super::prepare::Prepared;
-use super::session::{Begin, RunError, RunSettings, begin, recorder, why_gone};
+use super::session::{begin, recorder, why_gone};
+use super::settings::{Begin, RunError, RunSettings};
 
 /// Brings a lab up to a phase and leaves it up; without phases, everything the lab has. On an error nothing is left. With
 /// the fabric come the names of the checks whose subject was waited for in vain.

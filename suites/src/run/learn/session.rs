@@ -8,7 +8,8 @@ use fabric_reports::Recorder;
 use super::super::engine::{Engine, Selection};
 use super::super::home::Home;
 use super::super::prepare::Prepared;
-use super::super::session::{Begin, RunError, RunSettings, begin, why_gone};
+use super::super::session::{begin, why_gone};
+use super::super::settings::{Begin, RunError, RunSettings};
 use super::{look, quiet};
 use crate::learn::Seen;
 
