@@ -25,9 +25,11 @@ impl Host {
         }
         let routes6: Vec<String> = read("/proc/net/ipv6_route").lines().map(without_counters).collect();
         facts.insert("/proc/net/ipv6_route".into(), routes6.join("\n"));
-        for (program, arguments) in
-            [("iptables-save", &[][..]), ("ip6tables-save", &[]), ("nft", &["--stateless", "list", "ruleset"])]
-        {
+        for (program, arguments) in [
+            ("iptables-save", &[][..]),
+            ("ip6tables-save", &[]),
+            ("nft", &["--stateless", "list", "ruleset"]),
+        ] {
             if nix::unistd::geteuid().is_root()
                 && let Ok(output) = Command::new(program).args(arguments).output()
             {
