@@ -7,7 +7,7 @@ use nix::unistd::Pid;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::support::{Ground, Kin, SOON, article, until};
+use super::support::{Ground, Kin, a_second, article, until};
 
 const ROUNDS: u64 = 10;
 const LATEST: Duration = Duration::from_secs(3);
@@ -49,7 +49,7 @@ fn at_random_moments() {
             client.signal(Signal::SIGKILL);
         }
         // Whoever was killed: nobody waits for what cannot come.
-        until(SOON, || client.ended().ok_or_else(|| client.said())).unwrap();
+        until(a_second(), || client.ended().ok_or_else(|| client.said())).unwrap();
         ground.nothing_is_left_of(&seen);
     }
     ground.goes_on(&lab);

@@ -3,7 +3,7 @@
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::support::{Ground, Kin, Running, SOON, article, copy, until};
+use super::support::{Ground, Kin, Running, SOON, a_second, article, copy, until};
 
 /// Starts a run of the article's lab, from its bring-up into its waiting for BGP; what lives then.
 fn in_the_middle_of_a_run(ground: &Ground) -> (Running, Kin) {
@@ -87,13 +87,14 @@ fn after_the_keeper_of_a_run_was_killed() {
     let Some(ground) = Ground::new("after_the_keeper_of_a_run_was_killed") else { return };
     let (mut run, kin) = in_the_middle_of_a_run(&ground);
     kill(Pid::from_raw(kin.keepers()[0]), Signal::SIGKILL).unwrap();
-    let gone = until(SOON, || match kin.remains() {
+    let gone = until(a_second(), || match kin.remains() {
         // The client is told by the end of its connections, and still has its reports to write.
         left if left.iter().all(|line| line.contains("fabric test")) => Ok(()),
         left => Err(left.join("\n")),
     });
     gone.unwrap();
-    let done = until(SOON, || run.ended().ok_or_else(|| "the run waits for what cannot come".to_owned()));
+    let done =
+        until(a_second(), || run.ended().ok_or_else(|| "the run waits for what cannot come".to_owned()));
     assert_eq!(done.unwrap().code(), Some(3));
     ground.nothing_is_left_of(&kin);
     let record = super::support::Record::read(&ground.path("target/fabric/latest"));

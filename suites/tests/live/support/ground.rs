@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::host::Host;
 use super::kin::{Kin, MARK};
-use super::wait::{SOON, until};
+use super::wait::{a_second, until};
 
 /// No single command of these tests takes longer on any machine.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -191,10 +191,10 @@ impl Ground {
     }
 
     /// Nothing is left of what was there: no process, no namespace, no mount, and the host is as it was. Looked for until
-    /// a second has passed since now.
+    /// a second of its own has passed since now.
     #[track_caller]
     pub(crate) fn nothing_is_left_of(&self, before: &Kin) {
-        let gone = until(SOON, || {
+        let gone = until(a_second(), || {
             let left = [before.remains(), self.kin().remains(), self.host.changes(&Host::now())].concat();
             if left.is_empty() { Ok(()) } else { Err(left.join("\n")) }
         });

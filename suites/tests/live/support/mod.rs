@@ -11,4 +11,4 @@ pub(crate) use ground::{Done, Ground, Running};
 pub(crate) use kin::Kin;
 pub(crate) use labs::{article, copy, foreign, impatient};
 pub(crate) use record::Record;
-pub(crate) use wait::{SOON, until};
+pub(crate) use wait::{SOON, a_second, until};
