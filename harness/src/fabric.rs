@@ -205,7 +205,10 @@ impl Fabric {
         match &self.backing {
             Backing::Kept(kept) => match self.kept(kept, name).await {
                 Ok((_, node)) => Ok(node),
-                Err(unknown) => self.pod_by_exec(kept, name).await?.ok_or(unknown),
+                Err(unknown @ FabricError::NoSuchNode { .. }) => {
+                    self.pod_by_exec(kept, name).await?.ok_or(unknown)
+                }
+                Err(error) => Err(error),
             },
             Backing::Found(found) => Ok(found.node(name).await?),
         }

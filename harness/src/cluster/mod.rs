@@ -8,4 +8,4 @@ mod seen;
 pub use client::{ClusterError, connect, words};
 pub use objects::{Objects, as_written};
 pub(crate) use process::process_of;
-pub(crate) use seen::{Seen, is_ready, why_not_ready};
+pub(crate) use seen::{Seen, is_ready, told_of, why_not_ready};

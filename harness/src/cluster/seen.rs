@@ -4,9 +4,11 @@
 
 use std::collections::BTreeMap;
 
+use futures::stream::{BoxStream, Stream, StreamExt};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
-use kube::runtime::watcher::Event;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Event};
 
 /// Objects as they are, by name.
 #[derive(Debug)]
@@ -42,14 +44,21 @@ impl<K: ResourceExt> Seen<K> {
     }
 }
 
+/// What a watch tells, for ever: it tries again after an error by itself, each time a little later.
+pub(crate) fn told_of<'a, K: Send + 'a>(
+    watch: impl Stream<Item = watcher::Result<Event<K>>> + Send + 'a,
+) -> BoxStream<'a, Event<K>> {
+    watch.default_backoff().filter_map(|event| async { event.ok() }).boxed()
+}
+
 /// Whether a pod says it is ready.
 pub(crate) fn is_ready(pod: &Pod) -> bool {
     let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
     conditions.into_iter().any(|one| one.type_ == "Ready" && one.status == "True")
 }
 
-/// What a pod says that is not ready, and what to type.
-pub(crate) fn why_not_ready(pod: &Pod, namespace: &str) -> String {
+/// What a pod says that is not ready, and what to type; `load` is how an image that cannot be pulled gets there, where that is known.
+pub(crate) fn why_not_ready(pod: &Pod, namespace: &str, load: impl Fn(&str) -> Option<String>) -> String {
     let name = pod.name_any();
     let status = pod.status.clone().unwrap_or_default();
     let containers = status.init_container_statuses.into_iter().flatten();
@@ -65,13 +74,12 @@ pub(crate) fn why_not_ready(pod: &Pod, namespace: &str) -> String {
         let word = word.unwrap_or_else(|| "it runs and is not ready".to_owned());
         return format!("{name}: {word}; type: kubectl -n {namespace} logs {name}");
     };
-    let remedy = match reason.as_str() {
-        "ErrImagePull" | "ImagePullBackOff" => {
-            format!("docker pull {image} and kind load docker-image {image} --name CLUSTER")
-        }
-        "CrashLoopBackOff" => format!("kubectl -n {namespace} logs {name} --previous"),
-        _ => format!("kubectl -n {namespace} describe pod {name}"),
+    let known = match reason.as_str() {
+        "ErrImagePull" | "ImagePullBackOff" => load(&image),
+        "CrashLoopBackOff" => Some(format!("kubectl -n {namespace} logs {name} --previous")),
+        _ => None,
     };
+    let remedy = known.unwrap_or_else(|| format!("kubectl -n {namespace} describe pod {name}"));
     let message = if message.is_empty() { String::new() } else { format!(" ({message})") };
     format!("{name}: {reason}{message}; type: {remedy}")
 }

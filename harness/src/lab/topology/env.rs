@@ -31,11 +31,7 @@ pub(super) fn substitute(node: &mut Node, lookup: Lookup<'_>) {
 }
 
 /// A text with its variables replaced, as [`substitute`] does in each scalar.
-pub(crate) fn substituted(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> String {
-    replaced(text, lookup)
-}
-
-fn replaced(text: &str, lookup: Lookup<'_>) -> String {
+pub(crate) fn replaced(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(dollar) = rest.find('$') {

@@ -23,7 +23,7 @@ pub use types::{
 };
 
 pub(crate) use check::check_containers;
-pub(crate) use env::substituted;
+pub(crate) use env::replaced;
 
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,7 @@ use serde_json::Value as Json;
 
 use super::error::ClabernetesError;
 use super::object;
-use crate::cluster::{ClusterError, Objects, Seen, is_ready, why_not_ready};
+use crate::cluster::{ClusterError, Objects, Seen, is_ready, told_of, why_not_ready};
 use crate::lab::{Manifest, Topology};
 use crate::outside::Limit;
 
@@ -63,8 +63,9 @@ impl Clabernetes {
         let dir = file.parent().unwrap_or(Path::new("."));
         let all = object::objects(&api_version, topology, dir, &text)?;
         let namespace = object::namespace_of(topology);
-        if self.objects.get(&object::named(&api_version, topology)).await?.is_some() {
-            return Err(ClabernetesError::There { name: topology.name.clone(), namespace });
+        // In a namespace of somebody else's nothing of his is written over, and none of it taken away.
+        if let Some(Manifest { kind, name, .. }) = self.there(&all).await? {
+            return Err(ClabernetesError::There { kind: kind.clone(), name: name.clone(), namespace });
         }
         let home = object::namespace(&namespace);
         let homeless = self.objects.get(&home).await?.is_none();
@@ -79,14 +80,26 @@ impl Clabernetes {
     /// Takes away what was made; what could not be is told, a sentence each.
     pub async fn take_down(&self) -> Vec<String> {
         let made = std::mem::take(&mut *self.made.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        // A namespace takes with it all that is in it.
+        let home = made.iter().find(|manifest| manifest.kind == "Namespace");
         let mut wrong = Vec::new();
-        for manifest in made.iter().rev() {
+        for manifest in home.map_or_else(|| made.iter().rev().collect(), |home| vec![home]) {
             if let Err(error) = self.objects.remove(manifest, GOING).await {
                 let namespace = manifest.namespace.as_deref().unwrap_or(&manifest.name);
                 wrong.push(format!("{error}; type: kubectl delete namespace {namespace}"));
             }
         }
         wrong
+    }
+
+    /// The first of some objects that the cluster has.
+    async fn there<'m>(&self, all: &'m [Manifest]) -> Result<Option<&'m Manifest>, ClusterError> {
+        for manifest in all {
+            if self.objects.get(manifest).await?.is_some() {
+                return Ok(Some(manifest));
+            }
+        }
+        Ok(None)
     }
 
     fn note(&self, manifest: Manifest) {
@@ -127,14 +140,15 @@ impl Clabernetes {
             State { topology: Seen::default(), pods: Seen::default(), nodes: topology.nodes.len() };
         let waiting = async {
             let of_it = Config::default().fields(&format!("metadata.name={name}"));
-            let mut topologies = watcher(topologies, of_it).boxed();
-            let mut pods = watcher(pods, Config::default()).boxed();
+            let mut topologies = told_of(watcher(topologies, of_it));
+            let mut pods = told_of(watcher(pods, Config::default()));
             let mut told = String::new();
             loop {
                 tokio::select! {
-                    Some(Ok(event)) = topologies.next() => seen.topology.hear(event),
-                    Some(Ok(event)) = pods.next() => seen.pods.hear(event),
-                    else => continue,
+                    Some(event) = topologies.next() => seen.topology.hear(event),
+                    Some(event) = pods.next() => seen.pods.hear(event),
+                    // Watches do not end.
+                    else => std::future::pending().await,
                 }
                 if let Some(why) = seen.refused() {
                     let (name, namespace) = (name.to_owned(), namespace.clone());
@@ -200,7 +214,7 @@ impl State {
             .pods
             .all()
             .filter(|pod| is_node(pod) && !is_ready(pod))
-            .map(|pod| why_not_ready(pod, namespace))
+            .map(|pod| why_not_ready(pod, namespace, |_| None))
             .collect();
         if waiting.is_empty() {
             return format!(

@@ -13,13 +13,15 @@ pub enum ClabernetesError {
          helm upgrade --install --create-namespace --namespace c9s clabernetes oci://ghcr.io/srl-labs/clabernetes/clabernetes"
     )]
     NotInstalled,
-    /// There is such a topology already.
+    /// Something of that name is there already.
     #[error(
-        "deploy with clabernetes: there is a Topology {name} in the namespace {namespace} already; leave `--deployer` out to judge it \
+        "deploy with clabernetes: there is a {kind} {name} in the namespace {namespace} already; leave `--deployer` out to judge it \
          as it is, or delete it: kubectl delete namespace {namespace}"
     )]
     There {
-        /// The topology.
+        /// Its kind: the topology, or a ConfigMap for its files.
+        kind: String,
+        /// Its name.
         name: String,
         /// Its namespace.
         namespace: String,

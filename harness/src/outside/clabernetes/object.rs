@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value as Json, json};
 
 use super::error::ClabernetesError;
-use crate::lab::topology::substituted;
+use crate::lab::topology::replaced;
 use crate::lab::{
     Diagnostics, Endpoint, LoadError, Location, Manifest, NetworkMode, NodeKind, NodeSpec, Topology,
 };
@@ -27,11 +27,6 @@ pub(super) fn namespace_of(topology: &Topology) -> String {
 /// A namespace of that name.
 pub(super) fn namespace(name: &str) -> Manifest {
     manifest("v1", "Namespace", None, name, json!({}))
-}
-
-/// The Topology, without what is in it: enough to ask for it.
-pub(super) fn named(api_version: &str, topology: &Topology) -> Manifest {
-    manifest(api_version, "Topology", Some(&namespace_of(topology)), &topology.name, json!({}))
 }
 
 /// The lab's files and the Topology, in the order in which they are applied. `dir` is the folder that paths are taken from.
@@ -91,7 +86,7 @@ pub(super) fn objects(
             ((*node).clone(), each.collect())
         })
         .collect();
-    let definition = substituted(text, &|name| std::env::var(name).ok());
+    let definition = replaced(text, &|name| std::env::var(name).ok());
     let mut spec = json!({
         "definition": {"containerlab": definition},
         // Routers are judged through the API: nobody needs a load balancer's address in front of each.

@@ -11,7 +11,7 @@ use kube::api::Api;
 use kube::runtime::watcher::{Config, watcher};
 
 use super::super::whole::WorldError;
-use crate::cluster::{Seen, is_ready, why_not_ready};
+use crate::cluster::{Seen, is_ready, told_of, why_not_ready};
 use crate::outside::Limit;
 
 /// What Cilium's charts call the agents' pods, every version of them.
@@ -22,10 +22,9 @@ pub(super) async fn registered(client: &Client, count: usize) -> Result<(), Worl
     let limit = Limit::of(Duration::from_secs(60), "for kubelets that have joined to register their nodes");
     let mut nodes = Seen::<Node>::default();
     let waiting = async {
-        let mut events = watcher(Api::<Node>::all(client.clone()), Config::default()).boxed();
+        let mut events = told_of(watcher(Api::<Node>::all(client.clone()), Config::default()));
         while nodes.len() < count {
-            // An error is told by the watch and tried again by it.
-            if let Some(Ok(event)) = events.next().await {
+            if let Some(event) = events.next().await {
                 nodes.hear(event);
             }
         }
@@ -50,14 +49,16 @@ pub(super) async fn agents(
     let (mut pods, mut nodes) = (Seen::<Pod>::default(), Seen::<Node>::default());
     let waiting = async {
         let of_agents = Config::default().labels(AGENTS);
-        let mut agents = watcher(Api::<Pod>::namespaced(client.clone(), "kube-system"), of_agents).boxed();
-        let mut all = watcher(Api::<Node>::all(client.clone()), Config::default()).boxed();
+        let agents = watcher(Api::<Pod>::namespaced(client.clone(), "kube-system"), of_agents);
+        let mut agents = told_of(agents);
+        let mut all = told_of(watcher(Api::<Node>::all(client.clone()), Config::default()));
         let mut told = String::new();
         loop {
             tokio::select! {
-                Some(Ok(event)) = agents.next() => pods.hear(event),
-                Some(Ok(event)) = all.next() => nodes.hear(event),
-                else => continue,
+                Some(event) = agents.next() => pods.hear(event),
+                Some(event) = all.next() => nodes.hear(event),
+                // Watches do not end.
+                else => std::future::pending().await,
             }
             let (working, ready) = (working(&pods), ready(&nodes));
             if working >= count && ready >= count {
@@ -104,8 +105,11 @@ fn why_not(pods: &Seen<Pod>, nodes: &Seen<Node>, count: usize) -> String {
             "there is no pod labelled {AGENTS} in kube-system; type: kubectl -n kube-system describe daemonset cilium"
         );
     }
-    let mut all: Vec<String> =
-        pods.all().filter(|pod| !is_ready(pod)).map(|pod| why_not_ready(pod, "kube-system")).collect();
+    let mut all: Vec<String> = pods
+        .all()
+        .filter(|pod| !is_ready(pod))
+        .map(|pod| why_not_ready(pod, "kube-system", by_kind))
+        .collect();
     if all.is_empty() && ready(nodes) < count {
         all.push(format!(
             "{} of {count} nodes are Ready though their agents are; type: kubectl describe nodes",
@@ -113,6 +117,11 @@ fn why_not(pods: &Seen<Pod>, nodes: &Seen<Node>, count: usize) -> String {
         ));
     }
     all.join("; ")
+}
+
+/// How an image gets into kind's nodes that they cannot pull.
+fn by_kind(image: &str) -> Option<String> {
+    Some(format!("docker pull {image} and kind load docker-image {image} --name CLUSTER"))
 }
 
 #[cfg(test)]
