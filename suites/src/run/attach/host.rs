@@ -10,6 +10,7 @@ use fabric_reports::Recorder;
 use tokio::sync::OnceCell;
 
 use super::super::prepare::Prepared;
+use super::session::end;
 use super::settings::FoundSettings;
 
 /// The routers that this run puts into the cluster; none where somebody else has.
@@ -54,14 +55,6 @@ impl Host {
     pub(super) async fn take_down(&self, recorder: &Arc<Recorder>) {
         let Some(clabernetes) = self.0.get() else { return };
         let step = recorder.step("take the topology out of the cluster", "teardown");
-        let wrong = clabernetes.take_down().await;
-        if wrong.is_empty() {
-            step.done();
-            return;
-        }
-        for why in &wrong {
-            recorder.warning(why.clone());
-        }
-        step.fail(wrong.join("; "));
+        end(step, clabernetes.take_down().await, recorder);
     }
 }

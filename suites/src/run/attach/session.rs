@@ -8,6 +8,7 @@ use fabric_harness::fabric::{Fabric, FabricError};
 use fabric_harness::found::FoundSpec;
 use fabric_reports::Recorder;
 use fabric_reports::record::{Cluster, Kind, Runtime};
+use fabric_reports::recorder::StepGuard;
 
 use super::super::diagnose::{collected, report};
 use super::super::engine::{self, Engine, Outcome, Selection};
@@ -122,14 +123,16 @@ pub(in crate::run) async fn run(
 async fn put_back(before: &Before, recorder: &Arc<Recorder>) {
     let step = recorder.step("put everything back as it was", "teardown");
     let wrong = before.put_back().await;
+    end(step, wrong.iter().map(|why| format!("not everything is back as it was: {why}")).collect(), recorder);
+}
+
+/// Ends a step of teardown, which goes on whatever went wrong: each of it is a warning.
+pub(super) fn end(step: StepGuard, wrong: Vec<String>, recorder: &Recorder) {
     if wrong.is_empty() {
-        step.done();
-        return;
-    }
-    for why in &wrong {
-        recorder.warning(format!("not everything is back as it was: {why}"));
+        return step.done();
     }
     step.fail(wrong.join("; "));
+    wrong.into_iter().for_each(|why| recorder.warning(why));
 }
 
 async fn begin(

@@ -31,6 +31,11 @@ pub enum SettingsError {
     /// Who could deploy nothing in a lab of others.
     #[error("FABRIC_DEPLOYER is `{0}`: with FABRIC_ENV=attach, write `clabernetes` or nothing")]
     Deployer(String),
+    /// A cluster is to take the routers, and none is named.
+    #[error(
+        "FABRIC_DEPLOYER is `clabernetes`, which puts the routers into a cluster: say how to reach it by FABRIC_KUBECONFIG"
+    )]
+    Nowhere,
     /// A way that is none.
     #[error("FABRIC_ROUTERS: {0}")]
     Way(#[from] WayError),
@@ -50,7 +55,8 @@ impl FoundSettings {
             Some(other) => return Err(SettingsError::Env(other.to_owned())),
         }
         let clabernetes = match said("FABRIC_DEPLOYER").as_deref() {
-            None => false,
+            None | Some("fabric") => false,
+            Some("clabernetes") if said("FABRIC_KUBECONFIG").is_none() => return Err(SettingsError::Nowhere),
             Some("clabernetes") => true,
             Some(other) => return Err(SettingsError::Deployer(other.to_owned())),
         };

@@ -107,6 +107,8 @@ fn the_environment_says_it_for_cargo_test(#[case] said: &[(&str, &str)], #[case]
 #[rstest]
 #[case(&[("FABRIC_ENV", "cloud")], "write `twin` or `attach`")]
 #[case(&[("FABRIC_ENV", "attach"), ("FABRIC_ROUTERS", "router0")], "there is no `=`")]
+#[case(&[("FABRIC_ENV", "attach"), ("FABRIC_DEPLOYER", "clabernetes")], "say how to reach it by FABRIC_KUBECONFIG")]
+#[case(&[("FABRIC_ENV", "attach"), ("FABRIC_DEPLOYER", "containerlab")], "write `clabernetes` or nothing")]
 fn an_environment_that_makes_no_sense_says_so(#[case] said: &[(&str, &str)], #[case] why: &str) {
     let read =
         |name: &str| said.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
