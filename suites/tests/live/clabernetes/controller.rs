@@ -84,6 +84,19 @@ impl Controller {
         self.runtime.block_on(api.create(&PostParams::default(), &object)).unwrap();
     }
 
+    pub(super) fn make_files(&self, namespace: &str, name: &str) {
+        let map = json!({"metadata": {"name": name}, "data": {"whose": "somebody's"}});
+        let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace);
+        self.runtime
+            .block_on(api.create(&PostParams::default(), &serde_json::from_value(map).unwrap()))
+            .unwrap();
+    }
+
+    pub(super) fn files(&self, namespace: &str, name: &str) -> BTreeMap<String, String> {
+        let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace);
+        self.runtime.block_on(api.get(name)).unwrap().data.unwrap()
+    }
+
     pub(super) fn topologies(&self, namespace: &str) -> Vec<String> {
         let api = topologies(self.client.clone(), Some(namespace));
         let all = self.runtime.block_on(api.list(&ListParams::default())).unwrap();

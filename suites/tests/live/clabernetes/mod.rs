@@ -127,4 +127,14 @@ fn a_topology_that_is_there_is_left_alone() {
         there.err
     );
     assert_eq!(controller.topologies("c9s-two-routers"), ["two-routers"]);
+
+    // A file's name may be somebody's, too: nothing is written over.
+    controller.make_files("c9s-two-routers", "two-routers-r1-files");
+    let there = ground.run(&deployed).code(3);
+    assert!(
+        there.err.contains("there is a ConfigMap two-routers-r1-files in the namespace"),
+        "{}",
+        there.err
+    );
+    assert_eq!(controller.files("c9s-two-routers", "two-routers-r1-files")["whose"], "somebody's");
 }
