@@ -109,11 +109,19 @@ impl Page<'_> {
         if times.protocol_ms == 0.0 {
             return format!("{total}, all of it our own work");
         }
-        format!(
-            "{total}: {} of FRR's and GoBGP's timers, {} of our own work",
-            brief(times.protocol_ms),
-            brief(times.own_ms)
-        )
+        let own = brief(times.own_ms);
+        let line = format!(
+            "{total}: {} of FRR's and GoBGP's timers, {own} of our own work",
+            brief(times.protocol_ms)
+        );
+        match times.most_of_own() {
+            Some(part) => format!(
+                "{line}, most of it to {} ({})",
+                one_line(part.what.trim_start_matches("start: ")),
+                brief(part.ms)
+            ),
+            None => line,
+        }
     }
 
     fn error(&self) -> Option<String> {

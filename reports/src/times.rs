@@ -40,6 +40,17 @@ pub struct Part {
     pub protocol: bool,
 }
 
+impl Times {
+    /// What took more than half of our own time before anything was up, where that is a second or more: the first run on
+    /// a machine fetches programs, and whoever reads its time should not think that every run is as long. Parts of later
+    /// phases are not asked: protocols run beside them, and how much of a part was its own is not kept.
+    pub fn most_of_own(&self) -> Option<&Part> {
+        let at_start = |part: &&Part| !part.protocol && part.what.starts_with("start: ");
+        let longest = self.parts.iter().find(at_start)?;
+        (longest.ms >= 1000.0 && longest.ms * 2.0 > self.own_ms).then_some(longest)
+    }
+}
+
 /// Splits a run of `total_ms` into the protocols' time and our own.
 ///
 /// Protocol time is the length of the union of the protocol intervals, not their sum: thirty checks that wait
@@ -124,6 +135,23 @@ mod tests {
         let times = split(&intervals, 100.0);
         assert_eq!(times.protocol_ms, expected);
         assert_eq!(times.own_ms, 100.0 - expected);
+    }
+
+    #[rstest]
+    #[case::fetched("start: look for programs", false, 9000.0, true)]
+    #[case::had("start: look for programs", false, 4.0, false)]
+    #[case::less_than_half("start: look for programs", false, 1200.0, false)]
+    #[case::of_a_phase("underlay: bring up the underlay", false, 9000.0, false)]
+    #[case::of_frr("start: something", true, 9000.0, false)]
+    fn what_took_most_before_anything_was_up_is_found(
+        #[case] what: &str,
+        #[case] protocol: bool,
+        #[case] ms: f64,
+        #[case] expected: bool,
+    ) {
+        let part = Part { what: what.into(), ms, protocol };
+        let times = Times { protocol_ms: 8000.0, own_ms: 10_000.0, total_ms: 18_000.0, parts: vec![part] };
+        assert_eq!(times.most_of_own().is_some(), expected);
     }
 
     #[rstest]

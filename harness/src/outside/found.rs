@@ -97,7 +97,10 @@ impl Program {
                 "curl -fsSL https://raw.githubusercontent.com/helm/helm/main/scripts/get-helm-3 | bash"
             }
             Self::Containerlab => "bash -c \"$(curl -sL https://get.containerlab.dev)\"",
-            Self::Kubectl => "apt-get install kubernetes-client",
+            // Distributions' own are too old to exec (Debian 12 has 1.20), or not there (Ubuntu 24.04).
+            Self::Kubectl => {
+                "curl -fsSLO \"https://dl.k8s.io/release/$(curl -fsSL https://dl.k8s.io/release/stable.txt)/bin/linux/amd64/kubectl\" && sudo install kubectl /usr/local/bin"
+            }
         }
     }
 

@@ -8,16 +8,16 @@ use crate::cilium::Generation;
 /// Suites that have had a gobgpd of the generation, best first. What one really has is looked at when it is asked, so
 /// a suite that has moved on costs a look and no more.
 ///
-/// Debian: 3.10 in 12 (bookworm), 3.36 in 13 (trixie), 4.8 in trixie-backports (seen in 2026). Ubuntu: 3.23 in 24.04
-/// (noble), 3.36 in 25.10 (questing), the fourth from 26.04 (resolute) on.
+/// Debian: 3.10 in 12 (bookworm), 3.36 in 13 (trixie), 4.8 in trixie-backports. Ubuntu: 3.23 in 24.04 (noble), 3.36 in
+/// 26.04 (resolute) and 25.10 (questing), 4.8 in 26.10 (stonking) and what follows it. All of them seen in November 2026.
 pub(super) fn suites(ubuntu: bool, generation: Generation) -> &'static [&'static str] {
     match (ubuntu, generation) {
         (false, Generation::V3) => &["bookworm"],
         (false, Generation::V3_35) => &["trixie"],
         (false, Generation::V4) => &["trixie-backports", "forky"],
         (true, Generation::V3) => &["noble"],
-        (true, Generation::V3_35) => &["questing"],
-        (true, Generation::V4) => &["resolute"],
+        (true, Generation::V3_35) => &["resolute", "questing"],
+        (true, Generation::V4) => &["stonking", "devel"],
     }
 }
 
@@ -48,7 +48,10 @@ pub(super) const FORMAT: &str = "$(REPO_URI)|$(RELEASE)|$(COMPONENT)";
 /// (`bookworm`), not its updates or security fixes, nor a vendor's archive.
 pub(super) fn mirror(ubuntu: bool, targets: &str) -> Option<String> {
     let releases: &[&str] = if ubuntu {
-        &["bionic", "focal", "jammy", "noble", "oracular", "plucky", "questing", "resolute", "devel"]
+        &[
+            "bionic", "focal", "jammy", "noble", "oracular", "plucky", "questing", "resolute", "stonking",
+            "devel",
+        ]
     } else {
         &["bullseye", "bookworm", "trixie", "forky", "sid", "oldstable", "stable", "testing", "unstable"]
     };

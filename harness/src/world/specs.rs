@@ -184,7 +184,9 @@ fn sysctls() -> Vec<(String, String, bool)> {
     .collect()
 }
 
-/// The host's users and groups, with FRR's and BIRD's as id 0: in a user namespace there is no other id to run it as.
+/// The host's users and groups, with FRR's and BIRD's as id 0: in a user namespace there is no other id to run it as. No
+/// user has a password: the host's are none of a node's business, and Ubuntu's PAM wants a file it can read, or vtysh
+/// complains at every start.
 fn users() -> Vec<FileSpec> {
     let host = |path: &str| {
         std::fs::read_to_string(path).unwrap_or_else(|_| "root:x:0:0:root:/root:/bin/sh\n".into())
@@ -198,8 +200,12 @@ fn users() -> Vec<FileSpec> {
         + "frr:x:0:0:FRR:/run/frr:/usr/sbin/nologin\nbird:x:0:0:BIRD:/run/bird:/usr/sbin/nologin\n";
     let group =
         without(host("/etc/group"), &["frr", "frrvty", "bird"]) + "frr:x:0:\nfrrvty:x:0:frr\nbird:x:0:\n";
+    let names = passwd.lines().filter_map(|line| line.split(':').next());
+    // `*` is nobody's password; a change of it is asked for in no year (shadow(5)).
+    let shadow = names.map(|name| format!("{name}:*:1::::::\n")).collect();
     vec![
         FileSpec { path: "/etc/passwd".into(), mode: 0o644, text: passwd },
+        FileSpec { path: "/etc/shadow".into(), mode: 0o600, text: shadow },
         FileSpec { path: "/etc/group".into(), mode: 0o644, text: group },
     ]
 }

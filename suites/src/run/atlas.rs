@@ -33,6 +33,8 @@ pub(super) fn addresses_of_all(service: &Service) -> Vec<IpAddr> {
 pub(super) struct Interfaces {
     pub(super) links: Vec<Link>,
     pub(super) addresses: Vec<LinkAddress>,
+    /// Why they could not be read; nothing is known of them then.
+    pub(super) unread: Option<String>,
 }
 
 /// A snapshot of everything that has a name.
@@ -306,10 +308,13 @@ impl Atlas {
         place: &str,
         interface: &str,
     ) -> Result<Vec<IpNet>, Unresolved> {
-        let found = self.interfaces.get(place).map(|seen| &seen.addresses);
+        let found = self.interfaces.get(place);
+        if let Some(why) = found.and_then(|seen| seen.unread.as_ref()) {
+            return Err(not_yet(symbol, format!("the interfaces of {place} cannot be read: {why}")));
+        }
         let all: Vec<IpNet> = found
             .into_iter()
-            .flatten()
+            .flat_map(|seen| &seen.addresses)
             .filter(|address| address.dev == interface && !address.address.addr().is_loopback())
             .map(|address| address.address)
             .collect();

@@ -39,7 +39,10 @@ fn atlas() -> Atlas {
     Atlas {
         topology: Arc::new(lab.topology),
         cluster: lab.cluster.map(Arc::new),
-        interfaces: BTreeMap::from([("tor0".into(), Interfaces { links: Vec::new(), addresses: tor0 })]),
+        interfaces: BTreeMap::from([(
+            "tor0".into(),
+            Interfaces { addresses: tor0, ..Interfaces::default() },
+        )]),
         nodes: Some(vec![node("control-plane", 1), node("worker", 2)]),
         pods: Some(Vec::new()),
         services: Some(vec![
@@ -108,4 +111,14 @@ fn the_router_of_a_node_is_at_the_other_end_of_its_link() {
     let symbol = Symbol::parse("tor(worker):lo").unwrap();
     assert_eq!(atlas().tor(&symbol, "worker").unwrap(), "tor0");
     assert_eq!(atlas().addresses(&symbol).unwrap().len(), 2);
+}
+
+#[test]
+fn what_could_not_be_read_is_not_told_as_missing() {
+    let mut atlas = atlas();
+    let unread = Interfaces { unread: Some("`ip -json`: no such program".into()), ..Interfaces::default() };
+    atlas.interfaces.insert("tor0".into(), unread);
+    let symbol = Symbol::parse("tor0:lo").unwrap();
+    let why = WantedFamily::Ipv4.prefixes(&atlas, &symbol).unwrap_err().to_string();
+    assert!(why.contains("the interfaces of tor0 cannot be read: `ip -json`: no such program"), "{why}");
 }

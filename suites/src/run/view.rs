@@ -100,8 +100,10 @@ impl View {
 
     async fn read_box(&self, fabric: &Fabric, place: &str) {
         let Ok(kernel) = fabric.kernel(place).await else { return };
-        let (links, addresses) = kernel.interfaces().await.unwrap_or_default();
-        let seen = Interfaces { links, addresses };
+        let seen = match kernel.interfaces().await {
+            Ok((links, addresses)) => Interfaces { links, addresses, unread: None },
+            Err(error) => Interfaces { unread: Some(error.to_string()), ..Interfaces::default() },
+        };
         // What looks the same is no news: nobody is woken for it.
         if self.now().interfaces.get(place) != Some(&seen) {
             self.change(|atlas| {

@@ -33,6 +33,7 @@ fn interfaces(all: &[(&str, bool, &str)]) -> Interfaces {
     Interfaces {
         links: all.iter().enumerate().map(link).collect(),
         addresses: all.iter().filter_map(address).collect(),
+        unread: None,
     }
 }
 

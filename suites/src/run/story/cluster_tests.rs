@@ -26,7 +26,7 @@ fn nothing() -> Atlas {
         tentative: false,
     };
     let link = Link { index: 1, name: "net1".into(), up: true, carrier: true, mtu: 1500 };
-    let seen = Interfaces { links: vec![link], addresses: vec![address("lo", "10.0.0.1/32")] };
+    let seen = Interfaces { links: vec![link], addresses: vec![address("lo", "10.0.0.1/32")], unread: None };
     atlas.interfaces.insert("tor0".into(), seen);
     atlas.nodes = Some(vec![object(json!({"metadata": {"name": WORKER}}))]);
     atlas.pods = Some(Vec::new());

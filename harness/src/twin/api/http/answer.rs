@@ -148,12 +148,17 @@ pub(super) fn written(resource: &Resource, form: Form, outcome: &Outcome) -> Res
     };
     let mut response = json_answer(code, body);
     for warning in told(&outcome.warnings) {
-        let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"");
-        if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
-            response.headers_mut().append(header::WARNING, value);
-        }
+        warn(&mut response, &warning);
     }
     response
+}
+
+/// Says something beside the answer (RFC 7234 section 5.5: 299, of whom nobody need know).
+pub(super) fn warn(response: &mut Response, warning: &str) {
+    let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"");
+    if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
+        response.headers_mut().append(header::WARNING, value);
+    }
 }
 
 /// A refusal as its `Status` object.

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use serde_json::{Value, json};
 
-use super::answer::{Form, json_answer, refusal, written};
+use super::answer::{Form, json_answer, refusal, warn, written};
 use super::query::Page;
 use super::repeated::Noted;
 use super::target::Target;
@@ -50,12 +50,22 @@ async fn reply(
     target: Result<Option<Target>, PathRejection>,
     request: Request,
 ) -> Response {
-    let done = match target {
-        Err(error) => Err(ApiError::bad_request(format!("the path cannot be read: {}", error.body_text()))),
-        Ok(None) => Err(ApiError::no_resource()),
-        Ok(Some(target)) => act(shared, target, request).await,
+    let target = match target {
+        Err(error) => {
+            let why = format!("the path cannot be read: {}", error.body_text());
+            return refusal(&ApiError::bad_request(why));
+        }
+        Ok(None) => return refusal(&ApiError::no_resource()),
+        Ok(Some(target)) => target,
     };
-    done.unwrap_or_else(|error| refusal(&error))
+    let found = shared.rules.registry.find(&target.group, &target.version, &target.plural);
+    let Some(resource) = found else { return refusal(&ApiError::no_resource()) };
+    let warning = resource.warning.clone();
+    let mut response = act(shared, resource, target, request).await.unwrap_or_else(|error| refusal(&error));
+    if let Some(warning) = warning {
+        warn(&mut response, &warning);
+    }
+    response
 }
 
 /// One request, understood.
@@ -69,9 +79,12 @@ struct Act {
     parts: request::Parts,
 }
 
-async fn act(shared: Arc<Shared>, target: Target, request: Request) -> Result<Response, ApiError> {
-    let found = shared.rules.registry.find(&target.group, &target.version, &target.plural);
-    let resource = found.ok_or_else(ApiError::no_resource)?;
+async fn act(
+    shared: Arc<Shared>,
+    resource: Arc<Resource>,
+    target: Target,
+    request: Request,
+) -> Result<Response, ApiError> {
     // Only lists reach over all namespaces, and nothing cluster-scoped is inside one.
     if !resource.namespaced && target.namespace.is_some() {
         return Err(ApiError::no_resource());

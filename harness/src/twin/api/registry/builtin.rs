@@ -34,6 +34,7 @@ struct Row {
     subresources: &'static [&'static str],
     selectable: &'static [&'static str],
     verbs: &'static [&'static str],
+    warning: Option<&'static str>,
     check: Type,
 }
 
@@ -47,12 +48,20 @@ const PLAIN: Row = Row {
     subresources: &[],
     selectable: &[],
     verbs: VERBS,
+    warning: None,
     check: of::<ConfigMap>(),
 };
 
 const TABLE: [Row; 17] = [
     Row { path: "/v1/configmaps", kind: "ConfigMap", short: &["cm"], ..PLAIN },
-    Row { path: "/v1/endpoints", kind: "Endpoints", short: &["ep"], check: of::<Endpoints>(), ..PLAIN },
+    Row {
+        path: "/v1/endpoints",
+        kind: "Endpoints",
+        short: &["ep"],
+        warning: Some("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"),
+        check: of::<Endpoints>(),
+        ..PLAIN
+    },
     Row {
         path: "/v1/events",
         kind: "Event",
@@ -215,6 +224,7 @@ fn resource(row: &Row) -> Arc<Resource> {
         subresources: row.subresources,
         status: row.status,
         selectable: words(row.selectable),
+        warning: row.warning.map(str::to_owned),
         collection: Collection::new(group, plural),
         flavor: Flavor::Builtin(row.check),
     })

@@ -123,6 +123,7 @@ fn resource(definition: &Value, version: &Value) -> Option<Resource> {
             .filter_map(|field| field["jsonPath"].as_str())
             .map(|path| path.trim_start_matches('.').to_owned())
             .collect(),
+        warning: warning(definition, version),
         flavor: Flavor::Custom {
             schema: Box::new(schema),
             columns,
@@ -132,6 +133,29 @@ fn resource(definition: &Value, version: &Value) -> Option<Resource> {
         plural,
         kind,
     })
+}
+
+/// What a server says of a deprecated version: the definition's own words, else which versions are better.
+fn warning(definition: &Value, version: &Value) -> Option<String> {
+    if version["deprecated"] != true {
+        return None;
+    }
+    if let Some(own) = version["deprecationWarning"].as_str() {
+        return Some(own.to_owned());
+    }
+    let spec = &definition["spec"];
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (group, kind, name) = (text(&spec["group"]), text(&spec["names"]["kind"]), text(&version["name"]));
+    let others = spec["versions"].as_array().map(Vec::as_slice).unwrap_or_default().iter();
+    let mut better: Vec<_> = others
+        .filter(|other| other["served"] == true && other["deprecated"] != true)
+        .map(|other| text(&other["name"]))
+        .filter(|other| rank(other) > rank(&name))
+        .collect();
+    better.sort_by_key(|version| std::cmp::Reverse(rank(version)));
+    let better: Vec<_> = better.iter().map(|version| format!("{group}/{version} {kind}")).collect();
+    let instead = if better.is_empty() { String::new() } else { format!("; use {}", better.join(", ")) };
+    Some(format!("{group}/{name} {kind} is deprecated{instead}"))
 }
 
 fn age_column() -> Column {
@@ -200,6 +224,37 @@ mod tests {
         let fields: Vec<_> = check(&crd).into_iter().map(|cause| cause.field).collect();
         let schema = "spec.versions[0].schema.openAPIV3Schema";
         assert_eq!(fields, ["metadata.name", "spec.scope", "spec.versions", schema]);
+    }
+
+    #[test]
+    fn whoever_asks_for_a_deprecated_version_hears_which_is_better() {
+        let mut crd = policy_crd();
+        let version = |name: &str, deprecated: bool| {
+            let mut version = policy_crd()["spec"]["versions"][0].clone();
+            (version["name"], version["deprecated"]) = (json!(name), json!(deprecated));
+            version
+        };
+        crd["spec"]["versions"] = json!([
+            version("v2alpha1", true),
+            version("v2", false),
+            version("v3", false),
+            version("v1", true)
+        ]);
+        crd["spec"]["versions"][3]["deprecationWarning"] = json!("v1 is very old");
+        let said: Vec<_> = compile(&crd).iter().map(|r| (r.version.clone(), r.warning.clone())).collect();
+        let kind = "CiliumBGPPeeringPolicy";
+        let of_alpha =
+            format!("cilium.io/v2alpha1 {kind} is deprecated; use cilium.io/v3 {kind}, cilium.io/v2 {kind}");
+        let expected = [
+            ("v3", None),
+            ("v2", None),
+            ("v1", Some("v1 is very old".to_owned())),
+            ("v2alpha1", Some(of_alpha)),
+        ];
+        assert_eq!(said, expected.map(|(version, warning)| (version.to_owned(), warning)));
+        crd["spec"]["versions"] = json!([version("v2alpha1", true)]);
+        let alone = format!("cilium.io/v2alpha1 {kind} is deprecated");
+        assert_eq!(compile(&crd)[0].warning.as_deref(), Some(alone.as_str()));
     }
 
     #[test]

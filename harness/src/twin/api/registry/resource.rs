@@ -57,6 +57,8 @@ pub(in crate::twin::api) struct Resource {
     pub status: bool,
     /// Field paths a list can be selected by, beside name and namespace.
     pub selectable: Vec<String>,
+    /// What whoever asks for this version is told, where it is deprecated.
+    pub warning: Option<String>,
     /// Where objects are kept.
     pub collection: Collection,
     /// What judges and prints objects.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::nettool;
+use super::super::{nettool, policy_crd};
 use super::run::each;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -67,5 +67,30 @@ async fn what_a_pod_cannot_do_here_is_said_with_what_to_do() {
             let said = kubectl.bad("exec p -- true").await;
             assert!(said.contains("use kubectl 1.30 or later, or `fabric exec"), "kubectl 1.{minor}: {said}");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_deprecated_says_what_to_use_instead() {
+    for (kubectl, minor, _) in each().await {
+        let mut crd = policy_crd();
+        let mut newer = crd["spec"]["versions"][0].clone();
+        newer["name"] = json!("v2");
+        newer["storage"] = json!(false);
+        crd["spec"]["versions"][0]["deprecated"] = json!(true);
+        crd["spec"]["versions"].as_array_mut().unwrap().push(newer);
+        let file = kubectl.file("crd.yaml", &[crd]);
+        kubectl.good(&format!("replace -f {file}")).await;
+        let said = kubectl.run("get ciliumbgppeeringpolicies.v2alpha1.cilium.io").await;
+        let words = "Warning: cilium.io/v2alpha1 CiliumBGPPeeringPolicy is deprecated; use cilium.io/v2 CiliumBGPPeeringPolicy";
+        assert!(said.code == 0 && said.err.contains(words), "kubectl 1.{minor}: {}", said.err);
+        let said = kubectl.run("get ciliumbgppeeringpolicies.v2.cilium.io").await;
+        assert!(said.code == 0 && !said.err.contains("deprecated"), "kubectl 1.{minor}: {}", said.err);
+        let said = kubectl.run("get endpoints kubernetes").await;
+        assert!(
+            said.err.contains("Warning: v1 Endpoints is deprecated in v1.33+"),
+            "kubectl 1.{minor}: {}",
+            said.err
+        );
     }
 }
