@@ -103,8 +103,7 @@ impl Part {
     pub(super) fn command(path: impl Into<String>, about: &str, node: &NodeRef, argv: &[&str]) -> Self {
         let command = Command::new(argv.iter().copied()).timeout(ANSWER);
         let from = format!("{command} in {}", node.name());
-        let node = node.clone();
-        Self::new(path, about, from, async move { said(&node, &command).await })
+        Self::said(path.into(), about, from, node, command)
     }
 
     /// What lines of a shell in a node say; `from` is what a person would type.
@@ -117,8 +116,12 @@ impl Part {
     ) -> Self {
         let command = Command::new(["sh", "-c", script]).timeout(ANSWER);
         let from = format!("{from} in {}", node.name());
-        let node = node.clone();
-        Self::new(path, about, from, async move { said(&node, &command).await })
+        Self::said(path.into(), about, from, node, command)
+    }
+
+    fn said(path: String, about: &str, from: String, node: &NodeRef, command: Command) -> Self {
+        let (node, json) = (node.clone(), path.ends_with(".json"));
+        Self::new(path, about, from, async move { said(&node, &command, json).await })
     }
 
     /// A file of this machine.
@@ -131,11 +134,12 @@ impl Part {
     }
 }
 
-async fn said(node: &NodeRef, command: &Command) -> Result<Content, String> {
+/// What a command says; JSON stays JSON, whatever is complained of beside it.
+async fn said(node: &NodeRef, command: &Command, json: bool) -> Result<Content, String> {
     let output = node.exec(command).await.map_err(|error| error.to_string())?;
     let (text, error) = (output.text(), output.error_text());
     if output.success() {
-        return Ok(Content::Text(if error.is_empty() {
+        return Ok(Content::Text(if error.is_empty() || json {
             text
         } else {
             format!("{text}\n# on standard error:\n{error}")
@@ -183,6 +187,10 @@ fn cut(content: Content) -> Content {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use fabric_harness::runtime::prefix::{ExecNode, Prefix};
+
     use super::*;
 
     #[tokio::test]
@@ -197,6 +205,18 @@ mod tests {
         assert_eq!(pieces[0].content, Err("no answer after 0.1 s".to_owned()));
         assert_eq!(pieces[1].content, Err("it is broken".to_owned()));
         assert_eq!(pieces[2].content, Ok(Content::Text("yes".into())));
+    }
+
+    #[tokio::test]
+    async fn json_stays_json_whatever_is_complained_of_beside_it() {
+        let here = ExecNode::by("here", Prefix::parse("env").unwrap());
+        let node: NodeRef = Arc::new(here);
+        let line = "echo '{}'; echo complaint >&2";
+        let of = |path: &str| Part::script(path, "words", &node, line, line);
+        let mut pieces = ask(vec![of("a.json"), of("b.txt")], Instant::now() + ANSWER).await;
+        pieces.sort_by(|a, b| a.path.cmp(&b.path));
+        assert_eq!(pieces[0].content, Ok(Content::Text("{}\n".into())));
+        assert_eq!(pieces[1].content, Ok(Content::Text("{}\n\n# on standard error:\ncomplaint\n".into())));
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@
 //! (`expect`), judging (`checks`).
 
 mod actions;
+mod chance;
 mod naming;
 mod packets;
 mod page;

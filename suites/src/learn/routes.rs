@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fabric_harness::router::{Fib, Origin, Path, Rib};
 use ipnet::IpNet;
 
+use super::chance;
 use super::page::{Line, list, mapping, one_or_list, scalar};
 use super::seen::{NodeSeen, Seen};
 use super::sessions::short;
@@ -86,15 +87,14 @@ fn kernel(router: &str, seen: &Seen, fib: &Fib, prefixes: &[&IpNet], depth: usiz
 fn entry(seen: &Seen, router: &str, rib: &Rib, fib: Option<&Fib>, prefix: &IpNet) -> Entry {
     let symbol = seen.naming.of_prefix(*prefix);
     let paths: Vec<&Path> = rib.in_use(prefix).collect();
-    // Where all equal paths are in use, which of them is called the best does not matter.
-    let by_age = matches!(paths.as_slice(), [path]
-        if path.why_best.as_deref().is_some_and(|why| why.eq_ignore_ascii_case("older path")));
+    let by_age = chance::chosen(rib, prefix);
     let mut pairs: Vec<(&str, String)> = Vec::new();
     let mut why = String::new();
     if by_age {
-        why.push_str("several equal paths, of which the oldest is chosen: by chance");
+        why.push_str("several equal paths, of which the one heard first is chosen: by chance");
     } else {
-        sources(seen, &paths, &mut pairs);
+        let handed_on = paths.iter().any(|path| chance::handed_on(seen, path, prefix));
+        sources(seen, &paths, handed_on, &mut pairs);
         why = reason(seen, router, &symbol, &paths);
     }
     if let [path, rest @ ..] = paths.as_slice() {
@@ -123,8 +123,8 @@ fn entry(seen: &Seen, router: &str, rib: &Rib, fib: Option<&Fib>, prefix: &IpNet
     Entry { symbol, attributes: mapping(&pairs), why }
 }
 
-/// Whose the paths are, where they lead, and by which ASes.
-fn sources(seen: &Seen, paths: &[&Path], pairs: &mut Vec<(&str, String)>) {
+/// Whose the paths are, where they lead, and by which ASes, unless those are so by chance.
+fn sources(seen: &Seen, paths: &[&Path], by_chance: bool, pairs: &mut Vec<(&str, String)>) {
     let from = |path: &&Path| -> Option<String> {
         if path.from_self() {
             return Some("self".to_owned());
@@ -157,6 +157,7 @@ fn sources(seen: &Seen, paths: &[&Path], pairs: &mut Vec<(&str, String)>) {
     ases.sort();
     ases.dedup();
     match ases.as_slice() {
+        _ if by_chance => {}
         [one] => pairs.push(("as-path", one.clone())),
         all if all.len() == paths.len() => pairs.push(("as-path", list(all))),
         // Some of the paths share theirs: a list would have to say each.

@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
-use fabric_harness::router::{Family, Session, SessionType, Sessions};
+use fabric_harness::router::{Family, FamilyState, Session, SessionType, Sessions};
 
+use super::chance;
 use super::page::{Line, length, list, mapping, scalar};
 use super::seen::Seen;
 use crate::expect::{Place, Symbol};
@@ -16,7 +17,7 @@ pub(super) fn lines(seen: &Seen, router: &str, sessions: &Sessions, depth: usize
     let mut lines = vec![Line::new(depth, format!("{}:", scalar(router)))];
     for (key, session) in sessions {
         let (neighbor, why) = neighbor(seen, router, key, session);
-        let text = format!("{}: {}", scalar(&neighbor), expected(seen, session));
+        let text = format!("{}: {}", scalar(&neighbor), expected(seen, router, session));
         lines.push(Line::new(depth + 1, text).because(why));
     }
     lines.push(Line::new(depth + 1, "only: true").because("a neighbor more is a change"));
@@ -56,7 +57,7 @@ fn neighbor(seen: &Seen, router: &str, key: &str, session: &Session) -> (String,
     }
 }
 
-fn expected(seen: &Seen, session: &Session) -> String {
+fn expected(seen: &Seen, router: &str, session: &Session) -> String {
     let kind = match session.kind {
         SessionType::Internal => "internal",
         SessionType::External => "external",
@@ -80,21 +81,28 @@ fn expected(seen: &Seen, session: &Session) -> String {
         .filter(|(_, state)| state.negotiated)
         .filter_map(|(family, state)| Some((known(family)?, state)))
         .collect();
+    let far = session.hostname.as_deref().map(|name| short(seen, name));
+    let received_by_chance = far.is_some_and(|far| chance::tells(seen, far));
+    // FRR sends a path back to whom it has it from, and others do not: what they send is chance as well.
+    let sent_by_chance = chance::tells(seen, router);
+    let counts = |state: &FamilyState| {
+        let mut counts = Vec::new();
+        counts.extend((!received_by_chance).then(|| ("received", state.accepted.to_string())));
+        counts.extend(state.sent.filter(|_| !sent_by_chance).map(|sent| ("sent", sent.to_string())));
+        counts
+    };
     match carried.as_slice() {
         [("ipv4", state)] => {
-            pairs.push(("received", state.accepted.to_string()));
-            pairs.extend(state.sent.map(|sent| ("sent", sent.to_string())));
+            pairs.extend(counts(state));
             pairs.push(("families", list(["ipv4"])));
         }
         all => {
-            let each = all.iter().map(|(name, state)| {
-                let mut counts = vec![("received", state.accepted.to_string())];
-                counts.extend(state.sent.map(|sent| ("sent", sent.to_string())));
-                (*name, mapping(&counts))
-            });
-            let each: Vec<(&str, String)> = each.collect();
-            if !each.is_empty() {
+            let each: Vec<_> = all.iter().map(|(name, state)| (*name, counts(state))).collect();
+            if each.iter().any(|(_, counts)| !counts.is_empty()) {
+                let each: Vec<_> = each.iter().map(|(name, counts)| (*name, mapping(counts))).collect();
                 pairs.push(("families", mapping(&each)));
+            } else if !each.is_empty() {
+                pairs.push(("families", list(each.iter().map(|(name, _)| *name))));
             }
         }
     }

@@ -14,7 +14,7 @@ use fabric_harness::router::{
 use rstest::rstest;
 
 use super::page::{Line, write};
-use super::seen::{NodeSeen, PathSeen, Seen};
+use super::seen::{NodeSeen, PathSeen, RouterSeen, Seen};
 use super::{Naming, packets, routes, sessions};
 use crate::expect::{Expect, Select, Symbol};
 
@@ -165,15 +165,38 @@ fn routes_of_a_rack_are_one_line() {
     assert_eq!(expect.routes[0].prefixes.as_ref().map(Vec::len), Some(3));
 }
 
-#[test]
-fn a_choice_by_age_is_not_held_against_the_next_run() {
+#[rstest]
+#[case::the_first_stayed("Older Path")]
+#[case::heard_in_one_moment("Router ID")]
+fn a_choice_by_age_is_not_held_against_the_next_run(#[case] why: &str) {
     let seen = seen();
     let (mut rib, fib) = tables();
     let prefix = "10.1.0.0/24".parse().unwrap();
-    rib.routes.get_mut(&prefix).unwrap()[0].why_best = Some("Older Path".into());
+    rib.routes.get_mut(&prefix).unwrap()[0].why_best = Some(why.into());
     let text = write(&routes::lines(&seen, "spine", &rib, Some(&fib), 1));
     let line = text.lines().find(|line| line.contains("podCIDR(a)")).unwrap();
     assert!(!line.contains("from") && !line.contains("out") && line.contains("origin: igp"), "{text}");
+}
+
+#[test]
+fn what_follows_from_a_choice_by_chance_is_chance_too() {
+    let mut seen = seen();
+    let (rib, fib) = tables();
+    let mut far = tables().0;
+    far.routes.get_mut(&"10.1.0.0/24".parse().unwrap()).unwrap()[0].why_best = Some("Older Path".into());
+    let of_spine =
+        |seen: &Seen| write(&sessions::lines(seen, "spine", &[("eth1".into(), session(true))].into(), 1));
+    assert!(of_spine(&seen).contains("received: 4"));
+    seen.routers.insert("leaf".into(), RouterSeen { rib: Some(Arc::new(far)), ..RouterSeen::default() });
+    let text = of_spine(&seen);
+    assert!(
+        !text.contains("received") && text.contains("sent: 6"),
+        "leaf tells one thing or another: {text}"
+    );
+    let text = write(&routes::lines(&seen, "spine", &rib, Some(&fib), 1));
+    let of = |prefix: &str| text.lines().find(|line| line.contains(prefix)).unwrap();
+    assert!(of("podCIDR(a)").contains("from: leaf") && !of("podCIDR(a)").contains("as-path"), "{text}");
+    assert!(of("podCIDR(b)").contains("as-path"), "{text}");
 }
 
 type Flows = Vec<Vec<Option<&'static str>>>;
