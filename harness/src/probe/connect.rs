@@ -1,6 +1,7 @@
 //! TCP connections from a node's namespace: whether somebody listens there, and how the others are refused.
 
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -44,8 +45,8 @@ pub async fn connect(node: &dyn Node, connect: &Connect) -> Result<ConnectReport
     for _ in 0..connect.count {
         report.tried += 1;
         let began = Instant::now();
-        match tokio::time::timeout(connect.timeout, one(node, connect.to)).await {
-            Ok(Ok(Ok(()))) => {
+        match tokio::time::timeout(connect.timeout, reach(node, connect.to)).await {
+            Ok(Ok(Ok(_))) => {
                 report.connected += 1;
                 report.slowest = report.slowest.max(Some(began.elapsed()));
             }
@@ -57,12 +58,12 @@ pub async fn connect(node: &dyn Node, connect: &Connect) -> Result<ConnectReport
     Ok(report)
 }
 
-/// One connection. The outer error is about the node, the inner one about the target.
-async fn one(node: &dyn Node, to: SocketAddr) -> Result<std::io::Result<()>, ProbeError> {
+/// One connection from a node's namespace; it does not block. The outer error is about the node, the inner one about the target.
+pub(crate) async fn reach(node: &dyn Node, to: SocketAddr) -> Result<std::io::Result<OwnedFd>, ProbeError> {
     let kind = if to.is_ipv4() { SocketKind::Tcp4 } else { SocketKind::Tcp6 };
     let socket = node.socket(kind).await?;
     match SockRef::from(&socket).connect(&to.into()) {
-        Ok(()) => return Ok(Ok(())),
+        Ok(()) => return Ok(Ok(socket)),
         Err(error) if error.raw_os_error() == Some(Errno::EINPROGRESS as i32) => {}
         Err(refused) => return Ok(Err(refused)),
     }
@@ -72,7 +73,7 @@ async fn one(node: &dyn Node, to: SocketAddr) -> Result<std::io::Result<()>, Pro
     // Writable is what a connection becomes when it is decided, either way.
     drop(socket.writable().await.map_err(broken)?);
     match SockRef::from(socket.get_ref()).take_error() {
-        Ok(None) => Ok(Ok(())),
+        Ok(None) => Ok(Ok(socket.into_inner())),
         Ok(Some(refused)) => Ok(Err(refused)),
         Err(error) => Err(broken(error)),
     }

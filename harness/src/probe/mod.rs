@@ -15,6 +15,7 @@ mod traceroute;
 mod vigil;
 
 pub use by_program::connect_by_program;
+pub(crate) use connect::reach;
 pub use connect::{Connect, ConnectReport, connect};
 pub use error::ProbeError;
 pub use ping::{Ping, ping};

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::session::{FAREWELL, STATUS, STDOUT, ended, frame, goodbye, hear, send};
-use super::{container, place, wanted, websocket};
+use super::{STREAMS, container, place, wanted, websocket};
 use crate::twin::api::http::Query;
 use crate::twin::api::{ApiError, LogOptions, LogStream, PodRuntime};
 
@@ -42,8 +42,8 @@ pub(in crate::twin::api) async fn answer(
         );
         return Err(ApiError::bad_request(message));
     }
-    let instead = format!("`kubectl logs -f {name}`, which says the same");
-    let (upgrade, version) = websocket(parts, "attach", &instead).await?;
+    let instead = format!("use kubectl 1.30 or later, or `kubectl logs -f {name}`, which says the same");
+    let (upgrade, version) = websocket(parts, "attach", &STREAMS, &instead).await?;
     let place = place().await?;
     let options = LogOptions { container: named, tail_lines: Some(0), follow: true, ..LogOptions::default() };
     let output = runtime.log(&namespace, &name, &options).await?;

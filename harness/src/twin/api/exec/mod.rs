@@ -1,9 +1,10 @@
-//! Commands in pods and the output of containers: the doors `exec` and `attach`.
+//! What goes on in pods over a WebSocket: the doors `exec`, `attach` and `portforward`.
 //!
-//! What lives here: what is asked and whether it can be. `session` carries a command's streams, `attach` a container's output. What does not: running the command, which is
-//! the pod runtime's node.
+//! What lives here: what is asked and whether it can be. `session` carries a command's streams, `attach` a container's output,
+//! `forward` ports. What does not: running the command, which is the pod runtime's node.
 
 mod attach;
+mod forward;
 mod session;
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 pub(super) use self::attach::answer as attach;
+pub(super) use self::forward::answer as forward;
 use self::session::{Session, Version};
 use super::http::Query;
 use super::{ApiError, PodRuntime};
@@ -92,8 +94,9 @@ pub(super) async fn answer(
         let message = format!("cannot exec into a container in a completed pod; current phase is {phase}");
         return Err(ApiError::bad_request(message));
     }
-    let instead = "`fabric exec NAMESPACE/POD -- COMMAND`, which needs no kubectl";
-    let (upgrade, version) = websocket(parts, "exec", instead).await?;
+    let instead =
+        "use kubectl 1.30 or later, or `fabric exec NAMESPACE/POD -- COMMAND`, which needs no kubectl";
+    let (upgrade, version) = websocket(parts, "exec", &STREAMS, instead).await?;
     let place = place().await?;
     let node = runtime.node(namespace, name, container.as_deref()).await?;
     let session = Session { command: Command::new(argv), wanted, tty, version };
@@ -104,31 +107,34 @@ pub(super) async fn answer(
     Ok(upgrade.on_upgrade(run).into_response())
 }
 
-/// The upgrade to a WebSocket that was asked for, and what is spoken on it. `instead` is what a client that speaks SPDY can do.
+/// The subprotocols of a command's streams, the better one first.
+const STREAMS: [&str; 2] = ["v5.channel.k8s.io", "v4.channel.k8s.io"];
+
+/// The upgrade to a WebSocket that was asked for, and which of `protocols` is spoken on it. `instead` is what a client that
+/// speaks SPDY can do.
 async fn websocket(
     parts: &mut request::Parts,
     door: &str,
+    protocols: &[&'static str],
     instead: &str,
 ) -> Result<(WebSocketUpgrade, Version), ApiError> {
     let spdy = parts.headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().starts_with(b"SPDY"));
     if spdy || parts.method == Method::POST {
-        let message = format!(
-            "{door} is served over WebSocket only, and this client speaks SPDY/3.1; use kubectl 1.30 or later, or {instead}"
-        );
+        let message =
+            format!("{door} is served over WebSocket only, and this client speaks SPDY/3.1; {instead}");
         return Err(ApiError::bad_request(message));
     }
     let upgrade = WebSocketUpgrade::from_request_parts(parts, &())
         .await
         .map_err(|error| ApiError::bad_request(format!("{door} needs a WebSocket: {}", error.body_text())))?
-        .protocols(["v5.channel.k8s.io", "v4.channel.k8s.io"])
+        .protocols(protocols.iter().copied())
         .max_message_size(MESSAGE);
     let version = match upgrade.selected_protocol().map(header::HeaderValue::as_bytes) {
         Some(b"v5.channel.k8s.io") => Version::V5,
         Some(b"v4.channel.k8s.io") => Version::V4,
         _ => {
-            let message = format!(
-                "{door} speaks the subprotocols v5.channel.k8s.io and v4.channel.k8s.io; offer one of them"
-            );
+            let message =
+                format!("{door} speaks {}, of which none is offered; {instead}", protocols.join(" and "));
             return Err(ApiError::bad_request(message));
         }
     };

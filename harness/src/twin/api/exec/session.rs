@@ -30,7 +30,7 @@ const CLOSE: u8 = 255;
 /// they are listened to for this long.
 const AFTERMATH: Duration = Duration::from_millis(100);
 /// How much output one message carries at most, in bytes.
-const CHUNK: usize = 16 << 10;
+pub(super) const CHUNK: usize = 16 << 10;
 /// How long a client may take to answer the closing of the socket.
 pub(super) const FAREWELL: Duration = Duration::from_secs(5);
 

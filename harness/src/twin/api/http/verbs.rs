@@ -267,7 +267,6 @@ impl Act {
     fn shut(&self, name: &str, door: &str) -> Result<ApiError, ApiError> {
         let pod = self.shared.rules.get(&self.resource, &self.namespace, name)?;
         let instead = match door {
-            "portforward" => "reach its port from inside the fabric",
             "ephemeralcontainers" => "run a program of this machine in it",
             _ => return Ok(ApiError::no_resource()),
         };
@@ -303,6 +302,10 @@ impl Act {
             "attach" if method == Method::GET || method == Method::POST => {
                 let pod = self.shared.rules.get(&self.resource, &self.namespace, name)?;
                 exec::attach(&*self.shared.runtime, &pod.value, &self.query, &mut self.parts).await
+            }
+            "portforward" if method == Method::GET || method == Method::POST => {
+                let pod = self.shared.rules.get(&self.resource, &self.namespace, name)?;
+                exec::forward(&*self.shared.runtime, &pod.value, &self.query, &mut self.parts).await
             }
             "log" if method == Method::GET => self.log(name).await,
             _ => Err(ApiError::method_not_allowed()),

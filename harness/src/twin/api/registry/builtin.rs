@@ -108,7 +108,7 @@ const TABLE: [Row; 17] = [
         short: &["po"],
         all: true,
         status: true,
-        subresources: &["attach", "binding", "eviction", "exec", "log"],
+        subresources: &["attach", "binding", "eviction", "exec", "log", "portforward"],
         selectable: &[
             "spec.nodeName",
             "spec.restartPolicy",
@@ -284,6 +284,6 @@ mod tests {
         assert_eq!(crd.api_version(), "apiextensions.k8s.io/v1");
         let pod = all().iter().find(|r| r.kind == "Pod").unwrap();
         assert_eq!((pod.api_version().as_str(), pod.singular.as_str(), pod.namespaced), ("v1", "pod", true));
-        assert_eq!(pod.described().len(), 7);
+        assert_eq!(pod.described().len(), 8);
     }
 }

@@ -180,6 +180,7 @@ impl Resource {
             parts.push(match *name {
                 "attach" => (*name, "PodAttachOptions", vec!["create", "get"]),
                 "exec" => (*name, "PodExecOptions", vec!["create", "get"]),
+                "portforward" => (*name, "PodPortForwardOptions", vec!["create", "get"]),
                 "binding" => (*name, "Binding", vec!["create"]),
                 "eviction" => (*name, "Eviction", vec!["create"]),
                 _ => (*name, "Pod", vec!["get"]),

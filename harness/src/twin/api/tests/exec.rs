@@ -102,3 +102,32 @@ async fn what_cannot_be_run_is_said_before_the_socket_opens() {
     let log = pods.logs("p", &LogParams { tail_lines: Some(3), ..LogParams::default() }).await.unwrap();
     assert_eq!(log, "default/p Some(3)\n");
 }
+
+#[tokio::test]
+async fn ports_are_carried_both_ways() {
+    let (store, endpoint) = served().await;
+    let pods = bound(&endpoint.client().unwrap()).await;
+    assert!(pods.portforward("p", &[80]).await.is_err(), "it does not run yet");
+    super::patch_status(&store, "p", &json!({"status": {"phase": "Running"}}));
+    let listener = tokio::net::TcpListener::bind("[::1]:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let echo = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let (mut reader, mut writer) = stream.split();
+        let mut begun = [0; 5];
+        reader.read_exact(&mut begun).await.unwrap();
+        writer.write_all(&begun).await.unwrap();
+        writer.write_all(&[b'x'; 1 << 20]).await.unwrap();
+    });
+    // Nobody listens on a port that was just given back.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut forwarder = pods.portforward("p", &[port, free]).await.unwrap();
+    let mut stream = forwarder.take_stream(port).unwrap();
+    stream.write_all(b"hello").await.unwrap();
+    let mut text = vec![0; 5 + (1 << 20)];
+    stream.read_exact(&mut text).await.unwrap();
+    assert!(text.starts_with(b"hellox") && text.ends_with(b"x"));
+    let why = forwarder.take_error(free).unwrap().await.unwrap();
+    assert!(why.contains(&format!("error forwarding port {free}")) && why.contains("refused"), "{why}");
+    echo.await.unwrap();
+}

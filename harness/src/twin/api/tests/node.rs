@@ -117,8 +117,14 @@ impl Node for ThisMachine {
         Ok(Box::new(Running(child, Some(pty.ours().map_err(tried)?))))
     }
 
-    async fn socket(&self, _: SocketKind) -> Result<OwnedFd, NodeError> {
-        Err(unsupported("socket"))
+    async fn socket(&self, kind: SocketKind) -> Result<OwnedFd, NodeError> {
+        let domain = match kind {
+            SocketKind::Tcp4 => socket2::Domain::IPV4,
+            SocketKind::Tcp6 => socket2::Domain::IPV6,
+            _ => return Err(unsupported("socket")),
+        };
+        let socket = socket2::Socket::new(domain, socket2::Type::STREAM.nonblocking(), None);
+        socket.map(OwnedFd::from).map_err(|error| io("socket", error))
     }
 
     async fn unix(&self, _: &Path) -> Result<UnixStream, NodeError> {
