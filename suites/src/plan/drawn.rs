@@ -108,7 +108,7 @@ fn role(node: &NodeSpec) -> Role {
 }
 
 /// The rack that labels name: `rack`, or a key that ends so.
-fn rack(labels: &BTreeMap<String, String>) -> Option<String> {
+pub(crate) fn rack(labels: &BTreeMap<String, String>) -> Option<String> {
     let named = || labels.iter().find(|(key, _)| key.ends_with("/rack")).map(|(_, value)| value);
     labels.get("rack").or_else(named).filter(|rack| !rack.is_empty()).cloned()
 }

@@ -20,6 +20,7 @@ mod tests;
 
 pub use deadline::{Timers, deadline};
 pub use drawn::drawn;
+pub(crate) use drawn::rack;
 pub use manifests::judge_manifests;
 pub use phases::{Action, PlannedPhase, plan};
 pub use planned::{CheckKind, CheckSpec, PlannedCheck};

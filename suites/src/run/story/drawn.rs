@@ -1,80 +1,26 @@
-//! What the fabric is made of, for those who draw it: from the lab, and from what the fabric says of itself.
+//! What the fabric is made of, for those who draw it: what its files say (`plan::drawn`), and over that what it says of itself.
 
 use std::collections::BTreeMap;
 
-use fabric_harness::lab::{Endpoint, KindNode, NodeKind, NodeSpec};
-use fabric_reports::record::{Link, LinkEnd, Node, Role, Topology};
+use fabric_reports::record::{Role, Topology};
 
 use super::super::atlas::Atlas;
+use crate::plan::rack;
 
-/// The boxes and links. `asns` are the AS numbers that routers say they have; where one says none, the lab is asked.
-pub(super) fn topology(atlas: &Atlas, asns: &BTreeMap<String, u32>) -> Topology {
-    let cluster = || atlas.cluster.iter().flat_map(|cluster| &cluster.nodes);
-    let is_cluster = |name: &str| cluster().any(|node| node.name == name);
-    // A node of the topology that lives in a cluster node, or stands for one, is that one.
-    let own = |node: &&NodeSpec| {
-        node.kind != NodeKind::K8sKind && atlas.box_of(&node.name) == node.name && !is_cluster(&node.name)
-    };
-    let boxes = atlas.topology.nodes.iter().filter(own).map(|node| Node {
-        name: node.name.clone(),
-        role: role(node),
-        also: Vec::new(),
-        asn: asns.get(&node.name).copied().or_else(|| configured(node)),
-        rack: rack(&node.labels),
-    });
-    let nodes = cluster().map(|node| Node {
-        name: node.name.clone(),
-        role: Role::ClusterNode,
-        also: lodgers(atlas, node),
-        asn: asns.get(&node.name).copied(),
-        rack: live_labels(atlas, &node.name).as_ref().and_then(rack).or_else(|| rack(&node.labels)),
-    });
-    let links = atlas.topology.links.iter().filter_map(|link| {
-        let end = |end: &Endpoint| match end {
-            Endpoint::Node { node, interface, .. } => {
-                Some(LinkEnd { node: atlas.box_of(node).to_owned(), interface: interface.clone() })
-            }
-            // The management bridge and the host are no boxes of the fabric.
-            _ => None,
-        };
-        Some(Link { ends: [end(&link.a)?, end(&link.b)?] })
-    });
-    Topology { nodes: boxes.chain(nodes).collect(), links: links.collect() }
-}
-
-fn role(node: &NodeSpec) -> Role {
-    match node.kind {
-        NodeKind::Bridge => Role::Bridge,
-        _ if node.routing().is_some() => Role::Router,
-        _ => Role::Host,
+/// The boxes and links of the lab's files, with what is known by now: `asns` are the AS numbers that routers say they have,
+/// which count for more than what the lab configures.
+pub(super) fn alive(files: &Topology, atlas: &Atlas, asns: &BTreeMap<String, u32>) -> Topology {
+    let mut topology = files.clone();
+    for node in &mut topology.nodes {
+        node.asn = asns.get(&node.name).copied().or(node.asn);
+        if node.role == Role::ClusterNode {
+            let object =
+                atlas.nodes.iter().flatten().find(|it| it.metadata.name.as_deref() == Some(&node.name));
+            let labels = object.and_then(|object| object.metadata.labels.as_ref());
+            node.rack = labels.and_then(rack).or_else(|| node.rack.take());
+        }
     }
-}
-
-/// The nodes of the topology that live in a cluster node's network.
-fn lodgers(atlas: &Atlas, node: &KindNode) -> Vec<String> {
-    let all = atlas.topology.nodes.iter().map(|lodger| lodger.name.as_str());
-    all.filter(|lodger| *lodger != node.name && atlas.box_of(lodger) == node.name)
-        .map(str::to_owned)
-        .collect()
-}
-
-fn live_labels(atlas: &Atlas, name: &str) -> Option<BTreeMap<String, String>> {
-    let node = atlas.nodes.iter().flatten().find(|node| node.metadata.name.as_deref() == Some(name))?;
-    node.metadata.labels.clone()
-}
-
-/// The rack that labels name: `rack`, or a key that ends so.
-fn rack(labels: &BTreeMap<String, String>) -> Option<String> {
-    let named = labels.iter().find(|(key, _)| key.ends_with("/rack")).map(|(_, value)| value);
-    labels.get("rack").or(named).cloned()
-}
-
-/// The AS number that the node's command lines configure: `router bgp 65010`.
-fn configured(node: &NodeSpec) -> Option<u32> {
-    let words = node.exec.iter().flat_map(|line| &line.argv);
-    words
-        .filter_map(|word| word.trim().strip_prefix("router bgp ")?.split_whitespace().next()?.parse().ok())
-        .next()
+    topology
 }
 
 #[cfg(test)]
@@ -82,19 +28,25 @@ mod tests {
     use std::path::Path;
 
     use fabric_harness::lab::load;
+    use serde_json::json;
 
     use super::*;
     use crate::expect::Expect;
+    use crate::plan::drawn;
 
     #[test]
-    fn the_articles_lab_is_drawn_from_its_files() {
+    fn what_the_fabric_says_counts_for_more_than_its_files() {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/cilium-bgp");
         let lab = load::<Expect>(&dir).unwrap_or_else(|error| panic!("{error}"));
-        let atlas = Atlas::before(&lab.topology, lab.cluster.as_ref());
-        let mut drawn = topology(&atlas, &BTreeMap::from([("tor1".to_owned(), 65_099)]));
-        // What a router says counts for more than what the lab configures.
-        assert_eq!(drawn.nodes[2].asn, Some(65_099));
-        drawn.nodes[2].asn = None;
-        insta::assert_yaml_snapshot!(drawn);
+        let files = drawn(&lab.topology, lab.cluster.as_ref());
+        let mut atlas = Atlas::before(&lab.topology, lab.cluster.as_ref());
+        let node = json!({"metadata": {"name": "clab-bgp-cplane-demo-worker", "labels": {"example.com/rack": "moved"}}});
+        atlas.nodes = Some(vec![serde_json::from_value(node).unwrap()]);
+        let alive = alive(&files, &atlas, &BTreeMap::from([("tor1".to_owned(), 65_099)]));
+        let changed: Vec<_> = alive.nodes.iter().filter(|node| !files.nodes.contains(node)).collect();
+        assert_eq!(changed.len(), 2, "{changed:?}");
+        assert_eq!((changed[0].name.as_str(), changed[0].asn), ("tor1", Some(65_099)));
+        assert_eq!(changed[1].rack.as_deref(), Some("moved"));
+        assert_eq!(alive.links, files.links);
     }
 }

@@ -10,11 +10,12 @@ use std::time::{Instant, SystemTime};
 use fabric_harness::fabric::Fabric;
 use fabric_harness::router::{Listener, RouterChanges, Snapshot, Subscription};
 use fabric_reports::Recorder;
-use fabric_reports::record::Happening;
+use fabric_reports::record::{Happening, Topology};
 
 use super::super::atlas::Atlas;
 use super::super::view::View;
 use super::{cluster, drawn, routers};
+use crate::plan;
 
 /// The record's story of one run.
 pub(in crate::run) struct Story {
@@ -36,6 +37,8 @@ struct Told {
     kept: HashMap<(String, String), u64>,
     /// The AS numbers that routers say they have.
     asns: BTreeMap<String, u32>,
+    /// What the lab's files say the fabric is made of: they are read once.
+    files: Option<Topology>,
 }
 
 impl std::fmt::Debug for Story {
@@ -148,9 +151,15 @@ impl Story {
             let asn = asn.or_else(|| agent.info.neighbors.first().map(|neighbor| neighbor.local_asn));
             asns.extend(asn.map(|asn| (agent.info.node.clone(), asn)));
         }
-        // A speaker that has gone had its number nevertheless.
-        self.told().asns.clone_from(&asns);
-        self.recorder.topology(drawn::topology(atlas, &asns));
+        let alive = {
+            let mut told = self.told();
+            // A speaker that has gone had its number nevertheless.
+            told.asns.clone_from(&asns);
+            let files =
+                told.files.get_or_insert_with(|| plan::drawn(&atlas.topology, atlas.cluster.as_deref()));
+            drawn::alive(files, atlas, &asns)
+        };
+        self.recorder.topology(alive);
     }
 
     /// A router says which AS it is in; 0 for none.
