@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::net::IpAddr;
 
-use fabric_harness::router::{Origin, Path, Rib};
+use fabric_harness::router::{Origin, Path, PathPeer, Rib};
 use ipnet::IpNet;
 
 use super::prefixes::number_of;
@@ -202,8 +202,12 @@ fn is_from(path: &Path, source: &WantedSource) -> bool {
     match source {
         WantedSource::Myself => path.from_self(),
         WantedSource::Neighbor(name) => {
+            let PathPeer { address, neighbor, hostname } = &path.peer;
+            let by_address = || name.parse::<IpAddr>().is_ok_and(|wanted| *address == Some(wanted));
             !path.from_self()
-                && path.peer.hostname.as_deref().is_some_and(|seen| super::same_node(seen, name))
+                && (hostname.as_deref().is_some_and(|seen| super::same_node(seen, name))
+                    || neighbor.as_ref() == Some(name)
+                    || by_address())
         }
     }
 }

@@ -59,6 +59,10 @@ fn judge(path: &str) -> Verdict {
 
 #[rstest]
 #[case("{ from: tor0, as-path: [65010], next-hop: 10.0.0.0 }", "")]
+#[case("{ from: 10.0.0.0 }", "")]
+#[case("{ from: net0 }", "")]
+#[case("{ from: [10.0.0.1, net0] }", "")]
+#[case("{ from: 10.0.0.1 }", "it came from net0 (tor0), not from 10.0.0.1")]
 #[case("{ paths: 2 }", "")]
 #[case("{ paths: 1 }", "2 paths are in use, not 1: from net0 (tor0) and net1 (tor1)")]
 #[case("{ from: [tor0, tor1] }", "")]

@@ -64,7 +64,8 @@ pub enum WantedOrigin {
 pub enum WantedSource {
     /// The router's own.
     Myself,
-    /// A neighbor's, by the host name it gave.
+    /// A neighbor's: by the host name it gave, or, as under `sessions`, by its address or the interface it is behind. BIRD
+    /// gives no host name unless it is told to.
     Neighbor(String),
 }
 

@@ -2,9 +2,10 @@
 //! mistake that would only show as a check that can never pass.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
-use fabric_harness::lab::Lab;
 use fabric_harness::lab::yaml::{Diagnostics, Location, nearest};
+use fabric_harness::lab::{Endpoint, Lab};
 
 use crate::expect::{
     Expect, Hop, Neighbor, OneOrEach, Place, PrefixExpect, RouterRoutes, Select, Symbol, WantedFamily,
@@ -32,6 +33,8 @@ type Judged = BTreeSet<(String, WantedFamily)>;
 /// Every name there is.
 struct Names {
     devices: BTreeSet<String>,
+    /// Interfaces that links end in, each with its node.
+    ends: BTreeSet<(String, String)>,
     nodes: BTreeSet<String>,
     pods: BTreeSet<String>,
     services: BTreeSet<String>,
@@ -47,7 +50,13 @@ impl Names {
             nodes.extend(node.name.strip_prefix(&cluster).map(str::to_owned));
         }
         let devices = lab.topology.nodes.iter().map(|node| node.name.clone()).collect();
+        let ends =
+            lab.topology.links.iter().flat_map(|link| [&link.a, &link.b]).filter_map(|end| match end {
+                Endpoint::Node { node, interface, .. } => Some((node.clone(), interface.clone())),
+                _ => None,
+            });
         Self {
+            ends: ends.collect(),
             devices,
             nodes,
             pods: BTreeSet::new(),
@@ -107,7 +116,7 @@ impl Review<'_> {
         let router = &routes.router;
         self.device(&router.value, &router.at);
         for prefix in routes.prefixes.iter().flatten().chain(&routes.adds) {
-            self.prefix(prefix);
+            self.prefix(&router.value, prefix);
         }
         for symbol in routes.removes.iter().chain(&routes.absent) {
             self.symbol(&symbol.value, &symbol.at);
@@ -136,13 +145,18 @@ impl Review<'_> {
         }
     }
 
-    fn prefix(&mut self, expect: &PrefixExpect) {
+    fn prefix(&mut self, router: &str, expect: &PrefixExpect) {
         self.symbol(&expect.prefix, &expect.at);
         self.symbols(expect.path.next_hop.iter().flat_map(OneOrEach::values), &expect.at);
         for source in expect.path.from.iter().flat_map(OneOrEach::values) {
             let WantedSource::Neighbor(name) = source else { continue };
+            if name.parse::<IpAddr>().is_ok() || self.names.ends.contains(&(router.to_owned(), name.clone()))
+            {
+                continue;
+            }
             let all: BTreeSet<String> = self.names.devices.union(&self.names.nodes).cloned().collect();
-            self.known(name, &all, "the lab has no node", &expect.at);
+            let what = format!("no node of the lab, and no interface of {router}'s links, is called");
+            self.known(name, &all, &what, &expect.at);
         }
     }
 

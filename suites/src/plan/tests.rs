@@ -71,7 +71,7 @@ fn names_nobody_knows_are_found_with_the_nearest() {
       sessions: { rooter0: { net0: established }, tor0: { node/wroker: down } }
       routes:
         tor1: { removes: [mgmt], absent: ["podCIDR(nettool-1)"] }
-        router0: { count: 1, prefixes: { tor9:lo: { from: tor7 }, mgmt: {} } }
+        router0: { count: 1, prefixes: { tor9:lo: { from: tor7 }, mgmt: {}, tor0:lo: { from: net0 }, tor1:lo: { from: 10.0.0.9 } } }
 "#,
     );
     let mut ctx = Diagnostics::new();
