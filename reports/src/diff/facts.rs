@@ -50,7 +50,7 @@ pub(super) struct RouteFact {
     pub(super) from: BTreeSet<Option<String>>,
     /// What each says, in a line.
     pub(super) paths: BTreeSet<String>,
-    /// The choice among equal ones fell to the oldest: it says nothing.
+    /// The choice among equal ones fell to the one heard first: it says nothing.
     pub(super) by_age: bool,
 }
 
@@ -254,6 +254,10 @@ fn session_fact(session: &Value, names: &Names) -> SessionFact {
     }
 }
 
+/// The reasons FRR gives for a choice between paths of eBGP when everything else is equal. The one heard first stays (RFC
+/// 5004); of two heard in one moment the router IDs decide. Either way another start may choose otherwise.
+const LAST_REASONS: [&str; 4] = ["older path", "router id", "cluster length", "neighbor ip"];
+
 /// The paths in use; none where none is.
 fn route_fact(paths: &Value, names: &Names) -> Option<RouteFact> {
     let flag = |path: &Value, key: &str| path.get(key).and_then(Value::as_bool).unwrap_or(false);
@@ -262,7 +266,10 @@ fn route_fact(paths: &Value, names: &Names) -> Option<RouteFact> {
     let in_use = |path: &Value| flag(path, "best") || (flag(path, "multipath") && flag(path, "valid"));
     // Where all equal paths are in use, which of them is called the best does not matter.
     let alone = all.iter().filter(|path| in_use(path)).count() == 1;
-    let by_age = alone && text(best, "why_best").is_some_and(|why| why.eq_ignore_ascii_case("older path"));
+    let last = |why: &str| LAST_REASONS.iter().any(|reason| why.eq_ignore_ascii_case(reason));
+    let by_age = alone
+        && text(best, "why_best").is_some_and(last)
+        && text(best, "source").is_none_or(|source| source == "external");
     let rank = |path: &Value| {
         let length = path.get("as_path").and_then(Value::as_array).map(Vec::len);
         let of = |key| number(path, key);

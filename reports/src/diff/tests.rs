@@ -385,14 +385,14 @@ proptest! {
 }
 
 /// A router with two equal paths, of which one, or both, are in use; which one is called the best is `first`.
-fn equal_paths(multipath: bool, first: usize) -> Record {
+fn equal_paths(multipath: bool, first: usize, why: &str) -> Record {
     let mut record = record(Fault::None, &QUIET);
     let one = |number: usize| {
         let neighbor = format!("net{number}");
         let mut path = path(Some(&neighbor), &format!("fe80::{number}"), &[65010])[0].clone();
         path["best"] = (number == first).into();
         path["multipath"] = multipath.into();
-        path["why_best"] = if number == first { "Older Path".into() } else { Value::Null };
+        path["why_best"] = if number == first { why.into() } else { Value::Null };
         path
     };
     let rib = record.states.iter_mut().find(|state| state.kind == "rib").unwrap();
@@ -407,10 +407,16 @@ fn equal_paths(multipath: bool, first: usize) -> Record {
 #[case::ecmp(true)]
 #[case::by_age(false)]
 fn which_of_equal_paths_is_the_oldest_is_chance(#[case] multipath: bool) {
-    let seen = diff(&equal_paths(multipath, 0), &equal_paths(multipath, 1), &Options::default());
-    assert!(seen.is_empty(), "{}", text(&seen, false));
+    let of = |multipath, first, why| equal_paths(multipath, first, why);
+    // Heard one after the other, and heard in one moment.
+    for why in ["Older Path", "Router ID"] {
+        let seen = diff(&of(multipath, 0, "Older Path"), &of(multipath, 1, why), &Options::default());
+        assert!(seen.is_empty(), "{why}: {}", text(&seen, false));
+    }
+    let seen = diff(&of(false, 0, "MED"), &of(false, 1, "MED"), &Options::default());
+    assert!(!seen.is_empty(), "that one is chosen for a reason");
     // One way less is none.
-    let seen = diff(&equal_paths(true, 0), &equal_paths(false, 0), &Options::default());
+    let seen = diff(&of(true, 0, "Older Path"), &of(false, 0, "Older Path"), &Options::default());
     assert!(seen.regressed, "{}", text(&seen, false));
 }
 
