@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use crate::cilium::CiliumVersion;
 use crate::lab::yaml::{Diagnostics, FromTree, parse};
 use crate::lab::{LabFile, cluster, manifests, topology, values};
 use crate::probe::Protocol;
@@ -20,7 +21,10 @@ pub fn lab(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let shown = Path::new("input.yaml");
     let mut ctx = Diagnostics::new();
-    let _ = values::read(shown, text, &mut ctx);
+    // What a value means depends on the version: one with and one without most of them, and none.
+    for version in [None, "1.12.1".parse().ok(), "1.20.0".parse::<CiliumVersion>().ok()] {
+        let _ = values::read(shown, text, version.as_ref(), &mut ctx);
+    }
     let _ = manifests::read(shown, text, &mut ctx);
     let _ = cluster::read(shown, text, None, &mut ctx);
     let environment = |name: &str| Some(name.to_lowercase());
