@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::names::{Names, is_link_local};
+use crate::record::shape::is_last_reason;
 use crate::record::{Check, Record};
 
 /// What one record says of one phase's end.
@@ -254,10 +255,6 @@ fn session_fact(session: &Value, names: &Names) -> SessionFact {
     }
 }
 
-/// The reasons FRR gives for a choice between paths of eBGP when everything else is equal. The one heard first stays (RFC
-/// 5004); of two heard in one moment the router IDs decide. Either way another start may choose otherwise.
-const LAST_REASONS: [&str; 4] = ["older path", "router id", "cluster length", "neighbor ip"];
-
 /// The paths in use; none where none is.
 fn route_fact(paths: &Value, names: &Names) -> Option<RouteFact> {
     let flag = |path: &Value, key: &str| path.get(key).and_then(Value::as_bool).unwrap_or(false);
@@ -266,9 +263,8 @@ fn route_fact(paths: &Value, names: &Names) -> Option<RouteFact> {
     let in_use = |path: &Value| flag(path, "best") || (flag(path, "multipath") && flag(path, "valid"));
     // Where all equal paths are in use, which of them is called the best does not matter.
     let alone = all.iter().filter(|path| in_use(path)).count() == 1;
-    let last = |why: &str| LAST_REASONS.iter().any(|reason| why.eq_ignore_ascii_case(reason));
     let by_age = alone
-        && text(best, "why_best").is_some_and(last)
+        && text(best, "why_best").is_some_and(is_last_reason)
         && text(best, "source").is_none_or(|source| source == "external");
     let rank = |path: &Value| {
         let length = path.get("as_path").and_then(Value::as_array).map(Vec::len);

@@ -6,23 +6,18 @@
 use std::collections::BTreeSet;
 
 use fabric_harness::router::{Path, PathSource, Rib};
+use fabric_reports::record::shape::is_last_reason;
 use ipnet::IpNet;
 
 use super::seen::Seen;
 use super::sessions::short;
-
-/// The reasons FRR gives for a choice that it makes only when everything before them is equal (RFC 5004: between paths of
-/// eBGP, the one that is chosen already stays, which FRR calls its age). Of two paths that are heard in one moment none is
-/// chosen already, and the router IDs decide; a moment apart, the first would have stayed.
-const LAST_REASONS: [&str; 4] = ["older path", "router id", "cluster length", "neighbor ip"];
 
 /// Whether which path a router chose for a prefix was chance. Where all equal paths are in use, which of them is called the
 /// best does not matter.
 pub(super) fn chosen(rib: &Rib, prefix: &IpNet) -> bool {
     let paths: Vec<&Path> = rib.in_use(prefix).collect();
     let [path] = paths.as_slice() else { return false };
-    let why = path.why_best.as_deref().unwrap_or_default().to_lowercase();
-    path.source == PathSource::External && LAST_REASONS.contains(&why.as_str())
+    path.source == PathSource::External && path.why_best.as_deref().is_some_and(is_last_reason)
 }
 
 /// Whether a path came by way of a router that chose it by chance: its AS path would have been another one.

@@ -281,3 +281,12 @@ pub struct AnnouncerPeer {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub received: BTreeMap<String, u32>,
 }
+
+/// Whether a router's words for why it prefers a path ([`RibPath::why_best`]) are those that FRR has when everything else is
+/// equal. Between paths of eBGP the one heard first stays (RFC 5004); of two heard in one moment the router IDs decide. Either
+/// way another start may choose otherwise.
+pub fn is_last_reason(why: &str) -> bool {
+    ["older path", "router id", "cluster length", "neighbor ip"]
+        .iter()
+        .any(|last| why.eq_ignore_ascii_case(last))
+}

@@ -8,7 +8,7 @@ mod boxes;
 
 pub use bgp::{
     Announcer, AnnouncerPeer, Family, Fib, KernelHop, KernelRoute, NextHop, PathPeer, Reset, Rib, RibPath,
-    Session, Sessions, Span, Speaker,
+    Session, Sessions, Span, Speaker, is_last_reason,
 };
 pub use boxes::{Address, Addresses, ClusterNode, Link, Links, Names, Pod, PodPlace, Unreadable};
 

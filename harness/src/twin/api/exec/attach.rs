@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::session::{FAREWELL, STATUS, STDOUT, ended, frame, goodbye, hear, send};
-use super::{STREAMS, container, place, wanted, websocket};
+use super::{STREAMS, container, names, place, wanted, websocket};
 use crate::twin::api::http::Query;
 use crate::twin::api::{ApiError, LogOptions, LogStream, PodRuntime};
 
@@ -25,8 +25,7 @@ pub(in crate::twin::api) async fn answer(
     query: &Query,
     parts: &mut request::Parts,
 ) -> Result<Response, ApiError> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let (name, namespace) = (text(&pod["metadata"]["name"]), text(&pod["metadata"]["namespace"]));
+    let (name, namespace) = names(pod);
     let named = container(pod, query.get("container"))?;
     let wanted = wanted(query)?;
     if pod["spec"]["nodeName"].as_str().is_none_or(str::is_empty) {

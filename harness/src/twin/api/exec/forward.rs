@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::session::{CHUNK, FAREWELL, frame, goodbye, send};
-use super::{place, websocket};
+use super::{names, place, websocket};
 use crate::node::NodeRef;
 use crate::probe::reach;
 use crate::twin::api::http::Query;
@@ -37,8 +37,7 @@ pub(in crate::twin::api) async fn answer(
     query: &Query,
     parts: &mut request::Parts,
 ) -> Result<Response, ApiError> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let (name, namespace) = (text(&pod["metadata"]["name"]), text(&pod["metadata"]["namespace"]));
+    let (name, namespace) = names(pod);
     let instead = format!("reach the port from inside, as with `fabric exec {namespace}/{name} -- COMMAND`");
     let (upgrade, _) = websocket(parts, "portforward", &["v4.channel.k8s.io"], &instead).await?;
     let ports = ports(&query.all("ports"))?;

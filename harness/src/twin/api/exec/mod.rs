@@ -39,6 +39,12 @@ struct Wanted {
     stderr: bool,
 }
 
+/// The name and the namespace of a pod.
+fn names(pod: &Value) -> (String, String) {
+    let text = |key: &str| pod["metadata"][key].as_str().unwrap_or_default().to_owned();
+    (text("name"), text("namespace"))
+}
+
 /// The container that is meant: the one named, or the only one.
 ///
 /// # Errors
@@ -79,8 +85,7 @@ pub(super) async fn answer(
     query: &Query,
     parts: &mut request::Parts,
 ) -> Result<Response, ApiError> {
-    let name = pod["metadata"]["name"].as_str().unwrap_or_default();
-    let namespace = pod["metadata"]["namespace"].as_str().unwrap_or_default();
+    let (name, namespace) = names(pod);
     let container = container(pod, query.get("container"))?;
     let argv = query.all("command");
     if argv.iter().all(String::is_empty) {
@@ -98,7 +103,7 @@ pub(super) async fn answer(
         "use kubectl 1.30 or later, or `fabric exec NAMESPACE/POD -- COMMAND`, which needs no kubectl";
     let (upgrade, version) = websocket(parts, "exec", &STREAMS, instead).await?;
     let place = place().await?;
-    let node = runtime.node(namespace, name, container.as_deref()).await?;
+    let node = runtime.node(&namespace, &name, container.as_deref()).await?;
     let session = Session { command: Command::new(argv), wanted, tty, version };
     let run = async move |socket| {
         session.run(node, socket).await;

@@ -266,13 +266,13 @@ impl Act {
     /// What to say at a door that pods have elsewhere and not here.
     fn shut(&self, name: &str, door: &str) -> Result<ApiError, ApiError> {
         let pod = self.shared.rules.get(&self.resource, &self.namespace, name)?;
-        let instead = match door {
-            "ephemeralcontainers" => "run a program of this machine in it",
-            _ => return Ok(ApiError::no_resource()),
-        };
-        let place = format!("{}/{name}", pod.meta("namespace"));
-        let message =
-            format!("pods of the twin have no {door}: {instead}, as with `fabric exec {place} -- COMMAND`");
+        if door != "ephemeralcontainers" {
+            return Ok(ApiError::no_resource());
+        }
+        let message = format!(
+            "pods of the twin have no {door}: run a program of this machine in it, as with `fabric exec {}/{name} -- COMMAND`",
+            pod.meta("namespace")
+        );
         Ok(ApiError::new(404, "NotFound", message))
     }
 
